@@ -1,0 +1,1 @@
+"""What the writing side and the reading side must agree on."""

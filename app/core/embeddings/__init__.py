@@ -1,0 +1,112 @@
+"""Embeddings: pictures or texts → unit vectors. One file each; the file's name is its name.
+
+A file has a `SPEC` and a `load`. It is imported only when its embedding is chosen.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from app.core.errors import SettingsError
+from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FloatMatrix = npt.NDArray[np.float32]
+"""One row per input, in input order, each of unit length."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpec:
+    """What there is to know of an embedding before it is loaded.
+
+    `space` says which vectors of a record it makes. `reads_words` is whether words can be read into
+    an image space. `in_workers` marks one that costs no more than decoding: it runs where pictures
+    are decoded, on all cores.
+    """
+
+    space: Literal["image", "text"]
+    description: str
+    default_checkpoint: str | None = None
+    reads_words: bool = True
+    in_workers: bool = False
+
+
+class ImageEmbedding(Protocol):
+    """Pictures → vectors and, where the model can, words → vectors in the same space."""
+
+    model_id: str
+    dimensions: int
+
+    def embed_images(self, images: Sequence["Image.Image"]) -> FloatMatrix:
+        """Embed upright RGB pictures, as `open_image` gives them."""
+
+    def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
+        """Embed texts into the space of the pictures. Raises EmbeddingError if it cannot."""
+
+
+class TextEmbedding(Protocol):
+    """Texts → vectors; what is stored and what is asked may be embedded differently."""
+
+    model_id: str
+    dimensions: int
+
+    def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Embed texts to be found."""
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Embed texts to find with."""
+
+
+def available(space: Literal["image", "text"]) -> dict[str, EmbeddingSpec]:
+    """Return the embeddings of one space by name; importing them loads no model."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    specs = {name: _module(name).SPEC for name in names}
+    return {name: spec for name, spec in specs.items() if spec.space == space}
+
+
+def spec_of(name: str) -> EmbeddingSpec:
+    """Return the spec of `clip` or `clip:a/checkpoint`; SettingsError if there is none."""
+    return cast(EmbeddingSpec, _module(name.partition(":")[0]).SPEC)
+
+
+def load_image_embedding(name: str, settings: Settings) -> ImageEmbedding:
+    """Load `clip`, `clip:google/siglip2-base-patch16-224`, `clip:/a/folder` or `palette`.
+
+    Raises SettingsError for an unknown name, EmbeddingError when the weights cannot be had.
+    """
+    return cast(ImageEmbedding, _load("image", name, settings))
+
+
+def load_text_embedding(name: str, settings: Settings) -> TextEmbedding:
+    """Load `sentence`, `sentence:thenlper/gte-base` or `minilm`. Raises as above."""
+    return cast(TextEmbedding, _load("text", name, settings))
+
+
+def _load(space: Literal["image", "text"], name: str, settings: Settings) -> object:
+    kind, _, checkpoint = name.partition(":")
+    module = _module(kind)
+    if module.SPEC.space != space:
+        raise SettingsError(
+            f"{kind!r} embeds {module.SPEC.space}, not {space}; there is {_names(space)}"
+        )
+    if checkpoint and module.SPEC.default_checkpoint is None:
+        raise SettingsError(f"{kind!r} has no checkpoints to choose from; leave out {checkpoint!r}")
+    return module.load(checkpoint or module.SPEC.default_checkpoint, settings)
+
+
+def _module(kind: str) -> Any:  # noqa: ANN401 - a module with SPEC and load
+    if kind not in {module.name for module in pkgutil.iter_modules(__path__)}:
+        known = ", ".join(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+        raise SettingsError(f"there is no embedding {kind!r}; there is {known}")
+    return importlib.import_module(f"{__name__}.{kind}")
+
+
+def _names(space: Literal["image", "text"]) -> str:
+    return ", ".join(available(space))

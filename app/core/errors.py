@@ -1,0 +1,82 @@
+"""Everything that can go wrong, as one tree; the command line maps it to exit codes.
+
+SightlineError
+├── SettingsError                    a setting or a dataset.toml that cannot be used
+├── SourceError                      a file or a row; in an ingest it becomes a Skip
+├── EmbeddingError                   which model, and how to get its weights
+├── CollectionError
+│   ├── CollectionMissingError       → the ingest command that would make it
+│   ├── CollectionMismatchError      → both fingerprints, and the command that rebuilds
+│   └── CollectionBusyError          → the pid that holds it
+├── QueryError                       a bad filter, an empty query, an unknown field
+└── ServiceUnavailableError          Qdrant or Ollama: its URL, and how to start it
+    └── ModelMissingError            → ollama pull …
+"""
+
+
+class SightlineError(Exception):
+    """A failure that a person can act on: the message names the thing, the fact, the next step."""
+
+    code = "error"
+
+
+class SettingsError(SightlineError):
+    """A setting, an option or a dataset.toml cannot be used as it stands."""
+
+    code = "settings"
+
+
+class SourceError(SightlineError):
+    """A file or a row cannot be read; `code` is stable and says in which way."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class EmbeddingError(SightlineError):
+    """A model cannot be loaded, or gave something that is no vector."""
+
+    code = "embedding"
+
+
+class CollectionError(SightlineError):
+    """A collection cannot be used."""
+
+    code = "collection"
+
+
+class CollectionMissingError(CollectionError):
+    """No collection has this name."""
+
+    code = "collection_missing"
+
+
+class CollectionMismatchError(CollectionError):
+    """The collection was built with something else than what is asked for now."""
+
+    code = "collection_mismatch"
+
+
+class CollectionBusyError(CollectionError):
+    """Another process holds the collection."""
+
+    code = "collection_busy"
+
+
+class QueryError(SightlineError):
+    """A query, a filter or a picture to search with cannot be used."""
+
+    code = "query"
+
+
+class ServiceUnavailableError(SightlineError):
+    """A service that was asked for does not answer, or broke off."""
+
+    code = "service_unavailable"
+
+
+class ModelMissingError(ServiceUnavailableError):
+    """The service answers, but does not have the model."""
+
+    code = "model_missing"

@@ -1,0 +1,247 @@
+"""Pictures: bytes on disk → an upright RGB picture. The only door to Pillow's decoders.
+
+What is ingested and what is asked with both come through `open_image`, so that one picture has one
+vector whichever side it stands on.
+"""
+
+import hashlib
+import io
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from app.core.errors import SourceError
+from app.core.records import Place
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""What is decoded. By content, never by name; the formats of documents and layouts stay out."""
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+"""File names that a folder of pictures is searched for, in lower case."""
+
+MAX_FILE_BYTES = 1 << 29
+"""512 MiB: above the largest photograph that 100 megapixels give uncompressed at 16 bits in RGB."""
+
+MAX_SIDE = 2048
+"""Pixels. Larger pictures are reduced as they are decoded: no embedding here looks at more than
+512 pixels and no vision model at more than 1,024, and a batch of pictures then stays under 12 MB
+apiece. The same for what is ingested and what is asked with."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a file says of its picture besides the pixels."""
+
+    format: str
+    place: Place | None
+    taken: datetime | None
+
+
+def open_image(
+    source: Path | bytes, *, max_megapixels: float = 100.0, max_side: int = MAX_SIDE
+) -> Image.Image:
+    """Open a picture: upright, RGB, at most `max_side` pixels on the long side.
+
+    The first frame of an animation and the first page of a TIFF stand for the file. Transparent
+    pixels are laid on white; 16-bit greys are scaled, not clipped.
+    Raises SourceError with a code: missing_file, not_a_file, empty_file, file_too_large,
+    not_an_image, too_many_pixels, broken_image.
+    """
+    image = _open_header(source, max_megapixels)
+    try:
+        image.draft("RGB", (max_side, max_side))  # JPEG only: decodes at 1/2, 1/4 or 1/8 size
+        image.load()
+        image = _to_rgb(_upright(image))
+    except Exception as error:  # decoders raise anything from struct.error to MemoryError
+        raise SourceError(
+            "broken_image", f"{_name(source)} is damaged: its pixels cannot be decoded"
+        ) from error
+    if max(image.size) > max_side:
+        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image
+
+
+def read_facts(source: Path | bytes) -> ImageFacts:
+    """Read format, place and time from a picture's header; no pixels are decoded.
+
+    A broken EXIF block counts as none. Raises SourceError as `open_image` does.
+    """
+    image = _open_header(source, math.inf)
+    exif = _exif(image)
+    return ImageFacts(
+        format=str(image.format),
+        place=_place(_directory(exif, ExifTags.IFD.GPSInfo)),
+        taken=_taken(_directory(exif, ExifTags.IFD.Exif), exif),
+    )
+
+
+def content_hash(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as hexadecimal; read in pieces."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def shrink(image: Image.Image, max_side: int) -> Image.Image:
+    """Return the picture with at most `max_side` pixels on its long side; never enlarged."""
+    if max(image.size) <= max_side:
+        return image
+    smaller = image.copy()
+    smaller.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return smaller
+
+
+def to_jpeg(image: Image.Image, *, quality: int = 90) -> bytes:
+    """Encode an RGB picture as JPEG, with no metadata."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _name(source: Path | bytes) -> str:
+    return source.name if isinstance(source, Path) else "the picture"
+
+
+def _open_header(source: Path | bytes, max_megapixels: float) -> Image.Image:
+    """Open without decoding, after every check that needs no pixels."""
+    name = _name(source)
+    if isinstance(source, Path):
+        if not source.exists():
+            raise SourceError("missing_file", f"{name} is not there")
+        if not source.is_file():
+            raise SourceError("not_a_file", f"{name} is not a file")
+    size = source.stat().st_size if isinstance(source, Path) else len(source)
+    if size == 0:
+        raise SourceError("empty_file", f"{name} has no bytes")
+    if size > MAX_FILE_BYTES:
+        raise SourceError("file_too_large", f"{name} has {size:,} bytes, over {MAX_FILE_BYTES:,}")
+    # Pillow warns at 89 and refuses at 179 megapixels; the limit here is the caller's, just below.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        image = Image.open(source if isinstance(source, Path) else io.BytesIO(source), "r", FORMATS)
+    except UnidentifiedImageError as error:
+        raise SourceError("not_an_image", f"{name} is no picture of a known format") from error
+    except PermissionError as error:
+        raise SourceError("unreadable_file", f"{name} may not be read") from error
+    except Exception as error:  # as above: any decoder, any exception
+        raise SourceError("broken_image", f"{name} is damaged: its header is cut") from error
+    megapixels = image.width * image.height / 1e6
+    if megapixels > max_megapixels:
+        raise SourceError(
+            "too_many_pixels",
+            f"{name} has {megapixels:,.0f} megapixels, over the limit of {max_megapixels:g};"
+            " raise it with --max-megapixels",
+        )
+    return image
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    try:
+        return image.getexif()
+    except Exception:  # noqa: BLE001 - a garbage EXIF block is a picture without EXIF
+        return Image.Exif()
+
+
+def _directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    try:
+        return exif.get_ifd(tag)
+    except Exception:  # noqa: BLE001 - as above
+        return {}
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation, unless the pixels were turned already and the flag is stale.
+
+    Some programs turn the pixels and leave the flag. Then the size that EXIF records (the camera's)
+    lies across the size of the pixels, although an orientation of 5 to 8 says it should not.
+    """
+    exif = _exif(image)
+    orientation = exif.get(ExifTags.Base.Orientation, 1)
+    if orientation not in range(2, 9):
+        return image
+    if orientation >= 5:
+        camera = _directory(exif, ExifTags.IFD.Exif)
+        width = camera.get(ExifTags.Base.ExifImageWidth, 0)
+        height = camera.get(ExifTags.Base.ExifImageHeight, 0)
+        known = isinstance(width, int) and isinstance(height, int) and width != height
+        if known and (width > height) != (image.width > image.height):
+            return image
+    return ImageOps.exif_transpose(image)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _scale_to_8_bits(image)
+    if image.mode == "CMYK":
+        return _cmyk_to_rgb(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _scale_to_8_bits(image: Image.Image) -> Image.Image:
+    """Map a deep grey picture to 8 bits. 16-bit ones by their full range, others by their own."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if image.mode != "F" and low >= 0 and high <= 65535:
+        low, high = 0.0, 65535.0
+    scaled = (values - low) * (255.0 / ((high - low) or 1.0))
+    return Image.fromarray(scaled.round().astype(np.uint8))
+
+
+def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
+    """Convert by the picture's own colour profile; without a usable one, by plain inversion."""
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            return _required(
+                ImageCms.profileToProfile(
+                    image,
+                    ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                    ImageCms.createProfile("sRGB"),
+                    outputMode="RGB",
+                )
+            )
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a broken profile is no reason to lose the picture
+    return image.convert("RGB")
+
+
+def _required(image: Image.Image | None) -> Image.Image:
+    assert image is not None  # profileToProfile returns None only with inPlace=True
+    return image
+
+
+def _place(gps: dict[int, Any]) -> Place | None:
+    try:
+        lat = _degrees(gps[ExifTags.GPS.GPSLatitude], gps.get(ExifTags.GPS.GPSLatitudeRef), "S")
+        lon = _degrees(gps[ExifTags.GPS.GPSLongitude], gps.get(ExifTags.GPS.GPSLongitudeRef), "W")
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return valid_place(lat, lon)
+
+
+def valid_place(lat: float, lon: float) -> Place | None:
+    """Return the place, or None when it is no point on the earth (0, 0 stands for "unknown")."""
+    on_earth = -90 <= lat <= 90 and -180 <= lon <= 180 and (lat, lon) != (0.0, 0.0)
+    return Place(lat, lon) if on_earth else None
+
+
+def _degrees(parts: Any, reference: Any, negative: str) -> float:  # noqa: ANN401 - EXIF holds anything
+    degrees, minutes, seconds = (float(part) for part in parts)
+    value = degrees + minutes / 60 + seconds / 3600
+    return -value if str(reference).upper().startswith(negative) else value
+
+
+def _taken(camera: dict[int, Any], exif: Image.Exif) -> datetime | None:
+    text = camera.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+    try:
+        return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None

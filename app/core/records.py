@@ -1,0 +1,60 @@
+"""Records: one thing a person can point at, as plain data. The first value on the line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+FieldType = Literal["number", "time", "boolean", "words"]
+"""What a column holds: numbers, moments, true/false, or words (anything else that is text)."""
+
+FieldValue = float | int | bool | str | datetime
+"""One typed value; `words` columns may also hold a list of strings."""
+
+
+class Place(NamedTuple):
+    """A point on the earth in degrees, north and east positive."""
+
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column that can be filtered by: its own name, its slug, and what it holds."""
+
+    name: str
+    slug: str
+    type: FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One picture with what is said of it.
+
+    `path` is relative to `root`, with forward slashes; `record_id` is the source's label and that
+    path. `metadata` has the user's own keys, in order, with values typed by their whole column.
+    """
+
+    record_id: str
+    source: str
+    root: Path
+    path: str
+    captions: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    place: Place | None = None
+
+    @property
+    def file(self) -> Path:
+        """The picture on disk."""
+        return self.root / self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Something that could not be ingested: which file or row, a stable code, and why."""
+
+    source: str
+    code: str
+    reason: str

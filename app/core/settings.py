@@ -1,0 +1,41 @@
+"""Settings: what may be set from outside, and the only reader of the environment."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Settings(BaseSettings):
+    """Where things are and which services answer; every field is `SIGHTLINE_<NAME>` outside."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGHTLINE_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("sightline"),
+        description="Folder that holds the embedded collections.",
+    )
+    qdrant: str | None = Field(
+        default=None, description="URL of a Qdrant server; unset means the embedded engine."
+    )
+    qdrant_api_key: SecretStr | None = Field(
+        default=None, description="API key of that server; sent nowhere else."
+    )
+    ollama: str = Field(
+        default="http://127.0.0.1:11434", description="URL of the Ollama server that answers."
+    )
+    model: str = Field(default="llava", description="Vision model that `ask` uses.")
+    device: Device = Field(default="auto", description="Where embedding models run.")
+    max_megapixels: float = Field(
+        default=100.0, gt=0, description="Pictures larger than this are skipped, undecoded."
+    )
+
+    @cached_property
+    def collections_folder(self) -> Path:
+        """Folder with one sub-folder per embedded collection."""
+        return self.home.expanduser() / "collections"

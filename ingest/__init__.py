@@ -1,0 +1,1 @@
+"""Sightline, the writing side: a source on disk → records → vectors → a collection."""
