@@ -1,6 +1,7 @@
 """Records: one thing a person can point at, as plain data. The first value on the line."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,23 @@ class Field:
     name: str
     slug: str
     type: FieldType
+
+
+RESERVED_SLUGS = frozenset({"lat", "lon", "caption", "place", "record_id", "source"})
+"""Names that a filter has for every collection."""
+
+
+def free_slug(name: str, taken: Collection[str]) -> str:
+    """Return a name as it is easily typed, unlike any that is taken.
+
+    >>> free_slug("more beautiful", []), free_slug("lat", [])
+    ('more_beautiful', 'lat_2')
+    """
+    slug = re.sub(r"\W+", "_", name.lower()).strip("_") or "field"
+    free, number = slug, 2
+    while free in taken or free in RESERVED_SLUGS:
+        free, number = f"{slug}_{number}", number + 1
+    return free
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Settings: what may be set from outside, and the only reader of the environment."""
 
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr
@@ -39,3 +41,12 @@ class Settings(BaseSettings):
     def collections_folder(self) -> Path:
         """Folder with one sub-folder per embedded collection."""
         return self.home.expanduser() / "collections"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine itself; a proxy set in the environment is not for it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -18,7 +18,7 @@ class SignalScore(NamedTuple):
 
 
 class Hit(NodeWithScore):
-    """One record that was found; `node` is an ImageNode with the user's own fields as metadata."""
+    """One record that was found; its node has the user's own fields as metadata."""
 
     record_id: str
     source: str

@@ -1,1 +1,121 @@
-"""Engines: where the points of a collection are kept."""
+"""Engines: where the points of a collection are kept, searched and counted.
+
+`edge` is the Qdrant engine inside this process, `server` a Qdrant server or cluster. Both keep the
+same points, so that `Collection` need not know which one it stands on.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from app.core.filters import FilterVocabulary
+
+SparseVector = tuple[list[int], list[float]]
+"""Indices and values, in step."""
+
+Vector = list[float] | list[list[float]] | SparseVector
+"""Dense, several rows (MaxSim), or sparse."""
+
+NativeFilter = Any
+"""A filter in the engine's own type, built with its `filters`; None passes everything."""
+
+IndexKind = Literal["keyword", "float", "datetime", "geo"]
+
+
+class Point(NamedTuple):
+    """What is stored of one record."""
+
+    id: str
+    vectors: Mapping[str, Vector]
+    payload: dict[str, Any]
+
+
+class ScoredId(NamedTuple):
+    """A point that was found; higher is better."""
+
+    id: str
+    score: float
+
+
+class Query(NamedTuple):
+    """One vector to search one space with."""
+
+    space: str
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Spaces:
+    """The named vectors of a collection: sizes of dense and of multi-row ones, names of sparse."""
+
+    dense: Mapping[str, int]
+    rows: Mapping[str, int]
+    sparse: Sequence[str]
+
+
+class Engine(Protocol):
+    """What both engines can do. Filters are native ones, built with `filters`."""
+
+    @property
+    def filters(self) -> FilterVocabulary:
+        """The words this engine's filters are made of."""
+
+    def create(
+        self, spaces: Spaces, indexes: Mapping[str, IndexKind], manifest: dict[str, Any]
+    ) -> None:
+        """Make an empty collection in place of whatever is there; the manifest comes last."""
+
+    def open(self) -> None:
+        """Get ready to read and write what `create` made. Raises CollectionError."""
+
+    def close(self) -> None:
+        """Let go of everything; what was acknowledged is durable without it."""
+
+    def drop(self) -> None:
+        """Delete the collection and its manifest."""
+
+    def read_manifest(self) -> dict[str, Any] | None:
+        """Return what `create` or `write_manifest` stored; None when there is no collection."""
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Replace the manifest, all or nothing."""
+
+    def add_index(self, key: str, kind: IndexKind) -> None:
+        """Index a payload key; once more does nothing."""
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write whole points: vectors and payload that were there are replaced."""
+
+    def set_payload(self, id_: str, payload: dict[str, Any]) -> None:
+        """Set some payload keys of one point and leave the rest."""
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete points; ids that are not there do not matter."""
+
+    def search(
+        self, queries: Sequence[Query], *, limit: int, filter: NativeFilter
+    ) -> list[list[ScoredId]]:
+        """Run all queries as one batch under one filter: one best-first list for each."""
+
+    def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> list[Point]:
+        """Return points by id, in no order, with the named vectors; missing ones are left out."""
+
+    def scroll(
+        self, keys: Sequence[str], filter: NativeFilter = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield id and the named top-level payload keys of every point that passes."""
+
+    def count(self, filter: NativeFilter = None) -> int:
+        """Count the points that pass, exactly."""
+
+    def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
+        """Return the commonest values of a keyword-indexed key with their counts."""
+
+    def extremes(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return the payloads with the least and the greatest value of an ordered index."""
+
+    def optimise(self) -> None:
+        """Build what makes large collections fast. May take minutes."""
+
+    def size_bytes(self) -> int | None:
+        """Bytes on disk; None when the engine cannot tell."""

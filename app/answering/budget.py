@@ -1,0 +1,191 @@
+"""Budget: what a vision model takes → how much of the evidence it is shown, and how. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.core.errors import QueryError
+
+ANSWER_TOKENS = 512
+"""Room kept for the answer (num_predict): about 350 English words."""
+
+MARGIN_TOKENS = 128
+"""Room for the chat template's own marks, and for a low estimate of the rest."""
+
+SERVER_GUESS_TOKENS = 768
+"""What Ollama counts for any picture when it decides which messages to drop. Planning with less
+would let it drop the question, silently, although everything fits."""
+
+SMALLEST_CONTEXT = 4096
+"""Tokens. Contexts are this times a power of two: another num_ctx makes Ollama reload the model."""
+
+MAX_TILES = 9
+"""Pictures on one contact sheet. At 672 pixels, nine leave 224 for each: what CLIP looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """What a family of models takes.
+
+    `picture_tokens` is for a picture of `side` pixels, `context` the largest that is asked for.
+    `thinks` marks models that think unless they are told not to.
+    """
+
+    picture_tokens: int
+    pictures: int
+    context: int
+    side: int
+    thinks: bool = False
+
+
+# LLaVA 1.6 cuts a picture into squares of 336 pixels, at most 2 × 2, and reads 576 tokens from each
+# and from the whole: 2,880, measured on the wire; more than 672 pixels are thrown away.
+# It describes only one of several (ollama#8844, #6229). Its 7b is Mistral (32k); larger ones were
+# trained at 4k. Llama 3.2 refuses a second picture. Gemma 3 reads 256 tokens from 896 pixels,
+# Qwen2.5-VL one from 28 × 28 pixels, Qwen3-VL one from 32 × 32; Ollama asks at least 1,024 of them.
+# MiniCPM-V reads 64 from each of at most 10 slices. Nothing goes above 16k, though the models do:
+# the context's memory must fit beside the weights on a desktop's graphics card.
+MODEL_LIMITS = {
+    "llava": ModelLimits(2880, 1, 8192, 672),
+    "llava:13b": ModelLimits(2880, 1, 4096, 672),
+    "llava:34b": ModelLimits(2880, 1, 4096, 672),
+    "llama3.2-vision": ModelLimits(1601, 1, 8192, 1024),
+    "gemma3": ModelLimits(256, 8, 16384, 896),
+    "qwen2.5vl": ModelLimits(1369, 6, 16384, 1024),
+    "qwen3-vl": ModelLimits(1024, 8, 16384, 1024, thinks=True),
+    "minicpm-v": ModelLimits(640, 6, 8192, 1024),
+    "minicpm-v4.5": ModelLimits(640, 6, 8192, 1024),
+}
+"""By how a model's name begins; the longest beginning counts."""
+
+UNKNOWN_MODEL = ModelLimits(2880, 1, 4096, 672)
+"""The least that any of the models above takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much evidence is shown, and how.
+
+    The first `evidence` pieces are shown: each as a picture of its own, or, `as_sheet`, as tiles of
+    one. `side` is the longest side of what is sent, in pixels. `notices` say what was left out.
+    """
+
+    evidence: int
+    as_sheet: bool
+    side: int
+    num_ctx: int
+    num_predict: int = ANSWER_TOKENS
+    notices: tuple[str, ...] = ()
+
+
+def limits_of(model: str) -> ModelLimits:
+    """Return what a model takes by its name; of an unknown one, little is expected.
+
+    >>> limits_of("gemma3:12b").pictures
+    8
+    >>> limits_of("someone/new-model") == UNKNOWN_MODEL
+    True
+    """
+    name = model.lower().rpartition("/")[2]
+    known = [family for family in MODEL_LIMITS if _is_of(name, family)]
+    return MODEL_LIMITS[max(known, key=len)] if known else UNKNOWN_MODEL
+
+
+def _is_of(name: str, family: str) -> bool:
+    """Say whether `llava:13b-q4_0` is of `llava:13b`; `llava-phi3` is not of `llava`."""
+    return name == family or name.startswith(family + ("-" if ":" in family else ":"))
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate what a text costs, rather above than below.
+
+    A token is 4 bytes of English and 3 of Chinese (one character) in today's vocabularies.
+
+    >>> estimate_tokens("Which of them shows a bridge?")
+    10
+    """
+    return math.ceil(len(text.encode("utf-8", "replace")) / 3)
+
+
+def pictures_at_most(model: str, *, query_image: bool, max_images: int | None) -> int:
+    """Return how many pieces of evidence can be shown at all, whatever is written beside them."""
+    if max_images is not None and max_images < 1:
+        raise QueryError(f"at most {max_images} pictures leave nothing to answer from; ask for 1")
+    limits = limits_of(model)
+    slots = (MAX_TILES if limits.pictures == 1 else limits.pictures) - query_image
+    return slots if max_images is None else min(slots, max_images)
+
+
+def plan_budget(
+    model: str,
+    *,
+    evidence_tokens: Sequence[int],
+    fixed_tokens: int,
+    query_image: bool = False,
+    max_images: int | None = None,
+) -> Budget:
+    """Choose how much of the evidence, best first, a model is shown.
+
+    `evidence_tokens` estimates the words beside each picture, `fixed_tokens` all other words.
+    Raises QueryError when not even one picture fits beside the question.
+    """
+    limits = limits_of(model)
+    most = pictures_at_most(model, query_image=query_image, max_images=max_images)
+    for count in range(min(most, len(evidence_tokens)), 0, -1):
+        as_sheet = limits.pictures == 1 and count + query_image > 1
+        sent = 1 if as_sheet else count + query_image
+        needed = (
+            sent * max(limits.picture_tokens, SERVER_GUESS_TOKENS)
+            + fixed_tokens
+            + sum(evidence_tokens[:count])
+            + ANSWER_TOKENS
+            + MARGIN_TOKENS
+        )
+        if needed <= limits.context:
+            left_out = _left_out(model, count, len(evidence_tokens), most, max_images)
+            return Budget(count, as_sheet, limits.side, _context(needed), notices=left_out)
+    raise QueryError(
+        f"the question is too long for {model}, which is given {limits.context} tokens with one"
+        " picture; shorten it, or choose a model with a larger context (qwen3-vl)"
+    )
+
+
+def smaller(budget: Budget, *, query_image: bool) -> Budget:
+    """Return what to try when a server refuses what should have fitted.
+
+    Half the evidence on one sheet; what was one picture already is also made half as large, which
+    takes LLaVA 1.6 from 2,880 to 576 tokens.
+    """
+    evidence = max(1, budget.evidence // 2)
+    was_one = budget.as_sheet or budget.evidence + query_image == 1
+    return replace(
+        budget,
+        evidence=evidence,
+        as_sheet=evidence + query_image > 1,
+        side=budget.side // 2 if was_one else budget.side,
+        notices=(
+            f"the model refused {budget.evidence} pictures and was asked again with the best"
+            f" {evidence}, smaller",
+        ),
+    )
+
+
+def _context(needed: int) -> int:
+    context = SMALLEST_CONTEXT
+    while context < needed:
+        context *= 2
+    return context
+
+
+def _left_out(
+    model: str, count: int, found: int, most: int, max_images: int | None
+) -> tuple[str, ...]:
+    if count == found:
+        return ()
+    if count < most:
+        why = f"more do not fit into the context that {model} is given"
+    elif count == max_images:
+        why = "as many as were asked for"
+    else:
+        why = f"{model} is shown no more at once"
+    return (f"the model sees the best {count} of {found} pictures found: {why}",)

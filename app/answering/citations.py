@@ -1,0 +1,92 @@
+"""Citations: a model's text as it streams → the same text, citing only evidence that there is."""
+
+import re
+from collections.abc import Set as AbstractSet
+
+from app.answering.prompts import NOT_ENOUGH
+
+LONGEST_CITATION = 80
+"""Characters within brackets; longer ones are text."""
+
+_WORD = r"(?:(?:image|picture|photo|evidence|tile|figure|fig\.|number|no\.)\s*|#)?"
+_REFERENCE = re.compile(rf"{_WORD}(\d+)(?:\s*[-–—]\s*{_WORD}(\d+))?", re.IGNORECASE)
+_SEPARATOR = re.compile(r"\s*(?:[,;&]|\band\b)\s*")
+_BRACKETS = re.compile(rf"[ \t]{{0,8}}\[([^\[\]\n]{{1,{LONGEST_CITATION}}})\]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class CitedText:
+    """The text so far, of which only what can no longer change has been handed on.
+
+    Citations are written `[1]` or `[1, 2]` and have numbers of `evidence`; `[Image 1]` and `[1-3]`
+    are read as such. Others are removed and counted in `dropped`. A word that says the evidence is
+    not enough is taken out and remembered. So are characters that steer a terminal.
+
+    >>> text = CitedText({1, 2})
+    >>> text.add("Two are red [1-2, 7")
+    'Two are red'
+    >>> text.add("], and one is blue [9].") + text.end()
+    ' [1, 2], and one is blue.'
+    >>> sorted(text.citations), text.dropped
+    ([1, 2], 2)
+    """
+
+    def __init__(self, evidence: AbstractSet[int]) -> None:
+        self.text = ""
+        self.citations: set[int] = set()
+        self.dropped = 0
+        self.not_enough = False
+        self._evidence = evidence
+        self._held = ""
+
+    def add(self, piece: str) -> str:
+        """Take a piece of the model's text; return what may be shown of all so far."""
+        self._held += _UNPRINTABLE.sub("", piece)
+        settled = _settled(self._held)
+        ready, self._held = self._held[:settled], self._held[settled:]
+        return self._hand_on(ready)
+
+    def end(self) -> str:
+        """Return the rest: the model has finished, or broke off."""
+        ready, self._held = self._held.rstrip(), ""
+        return self._hand_on(ready)
+
+    def _hand_on(self, ready: str) -> str:
+        if NOT_ENOUGH in ready:
+            self.not_enough = True
+            ready = ready.replace(NOT_ENOUGH, "")
+        shown = _BRACKETS.sub(self._checked, ready)
+        if not self.text:
+            shown = shown.lstrip(" \n\t.,:;*\"'`" if self.not_enough else None)
+        self.text += shown
+        return shown
+
+    def _checked(self, brackets: re.Match[str]) -> str:
+        """Return brackets with what they rightly cite; unchanged when they are no citation."""
+        written = brackets.group()
+        references = [_REFERENCE.fullmatch(part) for part in _SEPARATOR.split(brackets[1].strip())]
+        cited: set[int] = set()
+        for reference in references:
+            if reference is None:
+                return written
+            first = int(reference[1])
+            numbers = range(first, int(reference[2] or first) + 1)
+            right = {number for number in self._evidence if number in numbers}
+            cited |= right
+            self.dropped += not right
+        self.citations |= cited
+        space = written[: written.index("[")]
+        return f"{space}[{', '.join(map(str, sorted(cited)))}]" if cited else ""
+
+
+def _settled(text: str) -> int:
+    """Return how much of a text no later piece can change: not an open bracket, nor a half word."""
+    end = len(text)
+    bracket = text.rfind("[")
+    if bracket > text.rfind("]") and end - bracket <= LONGEST_CITATION + 1:
+        end = bracket
+    for length in range(len(NOT_ENOUGH) - 1, 0, -1):
+        if text.endswith(NOT_ENOUGH[:length], 0, end):
+            end -= length
+            break
+    return len(text[:end].rstrip())

@@ -1,0 +1,91 @@
+"""Batch: a file of queries, one JSON object a line → one JSON object back for each, in order."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from app.core.collection import open_collection
+from app.core.errors import QueryError, SightlineError, SourceError
+from app.core.settings import Settings
+from app.render import found_json
+from app.retrieval.search import Search, Searcher
+
+KEYS = frozenset({"id", "words", "image", "where", "near", "mode", "top_k"})
+
+Parsed = tuple[Any, Search | SightlineError]
+"""The query's id and the query, or what is wrong with it."""
+
+
+def answer_batch(
+    file: Path, collection: str, base: Search, settings: Settings, *, size: int = 64
+) -> Iterator[dict[str, Any]]:
+    """Yield a result, or an error, for each line; `size` queries are embedded together.
+
+    What a line leaves out is as in `base`. Raises SourceError when there is no such file.
+    """
+    try:
+        lines = file.open(encoding="utf-8")
+    except OSError as error:
+        raise SourceError("missing_file", f"{file} cannot be read: {error.strerror}") from error
+    with lines, open_collection(collection, settings) as opened:
+        searcher = Searcher(opened, settings)
+        numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
+        while chunk := list(islice(numbered, size)):
+            yield from _answered(searcher, [_parsed(number, line, base) for number, line in chunk])
+
+
+def _answered(searcher: Searcher, chunk: Sequence[Parsed]) -> Iterator[dict[str, Any]]:
+    started = time.perf_counter()
+    searches = [search for _, search in chunk if isinstance(search, Search)]
+    results = iter(searcher.search_many(searches))
+    answers = [
+        (id_, search, next(results) if isinstance(search, Search) else search)
+        for id_, search in chunk
+    ]
+    each_ms = (time.perf_counter() - started) * 1000 / len(chunk)
+    for id_, search, result in answers:
+        if isinstance(result, SightlineError):
+            yield {"id": id_, "error": {"code": result.code, "message": str(result)}}
+        elif isinstance(search, Search):
+            yield {"id": id_, **found_json(search.words, search.chosen_mode, result, each_ms)}
+
+
+def _parsed(number: int, line: str, base: Search) -> Parsed:
+    try:
+        query = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return number, QueryError(f"line {number} is no JSON object: {error}")
+    if not isinstance(query, dict):
+        return number, QueryError(f"line {number} is no JSON object")
+    id_ = query.get("id", number)
+    try:
+        return id_, _search(query, base)
+    except QueryError as error:
+        return id_, error
+
+
+def _search(query: dict[str, Any], base: Search) -> Search:
+    if unknown := query.keys() - KEYS:
+        raise QueryError(f"unknown key {sorted(unknown)[0]!r}; there is {', '.join(sorted(KEYS))}")
+    given = {key: value for key, value in query.items() if key != "id" and value is not None}
+    for key, kind in (("words", str), ("image", str), ("where", str), ("mode", str)):
+        if not isinstance(given.get(key, ""), kind):
+            raise QueryError(f"{key} takes a string, not {given[key]!r}")
+    if type(given.get("top_k", 1)) is not int:
+        raise QueryError(f"top_k takes a whole number, not {given['top_k']!r}")
+    if "near" in given:
+        given["near"] = _near(given["near"])
+    if "image" in given:
+        given["image"] = Path(given["image"])
+    return replace(base, **given)
+
+
+def _near(value: object) -> tuple[float, float, float]:
+    match value:
+        case [int() | float() as lat, int() | float() as lon, int() | float() as km]:
+            return float(lat), float(lon), float(km)
+    raise QueryError(f"near takes [lat, lon, km], not {value!r}")

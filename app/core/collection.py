@@ -1,0 +1,239 @@
+"""Collection: points under one name, the same on both engines. Written by ingest, read by all."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from app.core.conditions import Compare, Condition, key_of
+from app.core.engines import Engine, Point, Query, ScoredId, Spaces
+from app.core.engines.lock import Purpose
+from app.core.errors import (
+    CollectionError,
+    CollectionMissingError,
+    EmbeddingError,
+    SettingsError,
+)
+from app.core.filters import compile_filter
+from app.core.manifest import Manifest, SourceEntry
+from app.core.nodes import INDEXES, LEDGER, field_indexes, node_from_payload
+from app.core.records import Field
+from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import TextNode
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+OPTIMISE_ABOVE = 100_000
+"""Points. Exact search takes 4.3 ms at 50,000 and grows in step; the index that makes it faster
+takes 42 s to build at 50,000, and nothing else in the process runs meanwhile."""
+
+UNIT_TOLERANCE = 1e-3
+
+
+class Collection:
+    """An open collection. Use it as a context manager, or close it."""
+
+    def __init__(self, name: str, engine: Engine, manifest: Manifest) -> None:
+        self.name = name
+        self.engine = engine
+        self.manifest = manifest
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the collection, so that others can open it."""
+        self.engine.close()
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The columns that can be filtered by."""
+        return self.manifest.fields
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write whole points. Raises EmbeddingError for a vector that no search could find."""
+        for point in points:
+            _check_vectors(point, self.manifest)
+        self.engine.upsert(points)
+
+    def search(
+        self, queries: Sequence[Query], *, limit: int, where: Condition | None = None
+    ) -> list[list[ScoredId]]:
+        """Run all queries as one batch under one filter: one best-first list for each."""
+        return self.engine.search(queries, limit=limit, filter=self._compiled(where))
+
+    def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> dict[str, Point]:
+        """Return the points that exist, by id."""
+        return {point.id: point for point in self.engine.fetch(ids, vectors=vectors)}
+
+    def node(self, payload: Mapping[str, Any]) -> "TextNode":
+        """Return the node of a payload, with a path that can be opened on this machine."""
+        source = self.manifest.sources.get(payload.get("source", ""))
+        node = node_from_payload(payload, source.root if source else None)
+        for name, degrees in payload.get("place", {}).items():
+            node.metadata.setdefault(name, degrees)
+        return node
+
+    def ledger(self, source: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield point id and what is known of its file, for one source or for all."""
+        only = None if source is None else Compare("source", "==", source)
+        yield from self.engine.scroll(LEDGER, self._compiled(only))
+
+    def record_ids(self, where: Condition | None) -> list[tuple[str, str]]:
+        """Return (record id, point id) of all that passes, by record id."""
+        found = self.engine.scroll(("record_id",), self._compiled(where))
+        return sorted((payload["record_id"], id_) for id_, payload in found)
+
+    def count(self, where: Condition | None = None) -> int:
+        """Count the records that pass."""
+        return self.engine.count(self._compiled(where))
+
+    def count_source(self, label: str) -> int:
+        """Count the records of one source."""
+        return self.count(Compare("source", "==", label))
+
+    def commonest(self, field: Field, limit: int = 5) -> list[tuple[str, int]]:
+        """Return the commonest values of a column of words or booleans, with their counts."""
+        return self.engine.commonest(key_of("fields", field.slug), limit)
+
+    def extremes(self, field: Field) -> tuple[Any, Any] | None:
+        """Return least and greatest value of a column of numbers or times; None when empty."""
+        ends = self.engine.extremes(key_of("fields", field.slug))
+        return (ends[0]["fields"][field.slug], ends[1]["fields"][field.slug]) if ends else None
+
+    def remember(
+        self, *, fields: Sequence[Field] = (), sources: Mapping[str, SourceEntry] | None = None
+    ) -> None:
+        """Take up new columns, with their indexes, and new or moved sources."""
+        for key, kind in field_indexes(fields).items():
+            self.engine.add_index(key, kind)
+        self._update(
+            fields=(*self.manifest.fields, *fields),
+            sources={**self.manifest.sources, **(sources or {})},
+        )
+
+    def settle(self) -> None:
+        """End an ingest: remember the count and, for a large collection, build its index."""
+        points = self.engine.count()
+        self._update(points=points)
+        if points > OPTIMISE_ABOVE:
+            self.engine.optimise()
+
+    def _update(self, **changes: object) -> None:
+        changed = self.manifest.model_copy(update=changes)
+        if changed != self.manifest:
+            self.engine.write_manifest(changed.write())
+            self.manifest = changed
+
+    def _compiled(self, where: Condition | None) -> Any:  # noqa: ANN401 - the engine's own
+        return None if where is None else compile_filter(where, self.engine.filters)
+
+
+def create_collection(name: str, manifest: Manifest, settings: Settings) -> Collection:
+    """Make an empty collection in place of any that has the name, and hold it for writing."""
+    engine = _engine(name, settings, "write")
+    spaces = Spaces(
+        dense={"image": manifest.image.dimensions},
+        rows={"text": manifest.text.dimensions},
+        sparse=("keywords",),
+    )
+    engine.create(spaces, INDEXES | field_indexes(manifest.fields), manifest.write())
+    return Collection(name, engine, manifest)
+
+
+def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read") -> Collection:
+    """Open a collection that exists; the embedded engine is held until it is closed.
+
+    Raises CollectionMissingError, CollectionMismatchError (another format), CollectionBusyError.
+    """
+    engine = _engine(name, settings, purpose)
+    manifest = _manifest(name, engine)
+    if manifest is None:
+        raise CollectionMissingError(_missing(name, settings))
+    engine.open()
+    try:
+        if manifest.points and not engine.count():
+            raise CollectionError(
+                f"collection {name!r} had {manifest.points} records and now has none: its store"
+                f" was lost. Make it again: sightline ingest … --collection {name} --rebuild"
+            )
+    except BaseException:
+        engine.close()
+        raise
+    return Collection(name, engine, manifest)
+
+
+def find_manifest(name: str, settings: Settings) -> Manifest | None:
+    """Return what a collection remembers without opening it; None when there is none."""
+    return _manifest(name, _engine(name, settings, "read"))
+
+
+def collection_names(settings: Settings) -> list[str]:
+    """Return the names of the collections that exist, in order."""
+    if settings.qdrant:
+        from app.core.engines.server import collection_names as server_names
+
+        return server_names(settings.qdrant, settings)
+    folder = settings.collections_folder
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted(entry.name for entry in found if (entry / "manifest.json").is_file())
+
+
+def remove_collection(name: str, settings: Settings) -> None:
+    """Delete a collection. Raises CollectionMissingError when there is none."""
+    engine = _engine(name, settings, "write")
+    if engine.read_manifest() is None:
+        raise CollectionMissingError(_missing(name, settings))
+    engine.drop()
+
+
+def _manifest(name: str, engine: Engine) -> Manifest | None:
+    stored = engine.read_manifest()
+    return None if stored is None else Manifest.read(name, stored)
+
+
+def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name!r} is no name for a collection: 1 to 64 of a-z, 0-9, '.', '_' and '-',"
+            " beginning with a letter or a digit"
+        )
+    if settings.qdrant:
+        from app.core.engines.server import ServerEngine, connect
+
+        digest = hashlib.sha256(settings.qdrant.encode()).hexdigest()[:12]
+        lock = settings.home.expanduser() / "servers" / digest / f"{name}.lock"
+        return ServerEngine(connect(settings.qdrant, settings), name, lock=lock, purpose=purpose)
+    from app.core.engines.edge import EdgeEngine
+
+    return EdgeEngine(settings.collections_folder / name, purpose)
+
+
+def _missing(name: str, settings: Settings) -> str:
+    known = ", ".join(collection_names(settings)) or "none yet"
+    return (
+        f"there is no collection {name!r} (there is: {known})."
+        f" Make it: sightline ingest PATH --collection {name}"
+    )
+
+
+def _check_vectors(point: Point, manifest: Manifest) -> None:
+    """Refuse what the engines would take and never find: wrong sizes, NaN, zero vectors."""
+    for space, size in (("image", manifest.image.dimensions), ("text", manifest.text.dimensions)):
+        if space not in point.vectors:
+            continue
+        rows = np.atleast_2d(np.asarray(point.vectors[space], dtype=np.float32))
+        lengths = np.linalg.norm(rows, axis=1)
+        if rows.shape[1] != size or not np.all(np.abs(lengths - 1) < UNIT_TOLERANCE):
+            raise EmbeddingError(
+                f"the {space} embedding gave {rows.shape[1]} numbers of length {lengths.min():.3g}"
+                f" for {point.payload.get('record_id')!r}; {size} of length 1 are needed."
+                " Nothing of this batch was stored"
+            )

@@ -1,0 +1,335 @@
+"""Conditions: what a filter says of a record, as plain data, with names and types checked.
+
+A condition is true of a record or not; there is no third value. So `not x` keeps every record that
+x leaves out, those without the field among them.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import Literal, NamedTuple
+
+from app.core.errors import QueryError
+from app.core.records import Field, FieldType
+from app.core.words import words_of
+
+MAX_CONDITIONS = 256
+"""A filter typed by a person has ten; each costs the engine a look at an index."""
+
+MAX_NESTING = 24
+"""A level can become four levels of JSON (a list in an object, twice), and Qdrant reads 128."""
+
+MAX_FIELDS_LISTED = 30
+
+Order = Literal["==", "<", "<=", ">", ">="]
+Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+Value = float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds; with no parts, always."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds; with no parts, never."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """The value at a payload key is there and compares so; words know only `==`."""
+
+    key: str
+    order: Order
+    value: float | str | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The words at a payload key are one of these."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """The array of words at a payload key has all of these."""
+
+    key: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The payload key holds something other than null and an empty list."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The record's place lies within so many km."""
+
+    lat: float
+    lon: float
+    km: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The point is one of these."""
+
+    ids: tuple[str, ...]
+
+
+Condition = AllOf | AnyOf | Not | Compare | OneOf | Contains | Exists | Near | Ids
+
+
+def key_of(*names: str) -> str:
+    """Return the path of a payload key; quoted where an engine could read it as something else.
+
+    >>> key_of("fields", "safer"), key_of("fields", "more.beautiful")
+    ('fields.safer', 'fields."more.beautiful"')
+    """
+    plain = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+    return ".".join(name if plain.fullmatch(name) else f'"{name}"' for name in names)
+
+
+# ---- columns: what can be asked of, and where it lies in the payload
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Something a filter can name: what it holds, its payload key, and that of its words.
+
+    `name` is the user's own; what every record has by our hand has only a slug.
+    """
+
+    name: str
+    slug: str
+    type: FieldType
+    key: str
+    words_key: str | None = None
+
+
+_BUILT_IN = (
+    Column("", "lat", "number", "place.lat"),
+    Column("", "lon", "number", "place.lon"),
+    Column("", "caption", "words", "captions", "words.caption"),
+    Column("", "record_id", "words", "record_id"),
+    Column("", "source", "words", "source"),
+)
+
+
+def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
+    """Return what a filter over these fields can name: what every record has, then the fields."""
+    return _BUILT_IN + tuple(
+        Column(
+            field.name,
+            field.slug,
+            field.type,
+            key_of("fields", field.slug),
+            key_of("words", field.slug) if field.type == "words" else None,
+        )
+        for field in fields
+    )
+
+
+def find_column(columns: Sequence[Column], name: str, *, quoted: bool = False) -> Column:
+    """Return the column of this slug or name; as spelt if there is one, else in any case.
+
+    `quoted` names a column in its own words, so that a user's `source` can be told from ours.
+    """
+    keys: tuple[Callable[[Column], str], ...] = (lambda column: column.slug, _own_name)
+    for fold in (str, str.casefold):
+        for key in reversed(keys) if quoted else keys:
+            for column in columns:
+                if fold(key(column)) == fold(name):
+                    return column
+    raise QueryError(f"no field is called {_shown(name)}\n{listed(columns, name)}")
+
+
+def _own_name(column: Column) -> str:
+    return column.name
+
+
+def listed(columns: Sequence[Column], near: str) -> str:
+    """Return the line that names the fields that exist, those most like `near` first."""
+    ours_last = sorted(columns, key=lambda column: not column.name)
+    known = {column.slug.casefold(): column for column in ours_last}
+    wanted = near.casefold()
+    close = [slug for slug in known if slug.startswith(wanted)]
+    close += get_close_matches(wanted, known, n=3)
+    ordered = [known[slug] for slug in dict.fromkeys((*close, *known))]
+    names = [f"{_shown(column.slug)} ({column.type})" for column in ordered]
+    more = f", and {len(names) - MAX_FIELDS_LISTED} more" if len(names) > MAX_FIELDS_LISTED else ""
+    return f"fields: {', '.join(names[:MAX_FIELDS_LISTED])}{more}"
+
+
+def _shown(name: str) -> str:
+    """Write a name as the language takes it: bare where that works, else in backticks."""
+    clean = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
+    return clean if re.fullmatch(r"[^\W\d]\w*", clean) else f"`{clean}`"
+
+
+# ---- conditions with their types checked
+
+
+def comparison(column: Column, operator: Operator, value: Value) -> Condition:
+    """Return `column operator value`. Raises QueryError where the two do not go together."""
+    if operator == "!=":
+        return Not(comparison(column, "==", value))
+    if column.type == "time":
+        return _time_comparison(column, operator, value)
+    if column.type == "number":
+        return Compare(column.key, operator, _number(column, value))
+    if operator != "==":
+        raise QueryError(f"{column.slug} holds {_KINDS[column.type]}: it knows == and !=")
+    return Compare(column.key, "==", _text(column, value))
+
+
+def membership(column: Column, values: Sequence[Value]) -> Condition:
+    """Return `column in [values]`; of no values, that is never true."""
+    if column.type in ("words", "boolean"):
+        return OneOf(column.key, tuple(_text(column, value) for value in values))
+    return AnyOf(tuple(comparison(column, "==", value) for value in values))
+
+
+def containment(column: Column, text: str) -> Condition:
+    """Return `column.contains(text)`: all its words are there, whole, in any case and order."""
+    if column.words_key is None:
+        raise QueryError(f"{column.slug} has no words to search in: compare it with ==")
+    words = words_of(text)
+    if not words:
+        raise QueryError("contains needs at least one word")
+    return Contains(column.words_key, tuple(words))
+
+
+def nearness(lat: float, lon: float, km: float) -> Condition:
+    """Return `near(lat, lon, km)`. Raises QueryError for a place that is not on the earth."""
+    if not abs(lat) <= 90 or not abs(lon) <= 180:
+        raise QueryError(
+            f"near takes latitude -90 to 90, then longitude -180 to 180, not {lat:g}, {lon:g}"
+        )
+    if not 0 < km < math.inf:
+        raise QueryError(f"near takes a distance above 0 km, not {km:g}")
+    return Near(lat, lon, km)
+
+
+_KINDS: Mapping[FieldType, str] = {
+    "number": "numbers",
+    "time": "times",
+    "boolean": "true or false",
+    "words": "words",
+}
+
+_EXAMPLES: Mapping[FieldType, str] = {
+    "number": "write one without quotes: 4.5",
+    "time": 'write one in quotes: "2010-01-27" or "2010-01-27T14:05"',
+    "boolean": "write true or false, without quotes",
+    "words": 'write them in quotes: "Singapore"',
+}
+
+
+def mismatch(column: Column) -> QueryError:
+    """Return the error for a value that cannot be in this column, with what can."""
+    return QueryError(f"{column.slug} holds {_KINDS[column.type]}; {_EXAMPLES[column.type]}")
+
+
+def _number(column: Column, value: Value) -> float:
+    if isinstance(value, bool | str):
+        raise mismatch(column)
+    if not math.isfinite(value):
+        raise QueryError(f"{column.slug} cannot be compared with {value:g}: it is no number")
+    return float(value)
+
+
+def _text(column: Column, value: Value) -> str:
+    """Return the string that is stored: booleans are words there, which Edge 0.9 can filter."""
+    if column.type == "boolean":
+        if not isinstance(value, bool):
+            raise mismatch(column)
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise mismatch(column)
+    return value
+
+
+class _Period(NamedTuple):
+    """The time that a string of reduced precision means; `end` is outside, None for an instant."""
+
+    start: datetime
+    end: datetime | None
+
+
+def _time_comparison(column: Column, order: Order, value: Value) -> Condition:
+    if not isinstance(value, str):
+        raise mismatch(column)
+    start, end = _period(column, value)
+    if end is None:
+        return Compare(column.key, order, start)
+    since, until = Compare(column.key, ">=", start), Compare(column.key, "<", end)
+    match order:
+        case "==":
+            return AllOf((since, until))
+        case "<":
+            return Compare(column.key, "<", start)
+        case "<=":
+            return until
+        case ">":
+            return Compare(column.key, ">=", end)
+        case ">=":
+            return since
+
+
+_TIME = re.compile(
+    r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
+    r"(?:[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})"
+    r"(?:[.,](?P<fraction>[0-9]{1,9}))?)?(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?)?"
+)
+
+
+def _period(column: Column, text: str) -> _Period:
+    """Read an ISO time. Without a zone it is UTC, as it is in what Qdrant stores."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise mismatch(column)
+    part = match.groupdict()
+    zone = part["zone"] or "Z"
+    clock = f"{part['hour'] or '00'}:{part['minute'] or '00'}:{part['second'] or '00'}"
+    date = f"{part['year']}-{part['month'] or '01'}-{part['day'] or '01'}"
+    fraction = (part["fraction"] or "0")[:6].ljust(6, "0")
+    try:
+        start = datetime.fromisoformat(f"{date}T{clock}.{fraction}{zone.upper()}")
+    except ValueError as error:
+        raise QueryError(f"{text!r} is no time: {error}") from error
+    return _Period(start, None if part["fraction"] else _after(start, part))
+
+
+def _after(start: datetime, part: Mapping[str, str | None]) -> datetime:
+    """Return the first moment past the period; its last written part says how long it is."""
+    try:
+        for name in ("second", "minute", "day"):
+            if part[name]:
+                return start + timedelta(**{f"{name}s": 1})
+        if part["month"]:
+            return (start + timedelta(days=31)).replace(day=1)
+        return start.replace(year=start.year + 1)
+    except (ValueError, OverflowError):  # past the year 9999
+        return datetime.max.replace(tzinfo=UTC)

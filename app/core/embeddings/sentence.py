@@ -1,0 +1,76 @@
+"""sentence: texts → unit vectors, by any sentence-transformers checkpoint.
+
+Over LlamaIndex's HuggingFaceEmbedding, with the prompts that a checkpoint wants before questions
+and before documents.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.core.embeddings import EmbeddingSpec, FloatMatrix
+from app.core.settings import Settings
+from app.core.weights import cut, embed, find_weights, model_id, open_model
+
+if TYPE_CHECKING:
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
+
+SPEC = EmbeddingSpec(
+    space="text",
+    description="captions and questions; any sentence-transformers checkpoint",
+    default_checkpoint="BAAI/bge-small-en-v1.5",
+)
+
+
+def load(checkpoint: str | None, settings: Settings) -> "Sentence":
+    """Load a checkpoint by its name on the hub or its folder. Raises EmbeddingError."""
+    checkpoint = checkpoint or str(SPEC.default_checkpoint)
+    folder = find_weights(checkpoint)
+    query, document = read_prompts(checkpoint, folder)
+    model = open_model(folder, checkpoint, settings.device, query=query, document=document)
+    return Sentence(model, model_id("sentence", checkpoint, folder))
+
+
+def read_prompts(checkpoint: str, folder: Path) -> tuple[str, str]:
+    """Return what goes before a question and before a document.
+
+    The checkpoint's own prompts come first: LlamaIndex overrides them with its table by name, which
+    is right for the BGE family, whose files have none.
+    """
+    from llama_index.embeddings.huggingface.utils import (
+        get_query_instruct_for_model_name,
+        get_text_instruct_for_model_name,
+    )
+
+    file = folder / "config_sentence_transformers.json"
+    prompts = json.loads(file.read_text("utf-8")).get("prompts") or {} if file.is_file() else {}
+    documents = (prompts.get(name) for name in ("document", "passage", "text"))
+    query = prompts.get("query") or get_query_instruct_for_model_name(checkpoint)
+    return query, next(filter(None, documents), get_text_instruct_for_model_name(checkpoint))
+
+
+class Sentence:
+    """A loaded checkpoint; shared by `minilm`."""
+
+    def __init__(self, model: "HuggingFaceEmbedding", name: str) -> None:
+        self.model_id = name
+        self._model = model
+        self.dimensions = embed(model, ["a"], name=name, prompt="text").shape[1]
+
+    def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Embed texts to be found; what is beyond the model's length is cut, with a notice."""
+        return self._embed(texts, "text")
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Embed texts to find with; cut as above."""
+        return self._embed(texts, "query")
+
+    def _embed(self, texts: Sequence[str], prompt: str) -> FloatMatrix:
+        return embed(
+            self._model,
+            cut(texts, self._model),
+            name=self.model_id,
+            dimensions=self.dimensions,
+            prompt=prompt,
+        )

@@ -1,0 +1,153 @@
+"""Models: the two embeddings of a collection, loaded when first needed and checked against it."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.core.embeddings import (
+    ImageEmbedding,
+    TextEmbedding,
+    load_image_embedding,
+    load_text_embedding,
+    spec_of,
+)
+from app.core.errors import CollectionMismatchError
+from app.core.manifest import Manifest, Model
+from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Row = list[float]
+"""One unit vector, as the engines take it."""
+
+
+class Models:
+    """An image and a text embedding by name. Loading waits until one is asked for."""
+
+    def __init__(self, image: str, text: str, settings: Settings) -> None:
+        self.image_name = image
+        self.text_name = text
+        self._settings = settings
+        self._made: Manifest | None = None
+
+    @classmethod
+    def of(cls, manifest: Manifest, settings: Settings) -> "Models":
+        """Return the models that made a collection; others under their names are refused."""
+        models = cls(manifest.image.name, manifest.text.name, settings)
+        models._made = manifest
+        return models
+
+    @cached_property
+    def image(self) -> ImageEmbedding:
+        """The image embedding, loaded."""
+        loaded = load_image_embedding(self.image_name, self._settings)
+        if self._made:
+            _same(self._made.image, loaded.model_id, loaded.dimensions)
+        return loaded
+
+    @cached_property
+    def text(self) -> TextEmbedding:
+        """The text embedding, loaded."""
+        loaded = load_text_embedding(self.text_name, self._settings)
+        if self._made:
+            _same(self._made.text, loaded.model_id, loaded.dimensions)
+        return loaded
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether words can be read into the image space; asks nothing of the model."""
+        return spec_of(self.image_name).reads_words
+
+    def fingerprint(self, *, load: bool = False) -> tuple[Model, Model]:
+        """What a manifest keeps of the two. A collection's own are taken at its word until loaded."""
+        if self._made and not load:
+            return self._made.image, self._made.text
+        image, text = self.image, self.text
+        return (
+            Model(name=self.image_name, model_id=image.model_id, dimensions=image.dimensions),
+            Model(name=self.text_name, model_id=text.model_id, dimensions=text.dimensions),
+        )
+
+
+class QueryVectors:
+    """Vectors of queries, each made once. `prepare` makes many in one batch."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self._captions: dict[str, Row] = {}
+        self._words: dict[str, Row] = {}
+        self._pictures: dict[int, tuple[Image.Image, Row]] = {}
+
+    def prepare(
+        self,
+        *,
+        captions: Sequence[str] = (),
+        words: Sequence[str] = (),
+        pictures: Sequence["Image.Image"] = (),
+    ) -> None:
+        """Embed what is not there yet: texts for the text space, for the image space, pictures."""
+        if new := [text for text in dict.fromkeys(captions) if text not in self._captions]:
+            self._captions |= zip(new, _rows(self.models.text.embed_queries(new)), strict=True)
+        if new := [text for text in dict.fromkeys(words) if text not in self._words]:
+            self._words |= zip(new, _rows(self.models.image.embed_words(new)), strict=True)
+        if unseen := [image for image in pictures if id(image) not in self._pictures]:
+            rows = _rows(self.models.image.embed_images(unseen))
+            self._pictures |= {
+                id(image): (image, row) for image, row in zip(unseen, rows, strict=True)
+            }
+
+    def caption(self, text: str) -> Row:
+        """Return a text in the space of captions."""
+        self.prepare(captions=[text])
+        return self._captions[text]
+
+    def words(self, text: str) -> Row:
+        """Return a text in the space of pictures."""
+        self.prepare(words=[text])
+        return self._words[text]
+
+    def picture(self, image: "Image.Image") -> Row:
+        """Return a picture in the space of pictures."""
+        self.prepare(pictures=[image])
+        return self._pictures[id(image)][1]
+
+
+class Wanted(QueryVectors):
+    """Notes which vectors are asked for, and makes none."""
+
+    def __init__(self, models: Models) -> None:
+        super().__init__(models)
+        self.captions: list[str] = []
+        self.texts: list[str] = []
+        self.pictures: list[Image.Image] = []
+
+    def caption(self, text: str) -> Row:
+        """Note a text for the space of captions."""
+        self.captions.append(text)
+        return []
+
+    def words(self, text: str) -> Row:
+        """Note a text for the space of pictures."""
+        self.texts.append(text)
+        return []
+
+    def picture(self, image: "Image.Image") -> Row:
+        """Note a picture."""
+        self.pictures.append(image)
+        return []
+
+
+def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[Row]:
+    return [[float(x) for x in row] for row in matrix.tolist()]
+
+
+def _same(made: Model, model_id: str, dimensions: int) -> None:
+    if (made.model_id, made.dimensions) != (model_id, dimensions):
+        raise CollectionMismatchError(
+            f"the collection was built with {made.model_id} ({made.dimensions} numbers); what"
+            f" {made.name!r} names here is {model_id} ({dimensions}). Put the same weights in"
+            " place, or ingest again with --rebuild"
+        )

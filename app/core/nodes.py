@@ -1,0 +1,181 @@
+"""Nodes: a record → a LlamaIndex ImageNode → the payload of its point, and back.
+
+A payload follows LlamaIndex's node convention, so that its own stores can read it. What is ours
+lies beside that: the user's fields by slug under `fields`, so that none of them can hurt a key.
+"""
+
+import hashlib
+import json
+import math
+import mimetypes
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.schema import ImageNode, NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
+
+from app.core.conditions import key_of
+from app.core.engines import IndexKind
+from app.core.errors import CollectionError
+from app.core.records import Field, FieldType, Place, Record
+from app.core.words import words_of
+
+INDEXES: dict[str, IndexKind] = {
+    "record_id": "keyword",
+    "source": "keyword",
+    "doc_id": "keyword",
+    "words.caption": "keyword",
+    "place": "geo",
+    "place.lat": "float",
+    "place.lon": "float",
+}
+"""Payload keys of every collection that filters use: without an index they cost 100 times more."""
+
+INDEX_OF: dict[FieldType, IndexKind] = {
+    "number": "float",
+    "time": "datetime",
+    "boolean": "keyword",
+    "words": "keyword",
+}
+
+LEDGER = ("record_id", "content_hash", "metadata_hash", "size", "mtime_ns")
+"""Payload keys that say what is stored: enough to plan the next ingest."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as it was when it was read: hash of its bytes, its size, and its time in ns."""
+
+    content_hash: str
+    size: int
+    mtime_ns: int
+
+
+def point_id(record_id: str) -> str:
+    """Return the point's id: UUIDv5 of the record id, in the URL namespace."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, record_id))
+
+
+def metadata_hash(record: Record) -> str:
+    """Return a hash of all that a record says besides its pixels."""
+    said = (record.path, record.captions, plain(record.metadata), record.place)
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def node_of(record: Record) -> ImageNode:
+    """Return the record as a node. What an embedding reads of it is the captions alone."""
+    metadata = plain(record.metadata)
+    return ImageNode(
+        id_=point_id(record.record_id),
+        text="\n".join(record.captions),
+        image_path=record.path,
+        image_mimetype=_mimetype(record.path),
+        metadata=metadata,
+        excluded_embed_metadata_keys=list(metadata),
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=record.record_id)},
+    )
+
+
+def payload_of(
+    record: Record, file: FileState | None, fields: Iterable[Field], exif_place: Place | None = None
+) -> dict[str, Any]:
+    """Return the payload of a record's point.
+
+    `exif_place` counts when the record has no place of its own; it is kept for the next ingest.
+    """
+    payload = node_payload(node_of(record))
+    payload |= filterable(record.captions, record.metadata, fields)
+    payload["source"] = record.source
+    payload["path"] = record.path
+    payload["metadata_hash"] = metadata_hash(record)
+    if file is not None:
+        payload |= {
+            "content_hash": file.content_hash,
+            "size": file.size,
+            "mtime_ns": file.mtime_ns,
+        }
+    place = record.place or exif_place
+    if place:
+        payload["place"] = {"lat": place.lat, "lon": place.lon}
+    if exif_place:
+        payload["exif_place"] = [exif_place.lat, exif_place.lon]
+    return payload
+
+
+def node_payload(node: TextNode) -> dict[str, Any]:
+    """Return a node in LlamaIndex's convention, without the user's keys at the top level."""
+    flat = node_to_metadata_dict(node)
+    kept = ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")
+    return {key: flat[key] for key in kept} | {"record_id": flat["doc_id"]}
+
+
+def node_from_payload(payload: Mapping[str, Any], root: Path | None) -> TextNode:
+    """Read a node back; with its source's root, `image_path` becomes one that can be opened."""
+    try:
+        node = metadata_dict_to_node(dict(payload))
+    except (KeyError, ValueError) as error:
+        raise CollectionError("a point holds no node; was it written by Sightline?") from error
+    assert isinstance(node, TextNode)
+    if root is not None and isinstance(node, ImageNode) and node.image_path:
+        node.image_path = str(root / node.image_path)
+    return node
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """Return metadata as JSON values: times become ISO strings."""
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def filterable(
+    captions: Sequence[str], metadata: Mapping[str, Any], fields: Iterable[Field]
+) -> dict[str, Any]:
+    """Return the part of a payload that filters see; missing values, and misfits, are left out."""
+    values: dict[str, Any] = {}
+    words: dict[str, list[str]] = {"caption": words_of("\n".join(captions))}
+    for field in fields:
+        value = _stored(field.type, metadata.get(field.name))
+        if value is None:
+            continue
+        values[field.slug] = value
+        if isinstance(value, str | list) and field.type == "words":
+            words[field.slug] = words_of(value if isinstance(value, str) else "\n".join(value))
+    return {"captions": list(captions), "fields": values, "words": words}
+
+
+def _stored(kind: FieldType, value: object) -> str | float | list[str] | None:
+    """A value as filters compare it. Edge 0.9 cannot filter booleans, so they are words."""
+    match kind, value:
+        case "boolean", bool():
+            return "true" if value else "false"
+        case "number", int() | float() if not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+        case "time", datetime():
+            return value.isoformat()
+        case "words", str():
+            return value
+        case "words", list() if all(isinstance(item, str) for item in value):
+            return value
+    return None
+
+
+def field_indexes(fields: Iterable[Field]) -> dict[str, IndexKind]:
+    """Return the payload keys that fields are filtered by, with the index each needs."""
+    indexes: dict[str, IndexKind] = {}
+    for field in fields:
+        indexes[key_of("fields", field.slug)] = INDEX_OF[field.type]
+        if field.type == "words":
+            indexes[key_of("words", field.slug)] = "keyword"
+    return indexes
+
+
+def _mimetype(path: str) -> str:
+    # LlamaIndex guesses by the suffix as it is spelt and finds nothing for .JPG.
+    return mimetypes.guess_type(path.lower())[0] or "image/jpeg"

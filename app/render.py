@@ -1,0 +1,152 @@
+"""Render: values of the line → JSON objects and lines of text. Pure; `cli` prints them."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.answering.answer import Answer
+    from app.answering.evidence import Evidence
+    from app.retrieval.hits import Hit, SignalScore
+    from app.retrieval.retriever import Found
+    from ingest.pipeline import Report
+
+Json = dict[str, Any]
+
+SKIPS_SHOWN = 20
+
+
+def shown(text: object) -> str:
+    r"""Return text that is safe on a terminal: one line, nothing that moves the cursor or the eye.
+
+    >>> shown("a\x1b[2Jb"), shown("tab\tname")
+    ('a\\x1b[2Jb', 'tab\\tname')
+    """
+    return "".join(
+        sign if unicodedata.category(sign) not in ("Cc", "Cf", "Zl", "Zp") else _escape(sign)
+        for sign in str(text)
+    )
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
+def report_json(report: "Report") -> Json:
+    """Return an ingest's report."""
+    return {
+        "collection": report.collection,
+        "read": report.read,
+        "new": report.new,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "gone": report.gone,
+        "skipped": [
+            {"source": skip.source, "code": skip.code, "reason": skip.reason}
+            for skip in report.skipped
+        ],
+        "seconds": report.seconds,
+    }
+
+
+def report_lines(report: "Report") -> Iterator[str]:
+    """Yield an ingest's report, skips first."""
+    for skip in report.skipped[:SKIPS_SHOWN]:
+        yield f"skipped {shown(skip.source)}: {shown(skip.reason)} [{skip.code}]"
+    if more := len(report.skipped) - SKIPS_SHOWN:
+        yield f"… and {more} more skipped (all with --json)" if more > 0 else ""
+    yield (
+        f"{report.collection}: {report.read} read = {report.new} new + {report.changed} changed"
+        f" + {report.unchanged} unchanged + {len(report.skipped)} skipped;"
+        f" {report.gone} gone; {report.seconds:.1f} s"
+    )
+
+
+def found_json(query: str, mode: str, found: "Found", elapsed_ms: float) -> Json:
+    """Return the result of a search."""
+    return {
+        "query": query,
+        "mode": mode,
+        "hits": [hit_json(hit, rank) for rank, hit in enumerate(found.hits, 1)],
+        "notices": [*found.notices, *nearest_notice(found)],
+        "elapsed_ms": round(elapsed_ms, 1),
+    }
+
+
+def hit_json(hit: "Hit", rank: int) -> Json:
+    """Return one hit."""
+    return {
+        "rank": rank,
+        "record_id": hit.record_id,
+        "score": hit.score,
+        "source": hit.source,
+        "caption": hit.caption,
+        "metadata": hit.node.metadata,
+        "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
+    }
+
+
+def _signal_json(name: str, said: "SignalScore") -> Json:
+    return {"rank": said.rank, "score" if name == "keywords" else "cosine": said.score}
+
+
+def nearest_notice(found: "Found") -> list[str]:
+    """Say that nothing was found, and what came closest."""
+    if found.hits:
+        return []
+    if found.nearest is None:
+        return ["nothing found"]
+    cosines = [said.score for name, said in found.nearest.signals.items() if name != "keywords"]
+    return [
+        f"nothing found: the nearest miss is {found.nearest.record_id}"
+        f" with cosine {max(cosines, default=0):.3f}"
+    ]
+
+
+def found_lines(found: "Found") -> Iterator[str]:
+    """Yield the hits, each with why it is there."""
+    for rank, hit in enumerate(found.hits, 1):
+        score = "     " if hit.score is None else f"{hit.score:.3f}"
+        yield f"{rank:>3}  {score}  {shown(hit.source)}"
+        if hit.caption:
+            yield f"            {shown(hit.caption)}"
+        if hit.signals:
+            yield f"            {_why(hit.signals)}"
+
+
+def _why(signals: Mapping[str, "SignalScore"]) -> str:
+    return "  ".join(
+        f"{shown(name)} {said.score:.3f}" + (f" (#{said.rank})" if said.rank else "")
+        for name, said in signals.items()
+    )
+
+
+def answer_json(answer: "Answer", elapsed_ms: float) -> Json:
+    """Return an answer with its evidence."""
+    return {
+        "status": answer.status,
+        "answer": answer.text,
+        "citations": list(answer.citations),
+        "evidence": [_evidence_json(evidence) for evidence in answer.evidence],
+        "model": answer.model,
+        "notices": list(answer.notices),
+        "elapsed_ms": round(elapsed_ms, 1),
+    }
+
+
+def _evidence_json(evidence: "Evidence") -> Json:
+    return {
+        "number": evidence.number,
+        "record_id": evidence.record_id,
+        "source": evidence.source,
+        "caption": evidence.caption,
+        "metadata": dict(evidence.metadata),
+    }
+
+
+def evidence_lines(evidence: "Sequence[Evidence]", cited: Sequence[int]) -> Iterator[str]:
+    """Yield the numbered evidence; what the answer cites is marked."""
+    for each in evidence:
+        mark = "*" if each.number in cited else " "
+        caption = f"  {shown(each.caption)}" if each.caption else ""
+        yield f"{mark} [{each.number}] {shown(each.source)}{caption}"

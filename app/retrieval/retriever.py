@@ -1,0 +1,218 @@
+"""Retriever: what is asked → signals → candidates → one ranking of hits. What all modes share.
+
+Every signal goes out in one batch under one filter; every candidate then gets its score under every
+signal, and `fuse` joins them.
+"""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from app.core.collection import Collection
+from app.core.conditions import AllOf, Condition, Ids
+from app.core.engines import ScoredId
+from app.core.errors import QueryError
+from app.core.images import open_image
+from app.core.models import QueryVectors, Wanted
+from app.retrieval.fusion import SignalScores, fuse
+from app.retrieval.hits import Hit, SignalScore
+from app.retrieval.signals import Asked, Signal, Signals
+from app.retrieval.weights import WEIGHTS
+
+CANDIDATES = 100
+"""Of each signal, at the least; every one of them then gets its score under every signal."""
+
+MAX_WORDS_CHARACTERS = 10_000
+"""Of a question. No embedding reads past its first few hundred words."""
+
+MAX_TOP_K = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, best first; when none reaches the threshold, `nearest` is the best of those below."""
+
+    hits: list[Hit]
+    notices: list[str] = field(default_factory=list)
+    nearest: Hit | None = None
+
+
+class CollectionRetriever(BaseRetriever):
+    """A LlamaIndex retriever over an open collection. A mode says which signals a query gives.
+
+    Not thread-safe beyond what LlamaIndex's async calls need: one search at a time.
+    """
+
+    mode: str
+
+    def __init__(
+        self,
+        collection: Collection,
+        vectors: QueryVectors,
+        *,
+        top_k: int = 5,
+        where: Condition | None = None,
+        min_score: float | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        if not 1 <= top_k <= MAX_TOP_K:
+            raise QueryError(f"top_k is {top_k}; it can be 1 to {MAX_TOP_K:,}")
+        self._collection = collection
+        self._vectors = vectors
+        self._top_k = top_k
+        self._where = where
+        self._min_score = min_score
+        self._weights = {**WEIGHTS[collection.manifest.text_kind], **(weights or {})}
+
+    @abstractmethod
+    def gather(self, asked: Asked, signals: Signals) -> None:
+        """Add the signals of this mode. Raises QueryError when too little is asked."""
+
+    def search(self, asked: Asked) -> Found:
+        """Return the records that answer best, with notices for the person who asked."""
+        _check(asked)
+        signals = Signals(self._vectors, self._weights)
+        self.gather(asked, signals)
+        signals.add_examples(asked.like, "like")
+        signals.add_examples(asked.unlike, "unlike")
+        if not signals.found:
+            return self._passing(asked, signals.notices)
+        where = _both(self._where, asked.where)
+        hits, nearest = self._rank(signals.found, where)
+        return Found(hits, signals.notices, nearest)
+
+    def note(self, asked: Asked, wanted: Wanted) -> None:
+        """Note what `search` will want embedded, so that many queries can be embedded together."""
+        signals = Signals(wanted, self._weights)
+        self.gather(asked, signals)
+        signals.add_examples((*asked.like, *asked.unlike), "like")
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        path = query_bundle.image_path
+        picture = open_image(Path(path)) if path else None
+        return list(self.search(Asked(query_bundle.query_str, picture)).hits)
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._retrieve, query_bundle)
+
+    def _rank(
+        self, signals: Sequence[Signal], where: Condition | None
+    ) -> tuple[list[Hit], Hit | None]:
+        limit = self._top_k if len(signals) == 1 else max(CANDIDATES, 2 * self._top_k)
+        lists = self._lists(signals, limit, where)
+        candidates = {hit.id: None for hits in lists.values() for hit in hits}
+        scores = self._all_scores(signals, lists, list(candidates))
+        fused = fuse(
+            [SignalScores(s.weight, scores[s.name], s.is_relative) for s in signals], candidates
+        )
+        ranks = {
+            name: {hit.id: rank for rank, hit in enumerate(hits, 1)} for name, hits in lists.items()
+        }
+        said = {
+            id_: {
+                signal.name: SignalScore(ranks.get(signal.name, {}).get(id_), score)
+                for signal in signals
+                if (score := scores[signal.name].get(id_)) is not None
+            }
+            for id_ in candidates
+        }
+        order = sorted(candidates, key=lambda id_: (-fused[id_], id_))
+        kept = [id_ for id_ in order if self._reaches(said[id_])]
+        hits = self._hits(kept[: self._top_k], fused, said)
+        nearest = self._hits(order[:1], fused, said) if not kept else []
+        return hits, (nearest[0] if nearest else None)
+
+    def _lists(
+        self, signals: Sequence[Signal], limit: int, where: Condition | None
+    ) -> dict[str, list[ScoredId]]:
+        """What each signal finds by itself; one that pushes away finds nothing."""
+        finding = [signal for signal in signals if signal.weight > 0]
+        if not finding:
+            raise QueryError("--unlike pushes away from something: say too what to search for")
+        found = self._collection.search([s.query for s in finding], limit=limit, where=where)
+        return {signal.name: hits for signal, hits in zip(finding, found, strict=True)}
+
+    def _all_scores(
+        self,
+        signals: Sequence[Signal],
+        lists: Mapping[str, Sequence[ScoredId]],
+        candidates: Sequence[str],
+    ) -> dict[str, dict[str, float]]:
+        """Every candidate's score under every signal, where the record has that space."""
+        scores = {
+            signal.name: {hit.id: hit.score for hit in lists.get(signal.name, ())}
+            for signal in signals
+        }
+        short = [s for s in signals if len(scores[s.name]) < len(candidates)]
+        if candidates and short:
+            among = Ids(tuple(candidates))
+            rest = self._collection.search(
+                [s.query for s in short], limit=len(candidates), where=among
+            )
+            for signal, hits in zip(short, rest, strict=True):
+                scores[signal.name] = {hit.id: hit.score for hit in hits}
+        return scores
+
+    def _reaches(self, said: Mapping[str, SignalScore]) -> bool:
+        if self._min_score is None:
+            return True
+        cosines = [
+            signal.score
+            for name, signal in said.items()
+            if name != "keywords" and not name.startswith("unlike:")
+        ]
+        return any(cosine >= self._min_score for cosine in cosines)
+
+    def _passing(self, asked: Asked, notices: list[str]) -> Found:
+        """Nothing to rank by: what passes the filter, by record id."""
+        where = _both(self._where, asked.where)
+        if where is None:
+            if notices:
+                return Found([], notices)
+            raise QueryError("nothing is asked: give words, a picture (--image) or a filter")
+        ids = [id_ for _, id_ in self._collection.record_ids(where)[: self._top_k]]
+        return Found(self._hits(ids, {}, {}), notices)
+
+    def _hits(
+        self,
+        ids: Sequence[str],
+        fused: Mapping[str, float],
+        said: Mapping[str, dict[str, SignalScore]],
+    ) -> list[Hit]:
+        points = self._collection.fetch(ids) if ids else {}
+        return [
+            self._hit(points[id_].payload, fused.get(id_), said.get(id_, {}))
+            for id_ in ids
+            if id_ in points
+        ]
+
+    def _hit(
+        self, payload: Mapping[str, Any], score: float | None, said: dict[str, SignalScore]
+    ) -> Hit:
+        return Hit(
+            node=self._collection.node(payload),
+            score=score,
+            record_id=payload["record_id"],
+            source=payload.get("path", ""),
+            captions=tuple(payload.get("captions", ())),
+            signals=said,
+        )
+
+
+def _both(one: Condition | None, other: Condition | None) -> Condition | None:
+    return AllOf((one, other)) if one is not None and other is not None else one or other
+
+
+def _check(asked: Asked) -> None:
+    if len(asked.words) > MAX_WORDS_CHARACTERS:
+        raise QueryError(
+            f"the words have {len(asked.words):,} characters; at most {MAX_WORDS_CHARACTERS:,}"
+            " can be asked with"
+        )

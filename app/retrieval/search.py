@@ -1,0 +1,130 @@
+"""Search: what a person typed → hits from an open collection. What the CLI and notebooks call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+from PIL import Image
+
+from app.core.collection import Collection
+from app.core.conditions import AllOf, Condition, nearness
+from app.core.errors import QueryError, SightlineError
+from app.core.images import SUFFIXES, open_image
+from app.core.models import Models, QueryVectors, Wanted
+from app.core.settings import Settings
+from app.core.where import parse
+from app.retrieval.modes import retriever_for
+from app.retrieval.retriever import CollectionRetriever, Found
+from app.retrieval.signals import Asked, Example
+from app.retrieval.weights import WEIGHTS
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search as it is typed. `near` is latitude, longitude in degrees and a radius in km."""
+
+    words: str = ""
+    image: Path | None = None
+    mode: str | None = None
+    where: str | None = None
+    near: tuple[float, float, float] | None = None
+    like: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    top_k: int = 5
+    min_score: float | None = None
+    weights: Mapping[str, float] | None = None
+
+    @property
+    def chosen_mode(self) -> str:
+        """The mode asked for; else hybrid for words, image-to-image for a picture alone."""
+        if self.mode:
+            return self.mode
+        return "image-to-image" if self.image and not self.words.strip() else "hybrid"
+
+
+class Searcher:
+    """Searches one open collection with its own models, each loaded when first needed."""
+
+    def __init__(self, collection: Collection, settings: Settings) -> None:
+        self._collection = collection
+        self._settings = settings
+        self._vectors = QueryVectors(Models.of(collection.manifest, settings))
+
+    def search(self, search: Search) -> Found:
+        """Return the best hits. Raises QueryError, SourceError for a picture, EmbeddingError."""
+        return self._retriever(search).search(self._asked(search))
+
+    def search_many(self, searches: Sequence[Search]) -> list[Found | SightlineError]:
+        """Return what `search` would for each, or its error; what they need is embedded at once."""
+        wanted = Wanted(self._vectors.models)
+        ready = [self._ready(search, wanted) for search in searches]
+        self._vectors.prepare(
+            captions=wanted.captions, words=wanted.texts, pictures=wanted.pictures
+        )
+        return [self._result(each) for each in ready]
+
+    def _ready(
+        self, search: Search, wanted: Wanted
+    ) -> tuple[CollectionRetriever, Asked] | SightlineError:
+        try:
+            retriever, asked = self._retriever(search), self._asked(search)
+            retriever.note(asked, wanted)
+        except SightlineError as error:
+            return error
+        return retriever, asked
+
+    def _result(
+        self, ready: tuple[CollectionRetriever, Asked] | SightlineError
+    ) -> Found | SightlineError:
+        if isinstance(ready, SightlineError):
+            return ready
+        try:
+            return ready[0].search(ready[1])
+        except SightlineError as error:
+            return error
+
+    def _retriever(self, search: Search) -> CollectionRetriever:
+        unknown = (search.weights or {}).keys() - WEIGHTS[self._collection.manifest.text_kind]
+        if unknown:
+            known = ", ".join(WEIGHTS[self._collection.manifest.text_kind])
+            raise QueryError(
+                f"there is no signal {sorted(unknown)[0]!r} to weigh; there is {known}"
+            )
+        return retriever_for(search.chosen_mode)(
+            self._collection,
+            self._vectors,
+            top_k=search.top_k,
+            where=self._condition(search),
+            min_score=search.min_score,
+            weights=search.weights,
+        )
+
+    def _asked(self, search: Search) -> Asked:
+        return Asked(
+            words=search.words,
+            picture=self._open(search.image) if search.image else None,
+            like=tuple(self._example(value) for value in search.like),
+            unlike=tuple(self._example(value) for value in search.unlike),
+        )
+
+    def _condition(self, search: Search) -> Condition | None:
+        parts: list[Condition] = []
+        if search.where:
+            parts.append(parse(search.where, self._collection.fields))
+        if search.near:
+            parts.append(nearness(*search.near))
+        return AllOf(tuple(parts)) if parts else None
+
+    def _example(self, value: str) -> Example:
+        """Tell a file from words: what looks like a path and is not there is an error."""
+        looks_like_path = (
+            "/" in value or "\\" in value or PureWindowsPath(value).suffix.lower() in SUFFIXES
+        )
+        if not looks_like_path:
+            if not value.strip():
+                raise QueryError("--like and --unlike need a picture or words")
+            return Example(value)
+        return Example(value, self._open(Path(value)))
+
+    def _open(self, path: Path) -> Image.Image:
+        return open_image(path, max_megapixels=self._settings.max_megapixels)

@@ -1,0 +1,109 @@
+"""Signals: what is asked → (space, vector, weight), one for each way a record can answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.core import keywords
+from app.core.conditions import Condition
+from app.core.engines import Query as SpaceQuery
+from app.core.engines import Vector
+from app.core.models import QueryVectors
+from app.retrieval.weights import LIKE
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A picture or words to push towards or away from, under the name that the user gave it."""
+
+    name: str
+    picture: "Image.Image | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asks for, before any model has read it."""
+
+    words: str = ""
+    picture: "Image.Image | None" = None
+    like: tuple[Example, ...] = ()
+    unlike: tuple[Example, ...] = ()
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One vector to search one space with, and how much it counts; negative weights push away."""
+
+    name: str
+    space: str
+    vector: Vector
+    weight: float
+
+    @property
+    def query(self) -> SpaceQuery:
+        """The signal as the engines take it."""
+        return SpaceQuery(self.space, self.vector)
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether its scores have no scale of their own: BM25."""
+        return self.space == "keywords"
+
+
+@dataclass(slots=True)
+class Signals:
+    """Signals as they are gathered, with what a person should know of how."""
+
+    vectors: QueryVectors
+    weights: Mapping[str, float]
+    found: list[Signal] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether words can be asked of the pictures; notes it for the person if not."""
+        if not self.vectors.models.reads_words:
+            model = self.vectors.models.image_name
+            notice = f"{model} cannot read words into pictures: the captions were searched"
+            if notice not in self.notices:
+                self.notices.append(notice)
+            return False
+        return True
+
+    def add(self, name: str, space: str, vector: Vector, weight: float) -> None:
+        """Add one, unless it counts for nothing."""
+        if weight:
+            self.found.append(Signal(name, space, vector, weight))
+
+    def add_captions(self, words: str) -> None:
+        """Words against the captions' meaning."""
+        self.add("text", "text", [self.vectors.caption(words)], self.weights["text"])
+
+    def add_keywords(self, words: str) -> None:
+        """Words against the captions' words."""
+        if sparse := keywords.embed_query(words):
+            self.add("keywords", "keywords", sparse, self.weights["keywords"])
+
+    def add_words_as_picture(self, words: str, name: str = "image") -> None:
+        """Words against the pictures themselves."""
+        self.add(name, "image", self.vectors.words(words), self.weights["image words"])
+
+    def add_picture(self, picture: "Image.Image") -> None:
+        """A picture against the pictures."""
+        self.add("image", "image", self.vectors.picture(picture), self.weights["image"])
+
+    def add_examples(self, examples: Sequence[Example], verb: str) -> None:
+        """Push towards (`like`) or away from (`unlike`) pictures and words."""
+        weight = LIKE if verb == "like" else -LIKE
+        for example in examples:
+            name = f"{verb}:{example.name}"
+            if example.picture is not None:
+                self.add(name, "image", self.vectors.picture(example.picture), weight)
+            elif self.reads_words:
+                self.add(name, "image", self.vectors.words(example.name), weight)
+            else:
+                self.add(name, "text", [self.vectors.caption(example.name)], weight)

@@ -1,0 +1,138 @@
+"""Which column of a metadata file is the picture, which the captions, which the place."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.dataset_file import DatasetFile
+from ingest.folder import is_picture_name
+from ingest.loaders import Row
+
+IMAGE_COLUMNS = (
+    "relativepath", "imagepath", "picturepath", "photopath", "filepath", "path",
+    "filename", "imagefilename", "imagefile", "imagename", "picturename", "photoname",
+    "image", "img", "picture", "photo", "file",
+)  # fmt: skip
+"""Best first, in small letters and digits only. Paths come before names: they say more."""
+
+CAPTION_COLUMNS = (
+    "captions", "caption", "sentences", "sentence", "descriptions", "description",
+    "text", "comments", "comment", "title",
+)  # fmt: skip
+LAT_COLUMNS = ("lat", "latitude", "gpslat", "gpslatitude")
+LON_COLUMNS = ("lon", "lng", "long", "longitude", "gpslon", "gpslng", "gpslongitude")
+
+SAMPLE_ROWS = 500
+"""Enough to tell which column names pictures; 50,000 rows would be looked up twice otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns that are more than metadata, best first.
+
+    A row whose first image column is empty is found by the next. `place` is two columns, latitude
+    and longitude, or one that holds an object with both, or none.
+    """
+
+    images: tuple[str, ...]
+    captions: tuple[str, ...]
+    place: tuple[str, ...]
+
+
+def choose_columns(
+    rows: Sequence[Row], finds: Callable[[str], bool], given: DatasetFile
+) -> Columns:
+    """Return the columns that dataset.toml names, and guess the others by name and by values.
+
+    `finds` tells whether a value names a picture of the source. `images` is empty when no column
+    does: then the rows are not about pictures.
+    """
+    sample = rows[:SAMPLE_ROWS]
+    names = list(dict.fromkeys(name for row in rows for name in row.fields))
+    if given.image is not None:
+        images = tuple(name for name in names if name == given.image)
+    else:
+        images = _image_columns(sample, names, finds)
+    captions = tuple(given.captions or _caption_columns(sample, names))
+    return Columns(images, captions, _place_columns(sample, names, given))
+
+
+def names_an_image(name: str) -> bool:
+    """Tell whether a column is called like one that names pictures."""
+    return _bare(name) in IMAGE_COLUMNS
+
+
+def _image_columns(
+    rows: Sequence[Row], names: Sequence[str], finds: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """Return what is called like a picture and looks like one; else the first that finds most."""
+    called = [
+        name
+        for name in _in_order(names, IMAGE_COLUMNS)
+        if _most(_texts(rows, name), lambda text: _looks_like_a_path(text) or finds(text))
+    ]
+    if called:
+        return tuple(called)
+    return tuple(name for name in names if _most(_texts(rows, name), finds))[:1]
+
+
+def _caption_columns(rows: Sequence[Row], names: Sequence[str]) -> tuple[str, ...]:
+    for name in _in_order(names, CAPTION_COLUMNS):
+        if any(isinstance(row.fields.get(name), str | list) for row in rows):
+            return (name,)
+    return ()
+
+
+def _place_columns(
+    rows: Sequence[Row], names: Sequence[str], given: DatasetFile
+) -> tuple[str, ...]:
+    if given.place is not None:
+        return (given.place.lat, given.place.lon)
+    lats, lons = _in_order(names, LAT_COLUMNS), _in_order(names, LON_COLUMNS)
+    if lats and lons:
+        return (lats[0], lons[0])
+    return tuple(name for name in names if any(nested_place(row.fields.get(name)) for row in rows))[
+        :1
+    ]
+
+
+def nested_place(value: object) -> tuple[Any, Any] | None:
+    """Return latitude and longitude of `{"lat": 1.3, "lng": 103.8}`, unchecked."""
+    if not isinstance(value, dict):
+        return None
+    keys = {_bare(key): key for key in value}
+    lats = [keys[name] for name in LAT_COLUMNS if name in keys]
+    lons = [keys[name] for name in LON_COLUMNS if name in keys]
+    return (value[lats[0]], value[lons[0]]) if lats and lons else None
+
+
+def image_names(row: Row, columns: Columns) -> list[str]:
+    """Return what the row's image columns hold, best first, empty ones left out."""
+    return [text for name in columns.images for text in _texts([row], name)]
+
+
+def _texts(rows: Iterable[Row], name: str) -> list[str]:
+    values = (row.fields.get(name) for row in rows)
+    return [
+        str(value)
+        for value in values
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip()
+    ]
+
+
+def _most(texts: Sequence[str], test: Callable[[str], bool]) -> bool:
+    return bool(texts) and 2 * sum(map(test, texts)) >= len(texts)
+
+
+def _looks_like_a_path(text: str) -> bool:
+    return is_picture_name(text.strip()) or "/" in text or "\\" in text
+
+
+def _in_order(names: Iterable[str], wanted: Sequence[str]) -> list[str]:
+    bare = [(name, _bare(name)) for name in names]
+    return [name for want in wanted for name, found in bare if found == want]
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

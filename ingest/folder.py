@@ -1,0 +1,274 @@
+"""A source's folder: which files are in it, and which of them a name means. Nothing outside it.
+
+The folder is walked once, and names are looked up in what was found. A name can therefore mean no
+file outside, whatever tricks it plays: there is nothing else to find.
+"""
+
+import os
+import posixpath
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from app.core.errors import SourceError
+from app.core.images import SUFFIXES
+
+MAX_PATH_BYTES = 4096
+"""PATH_MAX of Linux; no file there has a longer path."""
+
+FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir"})
+"""Made by archivers and file servers; what they hold is named like pictures and is none."""
+
+LINKED_FOLDER = "linked_folder"
+"""The code of a link to a folder inside: its pictures are found where they are."""
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:(?!\s)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"[a-z]:|/|\\", re.IGNORECASE)
+
+_REASONS = {
+    "bad_path": "is no usable file name",
+    "not_a_picture": "is a folder or a device, not a picture",
+    "path_outside_root": "leads out of the source's folder",
+    "unreadable_folder": "may not be read",
+    "missing_picture": "is a link to nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What a folder holds. Paths are relative to `root`, with forward slashes, sorted.
+
+    `refused` has what is there and must not be used, with the code that says why.
+    """
+
+    root: Path
+    files: frozenset[str]
+    pictures: tuple[str, ...]
+    refused: Mapping[str, str]
+    by_name: Mapping[str, list[str]]
+    """Files by bare name, by loosely written path and name, and pictures by name without suffix."""
+    by_loose_path: Mapping[str, list[str]]
+    by_loose_name: Mapping[str, list[str]]
+    by_stem: Mapping[str, list[str]]
+
+
+def index_folder(root: Path) -> Folder:
+    """Walk a folder. Raises SourceError when it cannot be read.
+
+    Hidden folders are left out, hidden pictures are not. Links are used when they lead to a file
+    inside; linked folders are not followed: inside, they would only show everything twice.
+    """
+    root = root.resolve()
+    found = dict(_walk(root))
+    if "" in found:
+        raise SourceError("unreadable_source", f"{root} may not be read; check its permissions")
+    return build_folder(root, found)
+
+
+def build_folder(root: Path, found: Mapping[str, str | None]) -> Folder:
+    """Return the look-up tables for paths; those that come with a code are refused."""
+    files = sorted(path for path, code in found.items() if code is None)
+    pictures = tuple(path for path in files if is_picture_name(path))
+    return Folder(
+        root=root,
+        files=frozenset(files),
+        pictures=pictures,
+        refused={path: code for path, code in found.items() if code is not None},
+        by_name=_grouped((posixpath.basename(path), path) for path in files),
+        by_loose_path=_grouped((_loose(path), path) for path in files),
+        by_loose_name=_grouped((_loose(posixpath.basename(path)), path) for path in files),
+        by_stem=_grouped((stem_of(path), path) for path in pictures),
+    )
+
+
+def is_picture_name(name: str) -> bool:
+    """Tell whether a path ends like a picture's; `._a.jpg` is what macOS keeps beside `a.jpg`."""
+    return posixpath.splitext(name)[1].lower() in SUFFIXES and not posixpath.basename(
+        name
+    ).startswith("._")
+
+
+def stem_of(path: str) -> str:
+    """Return the bare name of a file without its suffix."""
+    return posixpath.splitext(posixpath.basename(path))[0]
+
+
+def find_picture(folder: Folder, name: str, *, base: str = "") -> str:
+    """Return the path of the file that a metadata file in the sub-folder `base` calls `name`.
+
+    Tried in turn: the path from `base`, from the folder above it, both again as loosely written
+    (upper or lower case, composed or decomposed letters), then the bare name anywhere, and a bare
+    name without its suffix. Backslashes separate folders, unless a file is called just so.
+    Raises SourceError: bad_path, url_not_fetched, path_outside_root, not_a_picture,
+    ambiguous_path, missing_picture.
+    """
+    literal = posixpath.join(base, name)
+    if literal in folder.files:
+        return literal
+    paths = _candidates(name, base)
+    for path in paths:
+        if path in folder.files:
+            return path
+    for path in paths:
+        linked = _through_links(folder, path, name)
+        if linked is not None:
+            return linked
+    loosely = _find_loosely(folder, paths, name)
+    if loosely is not None:
+        return loosely
+    if "\n" in name:
+        raise SourceError("bad_path", f"{shown(name)} holds a line break and names no file")
+    raise SourceError("missing_picture", f"{shown(name)} is not in {folder.root.name}")
+
+
+def needs_parent(folder: Folder, names: Iterable[str]) -> bool:
+    """Tell whether any of the names is a path that starts in the folder above this one."""
+    return any(_starts_above(folder, name) for name in names)
+
+
+def _starts_above(folder: Folder, name: str) -> bool:
+    try:
+        inner, *above = _candidates(name, folder.root.name)
+    except SourceError:
+        return False
+    own = f"{folder.root.name}/"
+    if name in folder.files or inner.removeprefix(own) in folder.files:
+        return False
+    paths = above if inner.startswith(own) else [inner, *above]
+    return any(os.path.isfile(folder.root.parent / path) for path in paths)  # noqa: PTH113
+
+
+def refusal(path: str, code: str) -> str:
+    """Say why a path that is there was refused."""
+    return f"{shown(path)} {_REASONS[code]}"
+
+
+def shown(name: str, length: int = 120) -> str:
+    """Return a name as it can be printed: quoted, invisible characters escaped, not too long."""
+    return repr(name if len(name) <= length else f"{name[:length]}…")
+
+
+def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
+    """Yield every path below the root, with a code when it must not be used."""
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        try:
+            entries = list(os.scandir(root / below))
+        except OSError:
+            yield below, "unreadable_folder"
+            continue
+        for entry in entries:
+            path = posixpath.join(below, entry.name)
+            if not entry.is_dir(follow_symlinks=False):
+                yield path, _code(root, path, entry)
+            elif not entry.name.startswith(".") and entry.name not in FOREIGN_FOLDERS:
+                waiting.append(path)
+
+
+def _code(root: Path, path: str, entry: os.DirEntry[str]) -> str | None:
+    if not _is_unicode(path):
+        return "bad_path"
+    if entry.is_symlink():
+        target = Path(os.path.realpath(entry.path))
+        if not target.is_relative_to(root):
+            return "path_outside_root"
+        if not target.exists():
+            return "missing_picture"
+        if target.is_dir():
+            return LINKED_FOLDER
+    return None if entry.is_file() else "not_a_picture"
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _candidates(name: str, base: str) -> list[str]:
+    """Return the paths that a name may mean, from `base` and from above it; SourceError if none."""
+    name = name.strip()
+    if "\0" in name or not _is_unicode(name) or len(name.encode()) > MAX_PATH_BYTES:
+        raise SourceError("bad_path", refusal(name, "bad_path"))
+    if _ABSOLUTE.match(name):
+        raise SourceError(
+            "path_outside_root", f"{shown(name)} is absolute; use a path from the metadata's folder"
+        )
+    if _URL.match(name):
+        raise SourceError(
+            "url_not_fetched",
+            f"{shown(name)} is an address; download it and name the file",
+        )
+    name = name.replace("\\", "/")
+    joined = [posixpath.normpath(posixpath.join(base, name))]
+    if base:
+        joined.append(posixpath.normpath(posixpath.join(posixpath.dirname(base), name)))
+    inside = [path for path in joined if path != ".." and not path.startswith("../")]
+    if not inside:
+        raise SourceError("path_outside_root", refusal(name, "path_outside_root"))
+    return inside
+
+
+def _through_links(folder: Folder, path: str, name: str) -> str | None:
+    """Return the file that a path means through a linked folder; SourceError if it is refused."""
+    for part in (path, *map(str, PurePosixPath(path).parents)):
+        code = folder.refused.get(part)
+        if code == LINKED_FOLDER and part != path:
+            target = Path(os.path.realpath(folder.root / path))
+            inside = target.is_relative_to(folder.root)
+            code = None if inside else "path_outside_root"
+            if inside and target.relative_to(folder.root).as_posix() in folder.files:
+                return target.relative_to(folder.root).as_posix()
+        if code is not None:
+            code = "not_a_picture" if code == LINKED_FOLDER else code
+            raise SourceError(code, refusal(name, code))
+    if os.path.isdir(folder.root / path):  # noqa: PTH112 - Path.is_dir raises for long names
+        raise SourceError("not_a_picture", refusal(name, "not_a_picture"))
+    return None
+
+
+def _find_loosely(folder: Folder, paths: Sequence[str], name: str) -> str | None:
+    bare = posixpath.basename(paths[0])
+    tables = [(folder.by_loose_path, _loose(path)) for path in paths]
+    tables += [(folder.by_name, bare), (folder.by_loose_name, _loose(bare))]
+    if not is_picture_name(bare):
+        tables.append((folder.by_stem, bare))
+    for table, key in tables:
+        if key in table:
+            return _only(table[key], name, bare)
+    return None
+
+
+def _only(paths: Sequence[str], name: str, bare: str) -> str:
+    """Return the single path; among several that differ loosely, the one with the same letters."""
+    if len(paths) > 1:
+        same = [path for path in paths if _composed(path).endswith(_composed(bare))]
+        if len(same) != 1:
+            raise SourceError(
+                "ambiguous_path",
+                f"{shown(name)} may be {shown(paths[0])} or {shown(paths[1])};"
+                " write its path from the folder",
+            )
+        paths = same
+    return paths[0]
+
+
+def _loose(path: str) -> str:
+    return _composed(path).casefold()
+
+
+def _composed(path: str) -> str:
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key, path in pairs:
+        groups[key].append(path)
+    return dict(groups)

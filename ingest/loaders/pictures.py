@@ -1,0 +1,21 @@
+"""Pictures with nothing said of them → rows: a bare folder, or one picture."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.core.images import SUFFIXES
+from app.core.records import Skip
+from ingest.folder import index_folder
+from ingest.loaders import Row
+
+
+def reads(path: Path) -> bool:
+    """Tell whether this is a folder, or a file named like a picture."""
+    return path.is_dir() or (path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def load(path: Path) -> Iterator[Row | Skip]:
+    """Yield one row for each picture, in the order of their paths."""
+    names = index_folder(path).pictures if path.is_dir() else (path.name,)
+    for number, name in enumerate(names, start=1):
+        yield Row({"file_name": name}, f"picture {number}")

@@ -1,0 +1,115 @@
+"""Plan: records and what is stored → what is new, changed, unchanged or gone. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.core.nodes import FileState, metadata_hash, point_id
+from app.core.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the collection knows of one record's file and of what was said of it."""
+
+    record_id: str
+    file: FileState
+    metadata_hash: str
+
+
+@dataclass(slots=True)
+class Picture:
+    """Bytes that must get a vector, and every record that shows them.
+
+    `reuse` is the id of a stored point with the same bytes: its vector serves.
+    """
+
+    file: FileState
+    records: list[Record] = field(default_factory=list)
+    reuse: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an ingest has to do. Ids are point ids."""
+
+    pictures: list[Picture]
+    new: frozenset[str]
+    changed: frozenset[str]
+    unchanged: frozenset[str]
+    touched: dict[str, FileState]
+    """Unchanged but for the file's time: only that is noted."""
+    gone: frozenset[str]
+    moved: frozenset[str]
+    """Those of `gone` whose bytes came back under another name: nothing is lost with them."""
+
+    @property
+    def stored(self) -> int:
+        """How many records of the source there were."""
+        return len(self.unchanged) + len(self.changed) + len(self.gone)
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """What would leave the collection for good."""
+        return self.gone - self.moved
+
+
+def same_stat(stored: Stored | None, size: int, mtime_ns: int) -> bool:
+    """Whether a file's size and time are as they were: then its bytes need not be read."""
+    return stored is not None and (stored.file.size, stored.file.mtime_ns) == (size, mtime_ns)
+
+
+def make_plan(
+    records: Sequence[Record],
+    files: Mapping[str, FileState],
+    stored: Mapping[str, Stored],
+    elsewhere: Mapping[str, str],
+) -> Plan:
+    """Compare records with what is stored of their source.
+
+    `files` is by record id; a record without one could not be read and is neither kept nor new.
+    `stored` is by point id; `elsewhere` has a point id for each content hash in the collection.
+    """
+    new: set[str] = set()
+    changed: set[str] = set()
+    unchanged: set[str] = set()
+    touched: dict[str, FileState] = {}
+    pictures: dict[str, Picture] = {}
+    for record in records:
+        file = files.get(record.record_id)
+        if file is None:
+            continue
+        id_ = point_id(record.record_id)
+        before = stored.get(id_)
+        if before and _same(before, file, record):
+            unchanged.add(id_)
+            if before.file != file:
+                touched[id_] = file
+            continue
+        (changed if before else new).add(id_)
+        picture = pictures.setdefault(file.content_hash, Picture(file))
+        picture.records.append(record)
+        picture.reuse = elsewhere.get(file.content_hash)
+    gone = stored.keys() - new - changed - unchanged
+    return Plan(
+        pictures=list(pictures.values()),
+        new=frozenset(new),
+        changed=frozenset(changed),
+        unchanged=frozenset(unchanged),
+        touched=touched,
+        gone=frozenset(gone),
+        moved=frozenset(id_ for id_ in gone if stored[id_].file.content_hash in pictures),
+    )
+
+
+def _same(before: Stored, file: FileState, record: Record) -> bool:
+    same_bytes = before.file.content_hash == file.content_hash
+    return same_bytes and before.metadata_hash == metadata_hash(record)
+
+
+def by_content(stored: Iterable[tuple[str, Stored]]) -> dict[str, str]:
+    """Return one point id for each content hash; the least, so that every run picks the same."""
+    ids: dict[str, str] = {}
+    for id_, known in stored:
+        content = known.file.content_hash
+        ids[content] = min(id_, ids.get(content, id_))
+    return ids

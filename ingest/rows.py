@@ -1,0 +1,225 @@
+"""Rows → records: each row finds its picture, and the rows of one picture become one record."""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.core.errors import SourceError
+from app.core.records import Field, FieldType, Place, Record, Skip
+from ingest.captions import parse_captions
+from ingest.columns import Columns, image_names, nested_place
+from ingest.folder import Folder, find_picture
+from ingest.loaders import Row
+from ingest.places import NameFields, place_of, read_sidecar
+from ingest.schema import is_blank, plain, typed
+
+MAX_EXAMPLES = 3
+"""Rows or values that a notice names; it counts all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One metadata file: its path in the source, its rows, and what its columns are."""
+
+    file: str
+    rows: Sequence[Row]
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one row says of the picture at `path`; `notes` are for the report."""
+
+    path: str
+    where: str
+    captions: tuple[str, ...]
+    values: Mapping[str, Any]
+    place: Place | None
+    notes: tuple[str, ...]
+
+
+def read_entries(table: Table, folder: Folder) -> list[Entry | Skip]:
+    """Return what each row says, in order; a Skip for each whose picture cannot be had."""
+    return [_entry(row, table, folder) for row in table.rows]
+
+
+def column_values(tables: Iterable[Table], names: Iterable[NameFields]) -> dict[str, list[Any]]:
+    """Return the values of each metadata column; rows whose picture is missing count as well."""
+    columns: dict[str, list[Any]] = defaultdict(list)
+    rows = (_values(row, table.columns) for table in tables for row in table.rows)
+    for values in (*rows, *(name.values for name in names)):
+        for name, value in values.items():
+            columns[name].append(value)
+    return columns
+
+
+def build_records(
+    entries: Sequence[Entry],
+    folder: Folder,
+    *,
+    label: str,
+    names: Mapping[str, NameFields],
+) -> list[Record]:
+    """Join the entries of each picture, in the order in which pictures were first named.
+
+    `names` has what file names say, by path. Captions are joined without repeating
+    any; of a key with several values the first one stays, as `conflicts` tells.
+    """
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.path].append(entry)
+    return [
+        Record(
+            record_id=f"{label}/{path}",
+            source=label,
+            root=folder.root,
+            path=path,
+            captions=tuple(dict.fromkeys(text for entry in group for text in entry.captions)),
+            metadata=_metadata(group),
+            place=_place(group, names.get(path)) or _sidecar(path, folder),
+        )
+        for path, group in groups.items()
+    ]
+
+
+def conflicts(entries: Sequence[Entry]) -> list[str]:
+    """Return a notice when rows of one picture contradict each other."""
+    first: dict[tuple[str, str], Any] = {}
+    found: list[str] = []
+    for entry in entries:
+        for name, value in entry.values.items():
+            if first.setdefault((entry.path, name), value) != value:
+                found.append(f"{name!r} in {entry.where}")
+    told = f"{len(found):,} values contradict an earlier row of the same picture"
+    return [f"{told} and were left out: {examples(found)}"] if found else []
+
+
+def type_entries(
+    entries: Iterable[Entry], fields: Sequence[Field], names: Mapping[str, NameFields]
+) -> tuple[list[Entry], list[str]]:
+    """Give all values the type of their column, file names' own included; drop what is missing.
+
+    Returns a notice beside them for each column with values that are not of its type.
+    """
+    types = {field.name: field.type for field in fields}
+    odd: dict[str, list[str]] = defaultdict(list)
+    done = []
+    for entry in entries:
+        named = names[entry.path].values if entry.path in names else {}
+        values = {**entry.values, **named}
+        done.append(replace(entry, values=_typed_values(values, types, odd)))
+    return done, [
+        f"{len(values):,} values of {name!r} are no {types[name]} and count as missing:"
+        f" {examples(dict.fromkeys(values))}"
+        for name, values in odd.items()
+    ]
+
+
+def nested(columns: Mapping[str, Sequence[Any]], fields: Sequence[Field]) -> list[str]:
+    """Return a notice that names the columns which are kept, but cannot be filtered by."""
+    known = {field.name for field in fields}
+    names = [
+        name
+        for name, values in columns.items()
+        if name not in known and any(not is_blank(value) for value in values)
+    ]
+    told = ", ".join(map(repr, names))
+    return [f"objects and lists are kept, but cannot be filtered by: {told}"] if names else []
+
+
+def noted(entries: Iterable[Entry]) -> list[str]:
+    """Return the notes of all rows, each once, with the rows it is about."""
+    rows: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        for note in entry.notes:
+            rows[note].append(entry.where)
+    return [f"{len(found):,} rows: {note} ({examples(found)})" for note, found in rows.items()]
+
+
+def examples(items: Iterable[str]) -> str:
+    """Join the first few items, and say that there are more."""
+    listed = list(items)
+    return ", ".join(listed[:MAX_EXAMPLES]) + (", …" if len(listed) > MAX_EXAMPLES else "")
+
+
+def _entry(row: Row, table: Table, folder: Folder) -> Entry | Skip:
+    where = f"{table.file} {row.where}" if table.file else row.where
+    called = image_names(row, table.columns)
+    if not called:
+        columns = ", ".join(map(repr, table.columns.images))
+        return Skip(where, "missing_image_field", f"names no picture; looked at {columns}")
+    try:
+        path = find_picture(folder, called[0], base=posixpath.dirname(table.file))
+    except SourceError as error:
+        return Skip(where, error.code, str(error))
+    captions, caption_notes = _captions(row, table.columns)
+    place, place_notes = _row_place(row, table.columns)
+    notes = (*filter(None, (row.note,)), *caption_notes, *place_notes)
+    return Entry(path, where, captions, _values(row, table.columns), place, notes)
+
+
+def _captions(row: Row, columns: Columns) -> tuple[tuple[str, ...], list[str]]:
+    texts: list[str] = []
+    for name in columns.captions:
+        parsed = parse_captions(row.fields.get(name))
+        if parsed is None:
+            return tuple(texts), [f"{name!r} is neither a text nor a list of texts: no caption"]
+        texts += parsed
+    return tuple(texts), []
+
+
+def _row_place(row: Row, columns: Columns) -> tuple[Place | None, list[str]]:
+    values = [row.fields.get(name) for name in columns.place]
+    if len(values) == 1:
+        values = list(nested_place(values[0]) or ())
+    if not values or all(map(is_blank, values)):
+        return None, []
+    place = place_of(*values)
+    return place, [] if place else ["latitude and longitude are no place on the earth"]
+
+
+def _values(row: Row, columns: Columns) -> dict[str, Any]:
+    used = {*columns.images, *columns.captions, *columns.place}
+    return {name: value for name, value in row.fields.items() if name not in used}
+
+
+def _typed_values(
+    values: Mapping[str, Any], types: Mapping[str, FieldType], odd: dict[str, list[str]]
+) -> dict[str, Any]:
+    """Return the values that are there; those that do not fit are added to `odd`."""
+    kept = {}
+    for name, value in values.items():
+        if is_blank(value):
+            continue
+        found = typed(value, types[name]) if name in types else plain(value)
+        if found is not None:
+            kept[name] = found
+        elif name in types:
+            odd[name].append(_short(value))
+    return kept
+
+
+def _metadata(group: Sequence[Entry]) -> dict[str, Any]:
+    """Join what the rows say; the first to say something is right."""
+    metadata: dict[str, Any] = {}
+    for entry in group:
+        for key, value in entry.values.items():
+            metadata.setdefault(key, value)
+    return metadata
+
+
+def _place(group: Sequence[Entry], name: NameFields | None) -> Place | None:
+    said = next((entry.place for entry in group if entry.place), None)
+    return said or (name.place if name else None)
+
+
+def _sidecar(path: str, folder: Folder) -> Place | None:
+    file = f"{posixpath.splitext(path)[0]}.gps"
+    return read_sidecar(folder.root / file) if file in folder.files else None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,0 +1,283 @@
+"""What every embedding promises; a new file in app/core/embeddings is tested from its first day.
+
+Embeddings that need a checkpoint get tiny random ones, in the layouts of the real ones.
+"""
+
+import logging
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.core.embeddings import (
+    available,
+    load_image_embedding,
+    load_text_embedding,
+    spec_of,
+)
+from app.core.errors import EmbeddingError, SettingsError
+from app.core.images import open_image, to_jpeg
+from app.core.settings import Settings
+from tests.checkpoints import save_clip, save_sentence, save_sentence_clip, save_siglip
+
+LAYOUTS = {
+    "clip": {"clip": save_clip, "siglip": save_siglip, "sentence-clip": save_sentence_clip},
+    "sentence": {"sentence": save_sentence},
+}
+
+COLOURS = [
+    Image.new("RGB", size, colour)
+    for size, colour in [((40, 30), "red"), ((1, 1), "blue"), ((90, 3), "green"), ((3, 90), "navy")]
+]
+TEXTS = ["a red car", "", "the green house", "☃ 日本語 \U0001f697", "house.png", "a\nb\0c \ud800"]
+LONG = {
+    "a million letters": "x" * 1_000_000,
+    "a long word": "red" * 33_333,
+    "many words": "red " * 250_000,
+    "spaces": " " * 1_000_000,
+}
+
+
+def variants(space):
+    """Every embedding of a space, once for each layout of checkpoint that it reads."""
+    for name, spec in available(space).items():
+        if spec.default_checkpoint is None:
+            yield name
+        else:  # a KeyError here: add a tiny checkpoint for the new embedding
+            yield from (f"{name}:{layout}" for layout in LAYOUTS[name])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calls_to_the_network():
+    """Watch, in all of this file, that no embedding opens a connection, not even to be refused."""
+    calls = []
+
+    def refuse(connection, address):
+        calls.append(address)
+        raise OSError("no embedding may open a connection")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        yield calls
+
+
+@pytest.fixture(autouse=True)
+def opens_no_connection(calls_to_the_network):
+    yield
+    assert calls_to_the_network == []
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    parent = tmp_path_factory.mktemp("checkpoints")
+    savers = {layout: save for layouts in LAYOUTS.values() for layout, save in layouts.items()}
+    return {layout: save(parent / layout) for layout, save in savers.items()}
+
+
+def full_name(variant, folders):
+    name, _, layout = variant.partition(":")
+    return f"{name}:{folders[layout]}" if layout else name
+
+
+@pytest.fixture(scope="session", params=list(variants("image")))
+def image_embedding(request, folders):
+    return load_image_embedding(full_name(request.param, folders), Settings(device="cpu"))
+
+
+@pytest.fixture(scope="session", params=list(variants("text")))
+def text_embedding(request, folders):
+    return load_text_embedding(full_name(request.param, folders), Settings(device="cpu"))
+
+
+@pytest.fixture
+def embed_words(image_embedding):
+    if not spec_of(image_embedding.model_id.partition(":")[0]).reads_words:
+        pytest.skip("this embedding does not read words")
+    return image_embedding.embed_words
+
+
+def assert_keeps_the_contract(embed, inputs, dimensions):
+    rows = embed(inputs)
+    assert rows.shape == (len(inputs), dimensions)
+    assert rows.dtype == np.float32
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(inputs)), abs=1e-5)
+    alone = np.concatenate([embed([item]) for item in inputs])
+    assert rows == pytest.approx(alone, abs=1e-5)
+    assert embed(inputs[::-1]) == pytest.approx(rows[::-1], abs=1e-5)
+    assert np.array_equal(embed(inputs), rows)
+    assert embed([]).shape == (0, dimensions)
+
+
+def test_pictures_become_unit_vectors_in_their_order_the_same_alone_as_in_a_batch(image_embedding):
+    pictures = [open_image(to_jpeg(picture)) for picture in COLOURS] * 5  # more than one batch
+    assert_keeps_the_contract(image_embedding.embed_images, pictures, image_embedding.dimensions)
+
+
+def test_words_become_unit_vectors_in_the_space_of_the_pictures(image_embedding, embed_words):
+    assert_keeps_the_contract(embed_words, TEXTS * 4, image_embedding.dimensions)
+
+
+def test_documents_and_queries_become_unit_vectors(text_embedding):
+    for embed in (text_embedding.embed_documents, text_embedding.embed_queries):
+        assert_keeps_the_contract(embed, TEXTS * 4, text_embedding.dimensions)
+
+
+def test_an_embedding_that_reads_no_words_says_what_to_do(image_embedding):
+    if spec_of(image_embedding.model_id.partition(":")[0]).reads_words:
+        pytest.skip("this embedding reads words")
+    with pytest.raises(EmbeddingError, match="--mode text"):
+        image_embedding.embed_words(["a red car"])
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
+def test_endless_words_are_read_in_bounded_time(embed_words, text):
+    began = time.monotonic()
+    assert np.isfinite(embed_words([text])).all()
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
+def test_endless_documents_are_read_in_bounded_time(text_embedding, text):
+    began = time.monotonic()
+    assert np.isfinite(text_embedding.embed_documents([text])).all()
+    assert time.monotonic() - began < 10
+
+
+def test_a_text_that_is_cut_is_announced(embed_words, caplog):
+    with caplog.at_level(logging.WARNING):
+        embed_words(["a red car"])
+        assert not caplog.records
+        embed_words(["red " * 100, "blue"])
+    assert "1 of 2 texts" in caplog.text
+
+
+def test_a_text_that_is_the_path_of_a_picture_is_embedded_as_text(embed_words, tmp_path):
+    file = tmp_path / "red.png"
+    before = embed_words([str(file), "data:image/png;base64,AA", "http://127.0.0.1:9/red.png"])
+    COLOURS[0].save(file)
+    assert embed_words([str(file)]) == pytest.approx(before[:1], abs=1e-5)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS["clip"])
+def test_clip_refuses_a_picture_that_is_not_opened(layout, folders):
+    clip = load_image_embedding(f"clip:{folders[layout]}", Settings(device="cpu"))
+    with pytest.raises(EmbeddingError, match="open_image"):
+        clip.embed_images([Path("missing.jpg")])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS["clip"])
+def test_clip_gives_the_vectors_of_transformers_own_call(layout, folders):
+    import torch
+    from transformers import AutoModel, AutoProcessor
+
+    folder = folders[layout] / ("0_CLIPModel" if layout == "sentence-clip" else "")
+    model, processor = AutoModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    # https://huggingface.co/docs/transformers/model_doc/siglip2: as SigLIP was trained
+    padding = {"padding": "max_length", "max_length": 64} if layout == "siglip" else {}
+    clip = load_image_embedding(f"clip:{folders[layout]}", Settings(device="cpu"))
+
+    def unit(features):
+        features = getattr(features, "pooler_output", features)
+        return torch.nn.functional.normalize(features).numpy()
+
+    texts = ["a red car", "house", "the green house " * 40]
+    for text, row in zip(texts, clip.embed_words(texts), strict=True):
+        tokens = processor(text=[text], truncation=True, return_tensors="pt", **padding)
+        with torch.inference_mode():
+            expected = unit(model.get_text_features(input_ids=tokens["input_ids"]))
+        assert row[None] == pytest.approx(expected, abs=1e-5)
+    noise = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(noise), *COLOURS]
+    for picture, row in zip(pictures, clip.embed_images(pictures), strict=True):
+        with torch.inference_mode():
+            pixels = processor(images=[picture], return_tensors="pt")
+            expected = unit(model.get_image_features(**pixels))
+        assert row[None] == pytest.approx(expected, abs=1e-5)
+
+
+def test_pictures_a_few_pixels_high_are_not_taken_for_channels(folders):
+    clip = load_image_embedding(f"clip:{folders['clip']}", Settings(device="cpu"))
+    sizes = [(1, 1), (3, 3), (90, 3), (3, 90), (64, 64)]
+    rows = clip.embed_images([Image.new("RGB", size, "red") for size in sizes])
+    assert rows == pytest.approx(rows[-1:].repeat(len(sizes), axis=0), abs=1e-5)
+
+
+def test_a_folder_is_known_by_its_contents_wherever_it_lies(folders, tmp_path):
+    def model_id(folder):
+        return load_image_embedding(f"clip:{folder}", Settings(device="cpu")).model_id
+
+    moved = save_clip(tmp_path / "elsewhere" / "clip")
+    other = save_clip(tmp_path / "other" / "clip", seed=1)
+    assert model_id(folders["clip"]) == model_id(moved)
+    assert model_id(folders["clip"]) != model_id(other)
+    assert model_id(moved).startswith("clip:clip@")
+
+
+def test_sentence_uses_the_prompts_of_its_checkpoint(folders, tmp_path):
+    prompts = {"query": "query: ", "document": "red "}
+    prompted = save_sentence(tmp_path / "prompted", prompts=prompts)
+    plain = load_text_embedding(f"sentence:{folders['sentence']}", Settings(device="cpu"))
+    sentence = load_text_embedding(f"sentence:{prompted}", Settings(device="cpu"))
+    texts = ["green house", "car"]
+    for prompt, embed in [
+        ("query: ", sentence.embed_queries),
+        ("red ", sentence.embed_documents),
+    ]:
+        expected = plain.embed_documents([prompt + text for text in texts])
+        assert embed(texts) == pytest.approx(expected, abs=1e-5)
+
+
+def test_bge_by_name_has_the_instruction_that_its_files_lack(tmp_path):
+    from app.core.embeddings.sentence import read_prompts
+
+    instruction = "Represent this question for searching relevant passages: "
+    assert read_prompts("BAAI/bge-small-en-v1.5", tmp_path) == (instruction, "")
+    assert read_prompts("thenlper/gte-base", tmp_path) == ("", "")
+
+
+def test_minilm_brings_like_sentences_together():
+    minilm = load_text_embedding("minilm", Settings(device="cpu"))
+    assert (minilm.model_id, minilm.dimensions) == ("minilm:all-MiniLM-L6-v2", 384)
+    documents = minilm.embed_documents(["A dog runs on the beach", "The stock market fell"])
+    beach, market = documents @ minilm.embed_queries(["an animal by the sea"])[0]
+    assert beach > market + 0.2
+
+
+def test_a_model_of_words_is_refused_as_an_image_embedding(folders):
+    with pytest.raises(EmbeddingError, match="both pictures and words"):
+        load_image_embedding(f"clip:{folders['sentence']}", Settings(device="cpu"))
+
+
+def test_damaged_weights_are_an_error_that_names_the_checkpoint(tmp_path):
+    folder = save_clip(tmp_path / "damaged")
+    (folder / "model.safetensors").write_bytes(b"\x10")
+    with pytest.raises(EmbeddingError, match="damaged"):
+        load_image_embedding(f"clip:{folder}", Settings(device="cpu"))
+
+
+def test_an_unknown_name_lists_those_that_exist():
+    with pytest.raises(SettingsError, match=r"clip.*palette"):
+        load_image_embedding("clap", Settings())
+
+
+def test_listing_the_embeddings_loads_no_runtime():
+    code = (
+        "import sys; from app.core.embeddings import available; available('image');"
+        " print({'torch', 'transformers', 'llama_index'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_loading_a_model_leaves_the_terminal_clean(folders):
+    code = (
+        "from app.core.embeddings import *; from app.core.settings import Settings;"
+        f" load_image_embedding('clip:{folders['siglip']}', Settings()).embed_words(['a'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
