@@ -172,6 +172,10 @@ def _read_folder(path: Path, given: DatasetFile) -> _Contents:
     for file in sorted(contents.folder.files):
         if posixpath.splitext(file)[1].lower() in METADATA_SUFFIXES:
             _add_file(contents, file, given, ignored)
+    deeper = [file for file in contents.folder.files if file.endswith(f"/{NAME}")]
+    if deeper:
+        told = examples(sorted(deeper))
+        contents.notices.append(f"not read, for only the one in {path.name} counts: {told}")
     if ignored:
         told = examples(ignored)
         contents.notices.append(f"ignored, for they are no metadata ({len(ignored):,}): {told}")
@@ -343,10 +347,15 @@ def _guesses(contents: _Contents, given: DatasetFile, pattern: str | None) -> di
     guessed = {
         "image": "" if given.image else _told(images),
         "captions": "" if given.captions else _told(captions),
-        "place": "" if given.place else _told(places),
+        "place": "" if given.place else _told(places) or _sidecars(contents.folder),
         "pattern": "" if given.pattern else pattern or "",
     }
     return {key: text for key, text in guessed.items() if text}
+
+
+def _sidecars(folder: Folder) -> str:
+    found = any(file.endswith(".gps") for file in folder.files)
+    return ".gps files beside the pictures" if found else ""
 
 
 def _told(columns: Mapping[str, tuple[str, ...]]) -> str:
