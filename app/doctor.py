@@ -42,7 +42,6 @@ COLOURS = {
     "green": (20, 140, 50),
     "blue": (30, 60, 210),
     "yellow": (250, 215, 30),
-    "black": (15, 15, 15),
 }
 """Of the cards; far apart, each with one everyday name."""
 
@@ -144,7 +143,7 @@ def _check_server(url: str, settings: Settings) -> Check:
 
 
 def _check_weights() -> Iterator[Check]:
-    """Say which default models are on this disk; one that is not is fetched when it is first used."""
+    """Say which default models are on this disk; others are fetched when they are first used."""
     for name in ("clip", "sentence"):
         checkpoint = spec_of(name).default_checkpoint or ""
         if _is_cached(checkpoint):
@@ -244,7 +243,7 @@ def _check_context(name: str, trained: int | None) -> Check:
 
 
 def _check_sight(model: OllamaModel) -> Check:
-    """Show two freshly drawn cards; both must be named, so that a guess fails 1,224 times in 1,225."""
+    """Show two freshly drawn, different cards: one answer to both is always wrong."""
     chance = random.SystemRandom()
     colours, digits = chance.sample(sorted(COLOURS), 2), chance.sample(DIGITS, 2)
     for colour, digit in zip(colours, digits, strict=True):

@@ -5,6 +5,7 @@ import re
 import warnings
 
 from ingest.loaders import parse_json
+from ingest.schema import clean_text
 
 MAX_LIST_CHARACTERS = 4_000_000
 """Longer texts in brackets are not read as lists: parsing takes about 100 times their size."""
@@ -56,5 +57,5 @@ def _parse_python(text: str) -> object:
 
 
 def _clean(texts: list[str]) -> list[str]:
-    lines = (_BREAKS.sub(" ", text).strip() for text in texts)
+    lines = (_BREAKS.sub(" ", clean_text(text)).strip() for text in texts)
     return [line for line in dict.fromkeys(lines) if line]

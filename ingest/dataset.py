@@ -48,6 +48,9 @@ METADATA_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".jsonlines", ".csv
 """What is offered to the loaders within a folder; a file that is named itself is always offered."""
 
 
+SNIFFED_BYTES = 1 << 20
+"""Of a file with an unknown name: enough for a picture's header, little of anything else."""
+
 _BARE = Columns(images=("file_name",), captions=(), place=())
 _FOLDER_CODES = frozenset({"path_outside_root", "unreadable_folder"})
 """What is told of a bare folder although it is not named like a picture."""
@@ -145,15 +148,17 @@ def _clean_label(text: str) -> str:
 
 def _is_picture(path: Path) -> bool:
     """Tell by the name, and for a name that no loader knows, by the content."""
-    found = loader_for(path)
-    if found is not None:
-        return found is loader("pictures")
     try:
-        read_facts(path)
-    except SourceError as error:
+        found = loader_for(path)
+        if found is not None:
+            return found is loader("pictures")
+        with path.open("rb") as stream:
+            read_facts(stream.read(SNIFFED_BYTES))
+    except (SourceError, OSError) as error:
         known = ", ".join(sorted(METADATA_SUFFIXES))
         raise SourceError(
-            "unknown_format", f"{path.name} is neither a picture nor metadata ({known})"
+            "unknown_format",
+            f"{path.name} is neither a picture nor metadata ({known}) that can be read",
         ) from error
     return True
 
@@ -254,10 +259,10 @@ def _folder_above(
 
 def _rows(path: Path, file: str) -> tuple[list[Row], list[Skip]]:
     """Read a metadata file whole; each Skip says which part of which file it is about."""
-    found = loader_for(path)
-    if found is None:
-        raise SourceError("unknown_format", f"{file} is of no known format")
     try:
+        found = loader_for(path)
+        if found is None:
+            raise SourceError("unknown_format", f"{file} is of no known format")
         items = list(found.load(path))
     except OSError as error:
         raise SourceError("unreadable_file", f"{file} cannot be read: {error.strerror}") from error

@@ -1,11 +1,11 @@
 """Pipeline: plan → decode → embed → upsert → sweep → report. The whole of the writing side."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from app.core import keywords
 from app.core.collection import (
@@ -20,7 +20,7 @@ from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
 from app.core.models import Models
 from app.core.nodes import FileState, payload_of, point_id
-from app.core.records import Place, Record, Skip
+from app.core.records import Field, Place, Record, Skip
 from app.core.settings import Settings
 from ingest.dataset import Source, default_label, load
 from ingest.decode import Decoded, Decoders, Failure
@@ -186,7 +186,7 @@ class _Run:
     strict: bool
     allow_removals: bool
 
-    def read(self, path: Path, label: str, fields: Sequence[Any]) -> Source:
+    def read(self, path: Path, label: str, fields: Sequence[Field]) -> Source:
         """Read a source whole: its records are small, its pictures stay on disk."""
         source = load(path, label=label, known_fields=fields)
         for part, guess in source.guesses.items():
@@ -366,7 +366,10 @@ class _Writer:
         return Point(point_id(record.record_id), vectors, payload)
 
 
-def _batched(items: Any) -> Iterator[Any]:
+T = TypeVar("T")
+
+
+def _batched(items: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(items)
     while batch := list(islice(rest, BATCH)):
         yield batch

@@ -4,6 +4,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from app.core.errors import SourceError
@@ -156,8 +157,17 @@ def _entry(row: Row, table: Table, folder: Folder) -> Entry | Skip:
         return Skip(where, error.code, str(error))
     captions, caption_notes = _captions(row, table.columns)
     place, place_notes = _row_place(row, table.columns)
-    notes = (*filter(None, (row.note,)), *caption_notes, *place_notes)
+    moved = _moved_note(called[0], folder.root / path)
+    notes = (*filter(None, (row.note, moved)), *caption_notes, *place_notes)
     return Entry(path, where, captions, _values(row, table.columns), place, notes)
+
+
+def _moved_note(name: str, file: Path) -> str:
+    """Tell of a picture found by its bare name, in another folder than the row has it in."""
+    said = posixpath.basename(posixpath.dirname(name.strip().replace("\\", "/")))
+    if said in ("", ".", "..") or said.casefold() == file.parent.name.casefold():
+        return ""
+    return "" if file.name == name else "the path is not there; a picture of that name was taken"
 
 
 def _captions(row: Row, columns: Columns) -> tuple[tuple[str, ...], list[str]]:

@@ -7,12 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from app.core.records import Field, FieldType, FieldValue
+from app.core.records import Field, FieldType, FieldValue, free_slug
 
 TypedValue = FieldValue | list[str] | None
-
-RESERVED_SLUGS = frozenset({"lat", "lon", "caption", "place", "record_id", "source"})
-"""Names that a filter has for every collection."""
 
 MAX_EXACT_INTEGER = 2**53
 """Beyond it floats, which filters compare, skip integers: such a number is an id, hence words."""
@@ -45,19 +42,14 @@ def infer_fields(
     known field overrides both. Objects and lists of numbers are nothing to filter by.
     """
     fields = {field.name: field for field in known}
-    slugs = {field.slug for field in known} | RESERVED_SLUGS
+    slugs = {field.slug for field in known}
     for name, values in columns.items():
         type_ = (types or {}).get(name) or _column_type(values)
         if name not in fields and type_ is not None:
-            slug = _free_slug(name, slugs)
+            slug = free_slug(name, slugs)
             slugs.add(slug)
             fields[name] = Field(name, slug, type_)
     return tuple(fields.values())
-
-
-def slug_of(name: str) -> str:
-    """Return a name as it is easily typed: `more beautiful` → `more_beautiful`."""
-    return re.sub(r"\W+", "_", name.lower()).strip("_") or "field"
 
 
 def typed(value: object, type_: FieldType) -> TypedValue:
@@ -183,10 +175,3 @@ def _words(value: object) -> str | list[str] | None:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return [clean_text(item) for item in value]
     return None
-
-
-def _free_slug(name: str, taken: set[str] | frozenset[str]) -> str:
-    slug, number = slug_of(name), 2
-    while slug in taken:
-        slug, number = f"{slug_of(name)}_{number}", number + 1
-    return slug

@@ -8,10 +8,13 @@ from app.answering.prompts import NOT_ENOUGH
 LONGEST_CITATION = 80
 """Characters within brackets; longer ones are text."""
 
-_WORD = r"(?:(?:image|picture|photo|evidence|tile|figure|fig\.|number|no\.)\s*|#)?"
+_WORD = r"(?:(?:image|picture|photo|evidence|tile|figure|fig\.|number|no\.)\s*)?#?"
 _REFERENCE = re.compile(rf"{_WORD}(\d+)(?:\s*[-–—]\s*{_WORD}(\d+))?", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:[,;&]|\band\b)\s*")
-_BRACKETS = re.compile(rf"[ \t]{{0,8}}\[([^\[\]\n]{{1,{LONGEST_CITATION}}})\]")
+_INSIDE = rf"[^\[\]\n]{{1,{LONGEST_CITATION}}}"
+_BRACKETS = re.compile(rf"\[({_INSIDE})\]")
+_RUN = re.compile(rf"([ \t]{{0,8}})((?:\[{_INSIDE}\])+)")
+_OPEN_END = re.compile(rf"(?:\[{_INSIDE}\])*(?:\[(?:{_INSIDE})?)?\Z")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -55,36 +58,39 @@ class CitedText:
         if NOT_ENOUGH in ready:
             self.not_enough = True
             ready = ready.replace(NOT_ENOUGH, "")
-        shown = _BRACKETS.sub(self._checked, ready)
+        shown = _RUN.sub(self._checked_run, ready)
         if not self.text:
             shown = shown.lstrip(" \n\t.,:;*\"'`" if self.not_enough else None)
         self.text += shown
         return shown
 
+    def _checked_run(self, run: re.Match[str]) -> str:
+        """Return brackets that follow each other, and the space before them if any are left."""
+        left = _BRACKETS.sub(self._checked, run[2])
+        return run[1] + left if left else ""
+
     def _checked(self, brackets: re.Match[str]) -> str:
         """Return brackets with what they rightly cite; unchanged when they are no citation."""
-        written = brackets.group()
-        references = [_REFERENCE.fullmatch(part) for part in _SEPARATOR.split(brackets[1].strip())]
+        parts = _SEPARATOR.split(brackets[1].strip())
+        references = [match for part in parts if (match := _REFERENCE.fullmatch(part))]
+        if len(references) < len(parts):
+            return brackets.group()
         cited: set[int] = set()
         for reference in references:
-            if reference is None:
-                return written
             first = int(reference[1])
             numbers = range(first, int(reference[2] or first) + 1)
             right = {number for number in self._evidence if number in numbers}
             cited |= right
             self.dropped += not right
         self.citations |= cited
-        space = written[: written.index("[")]
-        return f"{space}[{', '.join(map(str, sorted(cited)))}]" if cited else ""
+        return f"[{', '.join(map(str, sorted(cited)))}]" if cited else ""
 
 
 def _settled(text: str) -> int:
-    """Return how much of a text no later piece can change: not an open bracket, nor a half word."""
-    end = len(text)
-    bracket = text.rfind("[")
-    if bracket > text.rfind("]") and end - bracket <= LONGEST_CITATION + 1:
-        end = bracket
+    """Return how much of a text no later piece can change: not open brackets, nor half a word."""
+    tail = max(0, len(text) - 3 * LONGEST_CITATION)  # enough for three citations in a row
+    brackets = _OPEN_END.search(text, tail)
+    end = brackets.start() if brackets else len(text)
     for length in range(len(NOT_ENOUGH) - 1, 0, -1):
         if text.endswith(NOT_ENOUGH[:length], 0, end):
             end -= length

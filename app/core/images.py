@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
 from app.core.errors import SourceError
 from app.core.records import Place
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"),
+    *(("AVIF",) if features.check("avif") else ()),
+)
 """What is decoded. By content, never by name; the formats of documents and layouts stay out."""
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
@@ -52,18 +55,16 @@ def open_image(
     Raises SourceError with a code: missing_file, not_a_file, empty_file, file_too_large,
     not_an_image, too_many_pixels, broken_image.
     """
-    image = _open_header(source, max_megapixels)
-    try:
-        image.draft("RGB", (max_side, max_side))  # JPEG only: decodes at 1/2, 1/4 or 1/8 size
-        image.load()
-        image = _to_rgb(_upright(image))
-    except Exception as error:  # decoders raise anything from struct.error to MemoryError
-        raise SourceError(
-            "broken_image", f"{_name(source)} is damaged: its pixels cannot be decoded"
-        ) from error
-    if max(image.size) > max_side:
-        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return image
+    with _open_header(source, max_megapixels) as image:
+        try:
+            image.draft("RGB", (max_side, max_side))  # JPEG only: decodes at 1/2, 1/4, 1/8 size
+            image.load()
+            upright = _to_rgb(_upright(image))
+        except Exception as error:  # decoders raise anything from struct.error to MemoryError
+            raise SourceError(
+                "broken_image", f"{_name(source)} is damaged: its pixels cannot be decoded"
+            ) from error
+    return shrink(upright, max_side)
 
 
 def read_facts(source: Path | bytes) -> ImageFacts:
@@ -71,13 +72,13 @@ def read_facts(source: Path | bytes) -> ImageFacts:
 
     A broken EXIF block counts as none. Raises SourceError as `open_image` does.
     """
-    image = _open_header(source, math.inf)
-    exif = _exif(image)
-    return ImageFacts(
-        format=str(image.format),
-        place=_place(_directory(exif, ExifTags.IFD.GPSInfo)),
-        taken=_taken(_directory(exif, ExifTags.IFD.Exif), exif),
-    )
+    with _open_header(source, math.inf) as image:
+        exif = _exif(image)
+        return ImageFacts(
+            format=str(image.format),
+            place=_place(_directory(exif, ExifTags.IFD.GPSInfo)),
+            taken=_taken(_directory(exif, ExifTags.IFD.Exif), exif),
+        )
 
 
 def content_hash(file: Path) -> str:

@@ -1,7 +1,7 @@
 """Keywords: text → a sparse BM25 vector, by Qdrant's own tokenizer, stemmer and weighting.
 
-The same on both engines: they add the inverse document frequency when they search. Source: Robertson
-& Zaragoza 2009, doi:10.1561/1500000019; k = 1.2, b = 0.75.
+The same on both engines: they add the inverse document frequency when they search. Source:
+Robertson and Zaragoza 2009, doi:10.1561/1500000019; k = 1.2, b = 0.75.
 """
 
 from collections.abc import Iterable
@@ -35,8 +35,8 @@ def embed_query(text: str) -> SparseVector | None:
 def average_length(texts: Iterable[str], *, sample: int = 10_000) -> float:
     """Mean number of words that count in a text, after stop words; 1 at the least.
 
-    Qdrant's default of 256 costs captions a fifth of their true top ten, so each collection measures
-    its own, once.
+    Qdrant's default of 256 costs captions a fifth of their true top ten, so each collection
+    measures its own, once.
     """
     lengths = [length for text in islice(texts, sample) if (length := _length(text))]
     return max(1.0, sum(lengths) / len(lengths)) if lengths else 1.0

@@ -62,7 +62,7 @@ class Models:
         return spec_of(self.image_name).reads_words
 
     def fingerprint(self, *, load: bool = False) -> tuple[Model, Model]:
-        """What a manifest keeps of the two. A collection's own are taken at its word until loaded."""
+        """What a manifest keeps of the two; for a collection's own, what it kept."""
         if self._made and not load:
             return self._made.image, self._made.text
         image, text = self.image, self.text

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 
 from app.core.errors import SourceError
 from app.core.records import Skip
+from ingest.schema import clean_text
 
 MAX_METADATA_BYTES = 1 << 29
 """512 MiB: about 5 GiB of memory once JSON or a table is parsed. JSON lines may be larger."""
@@ -123,6 +124,8 @@ def object_row(value: object, where: str) -> Row | Skip:
     if huge:
         digits = len(value[huge[0]])
         return Skip(where, "bad_row", f"{huge[0]!r} is an integer of {digits:,} digits")
+    if not all(map(str.isascii, value)):
+        value = {clean_text(key): found for key, found in value.items()}
     return Row(value, where)
 
 

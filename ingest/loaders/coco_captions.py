@@ -48,6 +48,8 @@ def _captions(annotations: list[Any]) -> dict[str, list[Any]]:
 
 
 def _mentions(path: Path, key: bytes) -> bool:
+    if path.stat().st_size == 0:
+        return False  # nothing to map
     with (
         path.open("rb") as stream,
         mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,

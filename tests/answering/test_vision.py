@@ -131,9 +131,11 @@ def test_busy_server_is_asked_again():
 
 
 def test_server_that_stays_busy_is_given_up():
-    with OllamaDouble(script=["busy"] * 9) as ollama:
-        with pytest.raises(ServiceUnavailableError, match="busy"):
-            ask(ollama)
+    with (
+        OllamaDouble(script=["busy"] * 9) as ollama,
+        pytest.raises(ServiceUnavailableError, match="busy"),
+    ):
+        ask(ollama)
     assert len(ollama.requests) == 3
 
 
@@ -152,9 +154,11 @@ def test_recorded_model_without_eyes_names_models_that_see():
 
 @pytest.mark.parametrize("behaviour", ["malformed", "redirect", "404route", "opt-bad-type"])
 def test_other_answers_are_no_service_and_no_traceback(behaviour):
-    with OllamaDouble(script=[behaviour]) as ollama:
-        with pytest.raises(ServiceUnavailableError, match="127.0.0.1"):
-            ask(ollama)
+    with (
+        OllamaDouble(script=[behaviour]) as ollama,
+        pytest.raises(ServiceUnavailableError, match=r"127\.0\.0\.1"),
+    ):
+        ask(ollama)
     assert len(ollama.requests) == 1
 
 

@@ -78,10 +78,10 @@ def test_it_reads_no_file_that_is_not_there(name, tmp_path):
 def test_garbage_is_a_skip_or_a_source_error(name, content, tmp_path):
     path = tmp_path / SAMPLES[name][0]
     path.write_bytes(content)
+    told = []
     try:
-        found = list(loader(name).load(path))
+        told += list(loader(name).load(path))
     except SourceError as error:
-        assert path.name in str(error)
-        assert error.code in {"bad_metadata", "not_metadata"}
-    else:
-        assert all(isinstance(item, Row | Skip) for item in found)
+        told.append(error)
+    for item in told:
+        assert isinstance(item, Row | Skip) or item.code in {"bad_metadata", "not_metadata"}

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.core.records import Field
-from ingest.schema import infer_fields, plain, slug_of, typed
+from app.core.records import Field, free_slug
+from ingest.schema import infer_fields, plain, typed
 
 
 def type_of(*values):
@@ -74,7 +74,7 @@ def test_the_thirtieth_of_february_is_no_time():
      ("$where", "where"), ("ключ", "ключ")],
 )  # fmt: skip
 def test_a_slug_is_easily_typed(name, slug):
-    assert slug_of(name) == slug
+    assert free_slug(name, ()) == slug
 
 
 def test_slugs_are_each_used_once_and_leave_reserved_names_alone():

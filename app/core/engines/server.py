@@ -3,6 +3,7 @@
 Only calls that Qdrant 1.16 has. The manifest is the collection's own metadata.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from app.core.engines import (
     IndexKind,
@@ -46,13 +47,16 @@ MANIFEST_KEY = "sightline"
 def connect(url: str, settings: Settings) -> QdrantClient:
     """Return a client for `url`; nothing is sent yet. Proxies are not used for loopback."""
     key = settings.qdrant_api_key
-    return QdrantClient(
-        url=url,
-        api_key=key.get_secret_value() if key else None,
-        timeout=TIMEOUT_SECONDS,
-        check_compatibility=False,
-        trust_env=not is_loopback(url),
-    )
+    with warnings.catch_warnings():
+        # A key over plain http is what a private network of containers uses; the README says more.
+        warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+        return QdrantClient(
+            url=url,
+            api_key=key.get_secret_value() if key else None,
+            timeout=TIMEOUT_SECONDS,
+            check_compatibility=False,
+            trust_env=not is_loopback(url),
+        )
 
 
 class ServerEngine:
@@ -224,7 +228,7 @@ def ask(call: Callable[[], T]) -> T:
         for attempt in Retrying(
             retry=retry_if_exception(_is_passing),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.25, max=4),
+            wait=wait_random_exponential(multiplier=0.5, max=4),
             reraise=True,
         ):
             with attempt:

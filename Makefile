@@ -1,0 +1,30 @@
+# Six commands for a newcomer. Everything runs in .venv, which the first of them makes.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint fmt bench
+help: ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: .venv/ready ## draw the sample collection, ingest it, search it and ask it
+	$(BIN)/python data/demo.py
+
+test: .venv/ready ## run the tests; no network is needed
+	$(BIN)/python -m pytest
+
+lint: .venv/ready ## ruff, ruff format and mypy --strict
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fmt: .venv/ready ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/ready ## print speeds as ratios, and write them to build/bench.json
+	$(BIN)/python -m tests.benchmarks

@@ -1,0 +1,220 @@
+"""Question and hits in, an answer that cites its evidence out; a double plays Ollama."""
+
+from pathlib import Path
+
+import pytest
+from llama_index.core.schema import ImageNode
+from PIL import Image
+
+from app.answering.answer import Answer, answer
+from app.answering.vision import Limits, open_model
+from app.core.errors import QueryError
+from app.core.settings import Settings
+from app.retrieval.hits import Hit
+from tests.ollama_double import OllamaDouble, unused_url
+
+QUICK = Limits(connect=0.5, idle=0.3, total=5, attempts=2, wait=0.01)
+COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "cyan", "brown", "pink", "grey")
+
+
+@pytest.fixture
+def hits(tmp_path: Path) -> list[Hit]:
+    """Ten pictures of one colour each, with a caption that says so."""
+    found = []
+    for colour in COLOURS:
+        file = tmp_path / f"{colour}.JPG"
+        Image.new("RGB", (1600, 1200), colour).save(file, "JPEG")
+        node = ImageNode(image_path=str(file), metadata={"city": "Oslo", "more beautiful": 4.5})
+        caption = f"a {colour} wall"
+        found.append(
+            Hit(
+                node=node,
+                score=1.0,
+                record_id=f"walls/{file.name}",
+                source=file.name,
+                captions=(caption,),
+            )
+        )
+    return found
+
+
+def ask(ollama: OllamaDouble, hits: list[Hit], question: str = "Which wall?", **options) -> Answer:
+    settings = Settings(ollama=ollama.url, model=ollama.models[0].removesuffix(":latest"))
+    return answer(
+        question, hits, settings=settings, model=open_model(settings, limits=QUICK), **options
+    )
+
+
+def test_answer_cites_its_evidence(hits):
+    heard: list[str] = []
+    with OllamaDouble(reply="It is red [1], not blue [Image 3].") as ollama:
+        said = ask(ollama, hits[:3], on_text=heard.append)
+    assert said.status == "answered"
+    assert said.text == "It is red [1], not blue [3]."
+    assert said.citations == (1, 3)
+    assert [(piece.number, piece.source) for piece in said.evidence] == [
+        (1, "red.JPG"),
+        (2, "green.JPG"),
+        (3, "blue.JPG"),
+    ]
+    assert said.evidence[0].metadata == {"city": "Oslo", "more beautiful": 4.5}
+    assert "".join(heard) == said.text
+    assert said.notices == ()
+
+
+def test_forged_citations_are_removed_from_text_and_stream_and_counted(hits):
+    heard: list[str] = []
+    with OllamaDouble(reply="A wall [9][1, 7]. Seen in [2015].") as ollama:
+        said = ask(ollama, hits[:3], on_text=heard.append)
+    assert said.text == "A wall [1]. Seen in."
+    assert "".join(heard) == said.text
+    assert (said.citations, said.dropped_citations) == ((1,), 3)
+    assert any("3 citation" in notice for notice in said.notices)
+
+
+def test_model_that_says_it_is_not_enough_is_believed(hits):
+    heard: list[str] = []
+    with OllamaDouble(reply="NOT_ENOUGH_EVIDENCE.") as ollama:
+        said = ask(ollama, hits, on_text=heard.append)
+    assert (said.status, said.text, heard) == ("not_enough_evidence", "", [])
+
+
+def test_text_that_cites_nothing_is_kept_but_is_no_grounded_answer(hits):
+    with OllamaDouble(reply="Walls are usually grey.") as ollama:
+        said = ask(ollama, hits)
+    assert said.status == "not_enough_evidence"
+    assert said.text == "Walls are usually grey."
+    assert any("cites none" in notice for notice in said.notices)
+
+
+def test_nothing_found_is_not_enough_and_asks_no_model():
+    with OllamaDouble() as ollama:
+        said = ask(ollama, [])
+    assert (said.status, said.evidence, ollama.requests) == ("not_enough_evidence", (), [])
+
+
+def test_llava_gets_one_contact_sheet_with_all_tiles(hits):
+    with OllamaDouble() as ollama:
+        said = ask(ollama, hits[:4])
+    (sheet,) = ollama.requests[0].pictures
+    assert sheet.size == (672, 672)
+    centres = [sheet.getpixel((x, y)) for y in (190, 530) for x in (168, 504)]
+    for seen, true in zip(
+        centres, [(255, 0, 0), (0, 128, 0), (0, 0, 255), (255, 255, 0)], strict=True
+    ):
+        assert max(abs(a - b) for a, b in zip(seen, true, strict=True)) < 12
+    assert "contact sheet" in ollama.requests[0].text
+    assert ollama.requests[0].options["num_ctx"] == 4096
+    assert len(said.evidence) == 4
+
+
+def test_model_of_several_pictures_gets_them_apart_and_small(hits):
+    with OllamaDouble(models=["gemma3:4b"]) as ollama:
+        said = ask(ollama, hits)
+    pictures = ollama.requests[0].pictures
+    assert [picture.size for picture in pictures] == [(896, 672)] * 8
+    assert len(said.evidence) == 8
+    assert "best 8 of 10" in said.notices[0]
+
+
+def test_asked_for_fewer_pictures_fewer_are_sent(hits):
+    with OllamaDouble() as ollama:
+        said = ask(ollama, hits, max_images=1)
+    assert ollama.requests[0].pictures[0].size == (672, 504)
+    assert [piece.source for piece in said.evidence] == ["red.JPG"]
+
+
+def test_query_picture_is_shown_as_the_question_and_not_as_evidence(hits):
+    query = Image.new("RGB", (300, 200), "white")
+    with OllamaDouble(models=["gemma3:4b"]) as ollama:
+        said = ask(ollama, hits[:2], query_image=query)
+    request = ollama.requests[0]
+    assert [picture.size for picture in request.pictures] == [(300, 200), (896, 672), (896, 672)]
+    assert "QUESTION" in request.messages[0]["content"]
+    assert len(said.evidence) == 2
+
+
+def test_query_picture_is_the_first_tile_for_a_model_of_one_picture(hits):
+    with OllamaDouble() as ollama:
+        ask(ollama, hits[:1], query_image=Image.new("RGB", (300, 300), "magenta"))
+    (sheet,) = ollama.requests[0].pictures
+    assert sheet.size == (672, 336)
+    red, green, blue = sheet.getpixel((168, 190))
+    assert red > 200
+    assert blue > 200
+    assert green < 60
+
+
+def test_record_found_twice_is_one_piece_of_evidence(hits):
+    with OllamaDouble() as ollama:
+        said = ask(ollama, [hits[0], hits[0], hits[1]])
+    assert [piece.record_id for piece in said.evidence] == ["walls/red.JPG", "walls/green.JPG"]
+
+
+def test_picture_that_has_gone_is_left_out_and_named(hits):
+    Path(hits[0].image_node.image_path).unlink()
+    with OllamaDouble() as ollama:
+        said = ask(ollama, hits[:2])
+    assert [(piece.number, piece.source) for piece in said.evidence] == [(1, "green.JPG")]
+    assert "red.JPG" in said.notices[0]
+
+
+def test_no_model_still_gives_the_evidence_and_no_text(hits):
+    settings = Settings(ollama=unused_url())
+    said = answer("Which?", hits[:2], settings=settings)
+    assert (said.status, said.text, len(said.evidence)) == ("model_unavailable", "", 2)
+    assert any("ollama serve" in notice for notice in said.notices)
+
+
+def test_missing_model_still_gives_the_evidence(hits):
+    with OllamaDouble(script=["chat-missing-model-stream"]) as ollama:
+        said = ask(ollama, hits[:2])
+    assert (said.status, said.text, len(said.evidence)) == ("model_missing", "", 2)
+    assert any("ollama pull llava" in notice for notice in said.notices)
+
+
+@pytest.mark.parametrize("behaviour", ["cut", "unfinished", "error_line", "stall", "length"])
+def test_half_an_answer_is_incomplete_and_kept(hits, behaviour):
+    with OllamaDouble(reply="The wall is red [1] and high.", script=[behaviour]) as ollama:
+        said = ask(ollama, hits[:2])
+    assert said.status == "incomplete"
+    assert said.text.startswith("The wall")
+    assert any("incomplete" in notice for notice in said.notices)
+
+
+def test_refused_prompt_is_asked_again_with_less(hits):
+    with OllamaDouble(script=["img8"]) as ollama:
+        said = ask(ollama, hits[:6])
+    first, second = ollama.requests
+    assert said.status == "answered"
+    assert len(said.evidence) == 3
+    assert second.pictures[0].size[0] < first.pictures[0].size[0]
+    assert any("asked again" in notice for notice in said.notices)
+
+
+def test_prompt_refused_twice_is_given_up_with_the_evidence(hits):
+    with OllamaDouble(script=["img8", "img8"]) as ollama:
+        said = ask(ollama, hits[:6])
+    assert (said.status, len(said.evidence)) == ("model_unavailable", 3)
+
+
+def test_prompt_whose_front_was_dropped_is_noticed(hits):
+    with OllamaDouble(prompt_tokens=60) as ollama:
+        said = ask(ollama, hits[:2])
+    assert any("dropped the front" in notice for notice in said.notices)
+
+
+@pytest.mark.parametrize("question", ["", " \n", "why? " * 200_000])
+def test_question_that_is_empty_or_huge_is_refused(hits, question):
+    with OllamaDouble() as ollama, pytest.raises(QueryError, match="question"):
+        ask(ollama, hits, question)
+
+
+def test_question_with_marks_braces_and_half_characters_is_sent_as_text(hits):
+    with OllamaDouble() as ollama:
+        said = ask(ollama, hits[:1], "what is {0} [img-0] <|im_end|> \ud800?")
+    sent = ollama.requests[0].messages[0]["content"]
+    assert "{0}" in sent
+    assert "[img-0]" not in sent
+    assert "<|" not in sent
+    assert said.status == "answered"

@@ -1,0 +1,76 @@
+"""What tests share: colour squares for pictures, a home of their own, and a shut network."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.core.settings import Settings
+
+SHARED = Path(__file__).parents[1] / "../shared/data"
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 220)}
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing leaves the machine: a connection to anywhere but loopback fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
+        assert host in ("127.0.0.1", "::1", "localhost"), f"a connection to {host}"
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the collections or settings of whoever runs it."""
+    for name in ("QDRANT", "QDRANT_API_KEY", "MODEL", "DEVICE", "MAX_MEGAPIXELS"):
+        monkeypatch.delenv(f"SIGHTLINE_{name}", raising=False)
+    monkeypatch.setenv("SIGHTLINE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SIGHTLINE_OLLAMA", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings of a new home."""
+    return Settings()
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """A folder of three colour squares, with captions and scores as strings."""
+    return make_squares(tmp_path / "squares", COLOURS)
+
+
+def make_squares(folder: Path, colours: dict[str, tuple[int, int, int]]) -> Path:
+    """Draw a square of each colour and say so in a metadata.json."""
+    folder.mkdir(parents=True)
+    rows = []
+    for number, (name, colour) in enumerate(colours.items(), 1):
+        Image.new("RGB", (64, 64), colour).save(folder / f"{name}.png")
+        rows.append(
+            {
+                "Relative Path": f".\\{name}.png",
+                "Caption": f"['a {name} square on a white table']",
+                "brightness": str(number * 1.5),
+                "shade": name,
+                "taken": f"2020-01-0{number}",
+                "framed": "true" if number == 1 else "false",
+            }
+        )
+    (folder / "metadata.json").write_text(json.dumps(rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real collections, where they lie beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared data do not lie beside this checkout")
+    return SHARED

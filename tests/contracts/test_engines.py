@@ -1,0 +1,219 @@
+"""What an engine promises, asked of every engine in the folder.
+
+`server` runs over qdrant-client's own stand-in (:memory:), and over a real server where
+SIGHTLINE_TEST_QDRANT names one.
+"""
+
+import os
+import pkgutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from qdrant_client import QdrantClient
+
+import app.core.engines
+from app.core.engines import Engine, Point, Query, Spaces
+from app.core.engines.edge import EdgeEngine
+from app.core.engines.lock import Purpose
+from app.core.engines.server import ServerEngine
+from app.core.errors import CollectionBusyError
+
+# The stand-in has no payload indexes and says so; a real server has them.
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+
+SPACES = Spaces(dense={"image": 2}, rows={"text": 2}, sparse=("keywords",))
+INDEXES = {"source": "keyword", "fields.city": "keyword", "fields.safer": "float"}
+MANIFEST = {"made": "by hand", "nested": {"ключ": [1, 2.5, None]}}
+
+Open = Callable[[Purpose], Engine]
+
+
+def edge(tmp_path: Path) -> Open:
+    return lambda purpose="write": EdgeEngine(tmp_path / "streets", purpose)
+
+
+def server(tmp_path: Path) -> Open:
+    client = QdrantClient(":memory:")
+    lock = tmp_path / "streets.lock"
+    return lambda purpose="write": ServerEngine(client, "streets", lock=lock, purpose=purpose)
+
+
+def real_server(tmp_path: Path) -> Open:
+    url = os.environ.get("SIGHTLINE_TEST_QDRANT")
+    if not url:
+        pytest.skip("SIGHTLINE_TEST_QDRANT names no Qdrant server")
+    client = QdrantClient(url=url, api_key=os.environ.get("SIGHTLINE_TEST_QDRANT_API_KEY"))
+    name, lock = f"sightline-test-{uuid.uuid4().hex[:8]}", tmp_path / "streets.lock"
+    return lambda purpose="write": ServerEngine(client, name, lock=lock, purpose=purpose)
+
+
+ENGINES = {"edge": edge, "server": server}
+
+
+def test_every_engine_of_the_folder_is_under_contract() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(app.core.engines.__path__)}
+    assert modules - {"lock"} - {f"{name}_filters" for name in ENGINES} == ENGINES.keys()
+
+
+@pytest.fixture(
+    params=[*ENGINES.values(), pytest.param(real_server, marks=pytest.mark.server)],
+    ids=[*ENGINES, "real_server"],
+)
+def open_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    return request.param(tmp_path)
+
+
+@pytest.fixture
+def engine(open_engine: Open) -> Iterator[Engine]:
+    engine = open_engine("write")
+    engine.create(SPACES, INDEXES, MANIFEST)
+    yield engine
+    engine.drop()
+
+
+def id_of(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, str(number)))
+
+
+EAST, NORTH, DIAGONAL = (1.0, 0.0), (0.0, 1.0), (0.6, 0.8)
+
+POINTS = [
+    Point(
+        id_of(1),
+        {"image": list(EAST), "text": [list(EAST), list(NORTH)], "keywords": ([7, 9], [1.0, 2.0])},
+        {"record_id": "a", "source": "one", "fields": {"city": "Ghent", "safer": 2.5}},
+    ),
+    Point(
+        id_of(2),
+        {"image": list(NORTH), "keywords": ([9], [1.0])},
+        {"record_id": "b", "source": "one", "fields": {"city": "Ghent", "safer": 7.0}},
+    ),
+    Point(
+        id_of(3),
+        {"image": list(DIAGONAL), "text": [list(DIAGONAL)]},
+        {"record_id": "c", "source": "two", "fields": {"city": "Bonn"}},
+    ),
+]
+
+
+def test_a_vector_finds_its_nearest_first_with_its_cosine(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    (hits,) = engine.search([Query("image", list(EAST))], limit=2, filter=None)
+    assert [hit.id for hit in hits] == [id_of(1), id_of(3)]
+    assert [hit.score for hit in hits] == pytest.approx([1.0, 0.6], abs=1e-6)
+
+
+def test_the_best_row_of_a_text_counts(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    (hits,) = engine.search([Query("text", [list(NORTH)])], limit=3, filter=None)
+    assert [(hit.id, round(hit.score, 6)) for hit in hits] == [(id_of(1), 1.0), (id_of(3), 0.8)]
+
+
+def test_a_rare_word_weighs_more_than_a_common_one(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    (rare,) = engine.search([Query("keywords", ([7], [1.0]))], limit=3, filter=None)
+    (common,) = engine.search([Query("keywords", ([9], [1.0]))], limit=3, filter=None)
+    assert [hit.id for hit in rare] == [id_of(1)]
+    assert [hit.id for hit in common] == [id_of(1), id_of(2)]
+    # idf = ln(1 + (N - n + 0.5) / (n + 0.5)) with N = 2 points that have the space.
+    assert rare[0].score > common[1].score
+
+
+def test_one_filter_serves_every_query_of_a_batch(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    where = engine.filters.all_of([engine.filters.equals("fields.city", "Ghent")])
+    batch = [Query("image", list(DIAGONAL)), Query("keywords", ([9], [1.0]))]
+    found = engine.search(batch, limit=5, filter=where)
+    assert [{hit.id for hit in hits} for hits in found] == [{id_of(1), id_of(2)}] * 2
+
+
+def test_an_upsert_replaces_vectors_and_payload(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    engine.upsert([Point(id_of(1), {"image": list(NORTH)}, {"record_id": "a"})])
+    (point,) = engine.fetch([id_of(1)], vectors=["image", "text"])
+    assert point.payload == {"record_id": "a"}
+    assert point.vectors == {"image": pytest.approx(list(NORTH))}
+
+
+def test_a_payload_key_can_be_set_and_the_rest_stays(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    engine.set_payload(id_of(2), {"size": 12})
+    (point,) = engine.fetch([id_of(2)], vectors=["image"])
+    assert point.payload == {**POINTS[1].payload, "size": 12}
+    assert point.vectors["image"] == pytest.approx(list(NORTH))
+
+
+def test_fetch_leaves_out_what_is_not_there(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    assert [point.id for point in engine.fetch([id_of(3), id_of(99)])] == [id_of(3)]
+
+
+def test_scroll_yields_every_point_with_the_keys_asked_for(engine: Engine) -> None:
+    many = [Point(id_of(n), {"image": list(EAST)}, {"record_id": str(n)}) for n in range(5000)]
+    engine.upsert(many)
+    found = dict(engine.scroll(["record_id"]))
+    assert found == {id_of(n): {"record_id": str(n)} for n in range(5000)}
+
+
+def test_delete_and_count_agree(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    engine.delete([id_of(1), id_of(99)])
+    engine.delete([])
+    one = engine.filters.all_of([engine.filters.equals("source", "one")])
+    assert (engine.count(), engine.count(one)) == (2, 1)
+
+
+def test_commonest_values_come_with_their_counts(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    assert engine.commonest("fields.city", 5) == [("Ghent", 2), ("Bonn", 1)]
+
+
+def test_extremes_are_the_payloads_at_either_end(engine: Engine) -> None:
+    assert engine.extremes("fields.safer") is None
+    engine.upsert(POINTS)
+    least, greatest = engine.extremes("fields.safer") or ({}, {})
+    assert (least["record_id"], greatest["record_id"]) == ("a", "b")
+
+
+def test_the_manifest_is_replaced_whole(engine: Engine) -> None:
+    assert engine.read_manifest() == MANIFEST
+    engine.write_manifest({"made": "anew"})
+    assert engine.read_manifest() == {"made": "anew"}
+
+
+def test_an_index_can_be_added_twice(engine: Engine) -> None:
+    engine.add_index("fields.later", "datetime")
+    engine.add_index("fields.later", "datetime")
+    engine.upsert([Point(id_of(1), {"image": list(EAST)}, {"fields": {"later": "2020-01-01"}})])
+    assert engine.extremes("fields.later") is not None
+
+
+def test_what_was_written_is_there_when_opened_again(open_engine: Open) -> None:
+    first = open_engine("write")
+    first.create(SPACES, INDEXES, MANIFEST)
+    first.upsert(POINTS)
+    first.close()
+    again = open_engine("read")
+    again.open()
+    assert again.count() == 3
+    assert again.read_manifest() == MANIFEST
+    again.close()
+    open_engine("write").drop()
+    assert open_engine("read").read_manifest() is None
+
+
+def test_a_second_writer_is_refused_at_once_with_the_pid(open_engine: Open) -> None:
+    first = open_engine("write")
+    first.create(SPACES, INDEXES, MANIFEST)
+    with pytest.raises(CollectionBusyError, match=str(os.getpid())):
+        open_engine("write").open()
+    first.close()
+    open_engine("write").drop()
+
+
+def test_create_replaces_what_was_there(engine: Engine, open_engine: Open) -> None:
+    engine.upsert(POINTS)
+    engine.create(SPACES, INDEXES, {"made": "anew"})
+    assert (engine.count(), engine.read_manifest()) == (0, {"made": "anew"})

@@ -1,0 +1,381 @@
+"""Ingest: the same again changes nothing, nothing is lost, and every way of stopping ends well."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app.core.collection import Collection, open_collection
+from app.core.errors import (
+    CollectionBusyError,
+    CollectionError,
+    CollectionMismatchError,
+    SettingsError,
+    SourceError,
+)
+from app.core.settings import Settings
+from ingest import Report, Watch, ingest
+from tests.conftest import COLOURS, make_squares
+
+OFFLINE = {"image": "palette", "text": "minilm"}
+
+
+def bring(path: Path, settings: Settings, collection: str = "squares", **options: Any) -> Report:
+    return ingest(path, collection, settings, **{**OFFLINE, **options})
+
+
+def counts(report: Report) -> tuple[int, int, int, int, int]:
+    skipped = len(report.skipped)
+    assert report.read == report.new + report.changed + report.unchanged + skipped
+    return report.new, report.changed, report.unchanged, skipped, report.gone
+
+
+def stored(settings: Settings, collection: str = "squares") -> dict[str, Any]:
+    """Everything in a collection, by record id."""
+    with open_collection(collection, settings) as opened:
+        return everything(opened)
+
+
+def everything(opened: Collection) -> dict[str, Any]:
+    ids = [id_ for _, id_ in opened.record_ids(None)]
+    points = opened.fetch(ids, vectors=["image", "text", "keywords"])
+    return {point.payload["record_id"]: point for point in points.values()}
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    """Change what metadata.json says of the first row."""
+    file = folder / "metadata.json"
+    rows = json.loads(file.read_text())
+    rows[0] |= changes
+    file.write_text(json.dumps(rows))
+
+
+def test_a_first_ingest_takes_everything(squares: Path, settings: Settings) -> None:
+    assert counts(bring(squares, settings)) == (3, 0, 0, 0, 0)
+    red = stored(settings)["squares/red.png"]
+    assert red.vectors.keys() == {"image", "text", "keywords"}
+    assert red.payload["captions"] == ["a red square on a white table"]
+    assert red.payload["fields"] == {
+        "brightness": 1.5,
+        "shade": "red",
+        "taken": "2020-01-01T00:00:00+00:00",
+        "framed": "true",
+    }
+
+
+def test_a_second_ingest_changes_nothing_and_loads_no_model(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(squares, settings)
+    before = stored(settings)
+    monkeypatch.setattr("app.core.models.load_image_embedding", None)
+    monkeypatch.setattr("app.core.models.load_text_embedding", None)
+    assert counts(bring(squares, settings)) == (0, 0, 3, 0, 0)
+    assert stored(settings) == before
+
+
+def test_a_changed_caption_keeps_the_picture_s_vector_and_embeds_no_picture(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(squares, settings)
+    before = stored(settings)["squares/red.png"]
+    edit(squares, Caption="['a crimson tile']", brightness="9.5")
+    assert counts(bring(squares, settings)) == (0, 1, 2, 0, 0)
+    after = stored(settings)["squares/red.png"]
+    assert after.vectors["image"] == before.vectors["image"]
+    assert after.vectors["text"] != before.vectors["text"]
+    assert after.payload["fields"]["brightness"] == 9.5
+
+
+def test_a_changed_picture_gets_a_new_vector(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    before = stored(settings)["squares/red.png"]
+    Image.new("RGB", (64, 64), "orange").save(squares / "red.png")
+    assert counts(bring(squares, settings)) == (0, 1, 2, 0, 0)
+    assert stored(settings)["squares/red.png"].vectors["image"] != before.vectors["image"]
+
+
+def test_a_touched_file_is_unchanged_and_its_time_is_noted(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    os.utime(squares / "red.png", ns=(1, 1_000_000_000))
+    assert counts(bring(squares, settings)) == (0, 0, 3, 0, 0)
+    assert stored(settings)["squares/red.png"].payload["mtime_ns"] == 1_000_000_000
+
+
+def test_a_renamed_picture_reuses_its_vector(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    before = stored(settings)["squares/red.png"]
+    (squares / "red.png").rename(squares / "crimson.png")
+    edit(squares, **{"Relative Path": "crimson.png"})
+    assert counts(bring(squares, settings)) == (1, 0, 2, 0, 1)
+    after = stored(settings)
+    assert after.keys() == {"squares/crimson.png", "squares/green.png", "squares/blue.png"}
+    assert after["squares/crimson.png"].vectors["image"] == before.vectors["image"]
+
+
+def test_equal_files_at_two_paths_are_two_records_with_one_vector(
+    squares: Path, settings: Settings
+) -> None:
+    shutil.copy(squares / "red.png", squares / "copy.png")
+    edit(squares, Caption="['one']")
+    rows = json.loads((squares / "metadata.json").read_text())
+    rows.append({"Relative Path": "copy.png", "Caption": "['two']"})
+    (squares / "metadata.json").write_text(json.dumps(rows))
+    assert counts(bring(squares, settings)) == (4, 0, 0, 0, 0)
+    points = stored(settings)
+    assert points["squares/copy.png"].vectors["image"] == points["squares/red.png"].vectors["image"]
+
+
+def test_a_record_that_left_the_source_leaves_the_collection(
+    settings: Settings, tmp_path: Path
+) -> None:
+    colours = {f"c{n}": (n * 20, 100, 200 - n * 10) for n in range(10)}
+    folder = make_squares(tmp_path / "many", colours)
+    bring(folder, settings)
+    rows = json.loads((folder / "metadata.json").read_text())
+    (folder / "metadata.json").write_text(json.dumps(rows[:-1]))
+    assert counts(bring(folder, settings)) == (0, 0, 9, 0, 1)
+
+
+def test_more_than_a_fifth_gone_stops_and_asks(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    (squares / "red.png").unlink()
+    with pytest.raises(CollectionError, match="--allow-removals"):
+        bring(squares, settings)
+    assert len(stored(settings)) == 3
+    assert counts(bring(squares, settings, allow_removals=True)) == (0, 0, 2, 1, 1)
+    assert len(stored(settings)) == 2
+
+
+def test_a_picture_that_broke_is_a_skip_and_leaves(settings: Settings, tmp_path: Path) -> None:
+    colours = {f"c{n}": (n * 20, 100, 200 - n * 10) for n in range(10)}
+    folder = make_squares(tmp_path / "many", colours)
+    bring(folder, settings, "many")
+    (folder / "c3.png").write_bytes((folder / "c3.png").read_bytes()[:60])
+    report = bring(folder, settings, "many")
+    assert counts(report) == (0, 0, 9, 1, 1)
+    assert [(skip.source, skip.code) for skip in report.skipped] == [("c3.png", "broken_image")]
+    assert "many/c3.png" not in stored(settings, "many")
+
+
+def test_strict_makes_the_first_skip_an_error(squares: Path, settings: Settings) -> None:
+    (squares / "blue.png").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"blue\.png"):
+        bring(squares, settings, strict=True)
+
+
+def test_two_sources_share_a_collection_and_a_sweep_spares_the_other(
+    squares: Path, settings: Settings, tmp_path: Path
+) -> None:
+    bring(squares, settings)
+    more = make_squares(tmp_path / "more", {"white": (250, 250, 250), "black": (5, 5, 5)})
+    assert counts(bring(more, settings)) == (2, 0, 0, 0, 0)
+    (squares / "red.png").unlink()
+    bring(squares, settings, allow_removals=True)
+    assert stored(settings).keys() == {
+        "squares/green.png",
+        "squares/blue.png",
+        "more/white.png",
+        "more/black.png",
+    }
+
+
+def test_two_folders_of_one_name_are_two_sources(settings: Settings, tmp_path: Path) -> None:
+    bring(make_squares(tmp_path / "a" / "street", {"red": COLOURS["red"]}), settings)
+    bring(make_squares(tmp_path / "b" / "street", {"red": COLOURS["blue"]}), settings)
+    assert stored(settings).keys() == {"street/red.png", "street-2/red.png"}
+
+
+def test_a_moved_folder_stays_the_same_source(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    elsewhere = squares.parent / "elsewhere" / "squares"
+    elsewhere.parent.mkdir()
+    squares.rename(elsewhere)
+    assert counts(bring(elsewhere, settings)) == (0, 0, 3, 0, 0)
+    with open_collection("squares", settings) as opened:
+        point = everything(opened)["squares/red.png"]
+        assert opened.node(point.payload).image_path == str(elsewhere / "red.png")
+
+
+def test_types_stay_as_the_first_source_fixed_them(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    edit(squares, brightness="very bright")
+    notices: list[str] = []
+    bring(squares, settings, watch=Watch(notice=notices.append))
+    assert "brightness" not in stored(settings)["squares/red.png"].payload["fields"]
+    assert any("very bright" in notice for notice in notices)
+
+
+def test_rebuild_decides_types_anew(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    rows = json.loads((squares / "metadata.json").read_text())
+    for row in rows:
+        row["brightness"] = "dim"
+    (squares / "metadata.json").write_text(json.dumps(rows))
+    bring(squares, settings, rebuild=True)
+    assert stored(settings)["squares/red.png"].payload["fields"]["brightness"] == "dim"
+
+
+def test_rebuild_reads_every_source_again(
+    squares: Path, settings: Settings, tmp_path: Path
+) -> None:
+    bring(squares, settings)
+    more = make_squares(tmp_path / "more", {"white": (250, 250, 250)})
+    bring(more, settings)
+    assert counts(bring(squares, settings, rebuild=True)) == (4, 0, 0, 0, 0)
+    shutil.rmtree(more)
+    with pytest.raises(SourceError, match="more"):
+        bring(squares, settings, rebuild=True)
+    assert len(stored(settings)) == 4
+
+
+def test_another_model_is_refused_before_anything_is_written(
+    squares: Path, settings: Settings, tmp_path: Path
+) -> None:
+    from tests.checkpoints import save_clip
+
+    bring(squares, settings)
+    checkpoint = tmp_path / "tiny-clip"
+    save_clip(checkpoint)
+    with pytest.raises(CollectionMismatchError, match=r"palette.*tiny-clip.*--rebuild"):
+        bring(squares, settings, image=f"clip:{checkpoint}")
+
+
+def test_clip_reads_words_and_pictures_into_one_space(
+    squares: Path, settings: Settings, tmp_path: Path
+) -> None:
+    from tests.checkpoints import save_clip
+
+    checkpoint = tmp_path / "tiny-clip"
+    save_clip(checkpoint)
+    report = bring(squares, settings, image=f"clip:{checkpoint}")
+    assert counts(report) == (3, 0, 0, 0, 0)
+
+
+def test_an_unknown_embedding_is_named_with_those_there_are(
+    squares: Path, settings: Settings
+) -> None:
+    with pytest.raises(SettingsError, match=r"'dino'.*palette"):
+        bring(squares, settings, image="dino")
+
+
+def test_a_source_with_nothing_to_take_makes_no_collection(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    (folder / "metadata.json").write_text(json.dumps([{"image": "gone.png", "caption": "x"}]))
+    report = bring(folder, settings)
+    assert counts(report) == (0, 0, 0, 1, 0)
+    assert not (settings.collections_folder / "squares").exists()
+
+
+def test_a_low_disk_is_refused_before_the_engine_can_be_hurt(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6)
+    monkeypatch.setattr("app.core.engines.edge.shutil.disk_usage", lambda _path: full)
+    with pytest.raises(CollectionError, match="MiB are free"):
+        bring(squares, settings)
+
+
+def test_a_second_ingest_at_the_same_time_is_refused_with_the_pid(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    with (
+        open_collection("squares", settings, purpose="write"),
+        pytest.raises(CollectionBusyError, match=str(os.getpid())),
+    ):
+        bring(squares, settings)
+
+
+def test_a_reader_that_meets_a_writer_waits_and_then_names_it(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(squares, settings)
+    monkeypatch.setattr("app.core.engines.lock.WAIT_SECONDS", 0.2)
+    with (
+        open_collection("squares", settings, purpose="write"),
+        pytest.raises(CollectionBusyError, match=rf"{os.getpid()}.*ingest"),
+    ):
+        open_collection("squares", settings)
+
+
+def test_progress_reaches_its_end(squares: Path, settings: Settings) -> None:
+    told: list[tuple[int, int]] = []
+    bring(squares, settings, watch=Watch(progress=lambda done, total: told.append((done, total))))
+    assert told[-1] == (3, 3)
+
+
+# ---- stopped half-way
+
+
+def many_squares(folder: Path, count: int) -> Path:
+    shades = {f"s{n:03}": (n % 256, (n * 7) % 256, (n * 13) % 256) for n in range(count)}
+    return make_squares(folder, shades)
+
+
+def start_ingest(folder: Path, home: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "app.cli", "ingest", str(folder), "-c", "squares", "--offline"]
+    return subprocess.Popen(
+        [*command, "--json"],
+        env={**os.environ, "SIGHTLINE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def wait_for_points(home: Path, process: "subprocess.Popen[str]") -> None:
+    """Until the collection exists; the pictures go in after that."""
+    while process.poll() is None and not list(home.glob("collections/*/manifest.json")):
+        time.sleep(0.01)
+
+
+def test_killed_anywhere_and_run_again_it_ends_in_the_same_collection(tmp_path: Path) -> None:
+    folder = many_squares(tmp_path / "squares", 150)
+    chance = random.Random(7)
+    start_ingest(folder, tmp_path / "unbroken").communicate()
+    for _ in range(3):
+        process = start_ingest(folder, tmp_path / "broken")
+        wait_for_points(tmp_path / "broken", process)
+        time.sleep(chance.random() * 1.5)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    report = json.loads(start_ingest(folder, tmp_path / "broken").communicate()[0])
+    assert report["read"] == 150
+    unbroken = stored(Settings(home=tmp_path / "unbroken"))
+    broken = stored(Settings(home=tmp_path / "broken"))
+    assert broken.keys() == unbroken.keys()
+    for record_id, point in unbroken.items():
+        assert broken[record_id].payload == point.payload
+        for space in ("image", "text"):
+            ours, theirs = broken[record_id].vectors[space], point.vectors[space]
+            assert ours == pytest.approx(theirs, abs=1e-5) if space == "image" else True
+            assert len(ours) == len(theirs)
+
+
+def test_ctrl_c_ends_with_a_report_of_what_is_in(tmp_path: Path) -> None:
+    folder = many_squares(tmp_path / "squares", 600)
+    process = start_ingest(folder, tmp_path / "home")
+    wait_for_points(tmp_path / "home", process)
+    time.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    report = json.loads(output)
+    if process.returncode == 0:
+        pytest.skip("it was done before the signal came")
+    assert process.returncode == 130
+    assert report["new"] == len(stored(Settings(home=tmp_path / "home")))
