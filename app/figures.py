@@ -21,6 +21,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image, ImageFont
@@ -57,10 +58,16 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 MAX_SHEET_HITS = 30
 """Six rows of five: one page. The sheet says how many more there are."""
 
-MARGIN, GAP, LINE = 0.3, 0.18, 0.165
-"""Inches: around a sheet, between its pictures, from one line of a caption to the next."""
+MARGIN, GAP = 0.3, 0.18
+"""Inches: around a sheet, and between its pictures."""
 
-CAPTION_POINTS, CAPTION_LINES, TITLE_POINTS = 8.5, 4, 15
+CAPTION_POINTS, CAPTION_LINES, TITLE_POINTS = 8.5, 6, 15
+
+LINE_HEIGHT = 1.4
+"""Of a text's size, from one line to the next."""
+
+SLACK = 0.96
+"""Of a line's width is filled: on a screen, letters are moved to whole pixels and grow a little."""
 
 TILE_PIXELS = 640
 
@@ -82,9 +89,9 @@ def result_sheet(title: str, hits: "Sequence[Hit]", *, query_image: Path | None 
     pictures = [_open(Path(hit.image_node.image_path or hit.source)) for hit in shown]
     captions = [hit.caption or hit.source.rpartition("/")[2] for hit in shown]
     grid = _grid(pictures, captions)
-    header = 1.75 if query_image else 0.85
+    header = 1.7 if query_image else 0.75
     rows = math.ceil(len(shown) / grid.columns)
-    height = 2 * MARGIN + header + max(rows * grid.row, 0.4) + 0.25 * (len(hits) > len(shown))
+    height = MARGIN + header + max(rows * grid.row, 0.6) + 0.35 * (len(hits) > len(shown))
     figure = Figure((WIDTH_INCHES, height), facecolor="white")
     _draw_query(figure, title, len(hits), query_image)
     for index, hit in enumerate(shown):
@@ -94,7 +101,7 @@ def result_sheet(title: str, hits: "Sequence[Hit]", *, query_image: Path | None 
     if not hits:
         _write(figure, MARGIN, MARGIN + header, "Nothing found.", size=11, color=MUTED)
     if more := len(hits) - len(shown):
-        _write(figure, MARGIN, height - MARGIN - 0.1, f"… and {more} more", color=MUTED)
+        _write(figure, MARGIN, height - 0.45, f"… and {more} more", color=MUTED)
     return figure
 
 
@@ -116,8 +123,9 @@ def place_map(
     rows = math.ceil(len(panels) / columns)
     boxes = [_box([places[index] for index in panel]) for panel in panels]
     ratio = min(1.0, max(0.45, *(box.half_height / box.half_width for box in boxes)))
-    height = rows * (ratio * (WIDTH_INCHES - 1) / columns + 0.7)
-    figure = Figure((WIDTH_INCHES, height), layout="constrained", facecolor="white")
+    width = (WIDTH_INCHES - (0.8 if values is not None else 0)) / columns - 0.75  # beside the degrees
+    height = rows * (ratio * width + 0.65)
+    figure = Figure((WIDTH_INCHES, height), layout=_airy(), facecolor="white")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel, box in zip(grid, panels, boxes, strict=False):
         title = _commonest([names[index] for index in panel]) if names else ""
@@ -140,7 +148,7 @@ def histograms(columns: Mapping[str, Sequence[float | None]]) -> Figure:
     edges = np.histogram_bin_edges(pooled if len(pooled) else [0.0, 1.0], bins=20)
     across = min(3, len(kept)) or 1
     down = math.ceil(len(kept) / across) or 1
-    figure = Figure((WIDTH_INCHES, 1.75 * down), layout="constrained", facecolor="white")
+    figure = Figure((WIDTH_INCHES, 1.75 * down), layout=_airy(), facecolor="white")
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, (name, numbers) in zip(grid, kept.items(), strict=False):
         _draw_histogram(axes, name, numbers, edges)
@@ -151,9 +159,7 @@ def histograms(columns: Mapping[str, Sequence[float | None]]) -> Figure:
 
 def bar_chart(counts: Mapping[str, int]) -> Figure:
     """Return counts as horizontal bars, in the order given, the first on top."""
-    figure = Figure(
-        (WIDTH_INCHES, 0.4 + 0.22 * len(counts)), layout="constrained", facecolor="white"
-    )
+    figure = Figure((WIDTH_INCHES, 0.4 + 0.22 * len(counts)), layout=_airy(), facecolor="white")
     axes = _plain(figure.subplots())
     names = [_wrap(name, inches=2.5, points=9, lines=1) for name in counts]
     bars = axes.barh(range(len(counts)), list(counts.values()), color=ACCENT, height=0.66)
@@ -172,7 +178,7 @@ def embedding_plot(
     """Return vectors, one a row, on the plane in which they differ most, coloured by a field."""
     plane = principal_plane(vectors)
     colours = _colours(values, len(plane.points))
-    figure = Figure((WIDTH_INCHES, 5.2), layout="constrained", facecolor="white")
+    figure = Figure((WIDTH_INCHES, 5.2), layout=_airy(), facecolor="white")
     axes = _plain(figure.subplots())
     _scatter(axes, plane.points.tolist(), colours.points)
     axes.set_aspect("equal", adjustable="datalim")
@@ -251,7 +257,8 @@ def _grid(pictures: Sequence[Image.Image | SourceError], captions: Sequence[str]
     shapes = [each.height / each.width for each in pictures if isinstance(each, Image.Image)]
     picture = cell * min(1.35, max(0.6, median(shapes or [0.75])))
     lines = max((_caption(text, cell).count("\n") + 1 for text in captions), default=0)
-    return _Grid(columns, cell, picture, picture + 0.32 + lines * LINE + 0.2)
+    captions_height = lines * CAPTION_POINTS * LINE_HEIGHT / 72
+    return _Grid(columns, cell, picture, picture + 0.3 + captions_height + 0.25)
 
 
 def _caption(text: str, cell: float) -> str:
@@ -278,7 +285,7 @@ def _draw_query(figure: Figure, title: str, count: int, image: Path | None) -> N
     lines = 3 if image else 1
     room = WIDTH_INCHES - MARGIN - left
     words = _wrap(title, inches=room, points=TITLE_POINTS, lines=lines)
-    _write(figure, left, MARGIN + 0.22, words, size=TITLE_POINTS, linespacing=1.25)
+    _write(figure, left, MARGIN + 0.2, words, size=TITLE_POINTS)
 
 
 def _draw_hit(
@@ -296,8 +303,7 @@ def _draw_hit(
     _write(figure, left, below, str(rank), size=10, color=ACCENT, weight="bold")
     if score is not None:
         _write(figure, left + grid.cell, below + 0.01, f"{score:.3f}", color=MUTED, ha="right")
-    spacing = LINE * 72 / CAPTION_POINTS / 1.164  # matplotlib counts in heights of DejaVu's line
-    _write(figure, left, below + 0.23, _caption(caption, grid.cell), linespacing=spacing)
+    _write(figure, left, below + 0.21, _caption(caption, grid.cell))
 
 
 def _draw_picture(axes: Axes, picture: Image.Image | SourceError) -> None:
@@ -330,10 +336,15 @@ def _write(
     color: str = INK,
     **style: Any,
 ) -> None:
-    """Write text whose upper corner is so many inches from the left and from the top."""
+    """Write lines of text whose upper corner is so many inches from the left and from the top.
+
+    Each stands on its own baseline: as a block, they would start by their tallest letter.
+    """
     across, down = figure.get_size_inches()
-    style = TEXT | {"va": "top", "size": size, "color": color} | style
-    figure.text(left / across, 1 - top / down, text, **style)
+    style = TEXT | {"size": size, "color": color} | style
+    for number, line in enumerate(text.split("\n"), 1):
+        baseline = top + size / 72 * (LINE_HEIGHT * number - 0.4)
+        figure.text(left / across, 1 - baseline / down, line, **style)
 
 
 # Text: what the font can draw, in lines of a given width.
@@ -355,7 +366,7 @@ def drawable(text: str) -> str:
 
 def _wrap(text: str, *, inches: float, points: float, lines: int) -> str:
     """Break text into at most so many lines of a width; an ellipsis stands for what is cut."""
-    room = inches * 72 / points
+    room = SLACK * inches * 72 / points
     rest = drawable(text[:2_000])  # far more than any sheet has room for
     laid: list[str] = []
     while rest and len(laid) < lines:
@@ -363,8 +374,8 @@ def _wrap(text: str, *, inches: float, points: float, lines: int) -> str:
         rest = rest[len(line) :].lstrip()
         laid.append(line.rstrip())
     if rest:
-        last = laid[-1]
-        laid[-1] = last[: _fitting(last, room - _advance("…"))].rstrip(" ,.;") + "…"
+        last = laid[-1] + " "
+        laid[-1] = last[: _cut(last, room - _advance("…"))].rstrip(" ,.;") + "…"
     return "\n".join(laid)
 
 
@@ -440,12 +451,12 @@ def _is_number(value: float | str | None) -> TypeGuard[float]:
 
 def _explain(figure: Figure, axes: Sequence[Axes], colours: _Colours, label: str) -> None:
     """Say what the colours mean, at the right."""
-    label = _wrap(label, inches=1.6, points=9, lines=1)
+    label = _wrap(label, inches=2.0, points=9, lines=1)
     if colours.scale is not None:
         bar = figure.colorbar(colours.scale, ax=list(axes), shrink=0.6, aspect=28, pad=0.02)
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, labelsize=8, labelcolor=MUTED, labelfontfamily=FONT)
-        bar.ax.set_title(label, loc="left", size=9, color=INK, **TEXT)
+        bar.set_label(label, size=9, color=INK, **TEXT)
     elif colours.legend:
         figure.legend(
             [_dot(colour) for colour in colours.legend.values()],
@@ -464,6 +475,10 @@ def _dot(colour: str) -> Line2D:
 
 
 # Plain axes, and what is drawn on them.
+
+
+def _airy() -> ConstrainedLayoutEngine:
+    return ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)  # inches
 
 
 def _plain(axes: Axes) -> Axes:
@@ -552,7 +567,7 @@ def _box(places: Sequence[tuple[float, float]]) -> _Box:
     lon = places[0][1] + (min(turns) + max(turns)) / 2
     width = (max(turns) - min(turns)) * KM_PER_DEGREE * _shrink(lat)
     height = (max(lats) - min(lats)) * KM_PER_DEGREE
-    return _Box(lat, lon, max(0.3, 0.56 * width), max(0.3, 0.56 * height))
+    return _Box(lat, lon, max(0.3, 0.6 * width), max(0.3, 0.6 * height))
 
 
 def _shrink(lat: float) -> float:
@@ -569,7 +584,7 @@ def _draw_panel(
     half_lon /= _shrink(box.lat)
     axes.set(
         xlim=(box.lon - half_lon, box.lon + half_lon),
-        ylim=(box.lat - half_lat, box.lat + half_lat),
+        ylim=(box.lat - 1.1 * half_lat, box.lat + 0.9 * half_lat),  # room for the scale bar
         facecolor="#f7f8f9",
     )
     axes.set_box_aspect(ratio)

@@ -301,8 +301,8 @@ class _Writer:
         fresh = [picture for picture in self._plan.pictures if picture.reuse is None]
         with Decoders(self._models.image_name, self._run.settings) as decoders:
             results = decoders.decode(picture.records[0].file for picture in fresh)
-            for batch in _batched(zip(fresh, results, strict=True)):
-                self._write_fresh(batch)
+            for decoded in _batched(zip(fresh, results, strict=True)):
+                self._write_fresh(decoded)
         for id_, file in self._plan.touched.items():
             times = {"size": file.size, "mtime_ns": file.mtime_ns}
             self._collection.engine.set_payload(id_, times)

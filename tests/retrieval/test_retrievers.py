@@ -1,0 +1,270 @@
+"""Retrieval: words, pictures and filters find what they should, and each hit says why."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from PIL import Image
+
+from app.core.collection import Collection, open_collection
+from app.core.errors import QueryError, SourceError
+from app.core.models import Models, QueryVectors
+from app.core.settings import Settings
+from app.retrieval.modes import mode_names, retriever_for
+from app.retrieval.search import Search, Searcher
+from ingest import ingest
+from tests.checkpoints import save_clip
+from tests.conftest import COLOURS, make_squares
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A collection of nine squares, made once: three colours, three shades each."""
+    folder = tmp_path_factory.mktemp("nine")
+    shades = {
+        f"{depth}-{name}": tuple(int(part * light) for part in colour)
+        for name, colour in COLOURS.items()
+        for depth, light in (("light", 1.15), ("middle", 0.8), ("dark", 0.35))
+    }
+    make_squares(folder / "squares", {n: tuple(min(p, 255) for p in c) for n, c in shades.items()})
+    settings = Settings(home=folder / "home")
+    ingest(folder / "squares", "squares", settings, image="palette", text="minilm")
+    return settings
+
+
+@pytest.fixture
+def collection(home: Settings):
+    with open_collection("squares", home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def searcher(collection: Collection, home: Settings) -> Searcher:
+    return Searcher(collection, home)
+
+
+def picture(collection: Collection, name: str) -> Path:
+    return collection.manifest.sources["squares"].root / name
+
+
+def sources(found) -> list[str]:
+    return [hit.source for hit in found.hits]
+
+
+# ---- the contract of every mode
+
+
+@pytest.mark.parametrize("mode", mode_names())
+def test_every_mode_is_a_llama_index_retriever_sync_and_async(
+    mode: str, collection: Collection, home: Settings
+) -> None:
+    vectors = QueryVectors(Models.of(collection.manifest, home))
+    retriever = retriever_for(mode)(collection, vectors, top_k=3)
+    path = str(picture(collection, "middle-red.png"))
+    bundle = QueryBundle("a middle-red square on a white table", image_path=path)
+    hits = retriever.retrieve(bundle)
+    assert all(isinstance(hit, NodeWithScore) for hit in hits)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert hits[0].record_id == "squares/middle-red.png"
+    assert hits[0].node.ref_doc_id == "squares/middle-red.png"
+    assert hits[0].node.metadata["shade"] == "middle-red"
+    assert Path(hits[0].node.image_path).is_file()
+    again = asyncio.run(retriever.aretrieve(bundle))
+    assert [hit.record_id for hit in again] == [hit.record_id for hit in hits]
+    assert bundle.embedding is None  # LlamaIndex's own leaves a vector of the wrong space there
+
+
+@pytest.mark.parametrize("mode", mode_names())
+def test_every_mode_obeys_the_filter_and_still_fills_top_k(
+    mode: str, searcher: Searcher, collection: Collection
+) -> None:
+    search = Search(
+        words="a square",
+        image=picture(collection, "middle-red.png"),
+        mode=mode,
+        where='not shade.contains("red")',
+        top_k=6,
+    )
+    found = sources(searcher.search(search))
+    assert len(found) == 6
+    assert not any("red" in source for source in found)
+
+
+@pytest.mark.parametrize("mode", mode_names())
+def test_every_mode_refuses_what_it_cannot_search_with(mode: str, searcher: Searcher) -> None:
+    with pytest.raises(QueryError):
+        searcher.search(Search(mode=mode))
+
+
+def test_an_unknown_mode_is_named_with_those_there_are(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match=r"'telepathy'.*hybrid"):
+        searcher.search(Search(words="red", mode="telepathy"))
+
+
+# ---- what finds what
+
+
+def test_a_picture_of_the_collection_finds_itself_with_cosine_one(
+    searcher: Searcher, collection: Collection
+) -> None:
+    found = searcher.search(Search(image=picture(collection, "dark-blue.png")))
+    assert found.hits[0].source == "dark-blue.png"
+    assert found.hits[0].score == pytest.approx(1, abs=1e-3)
+    assert found.hits[0].signals["image"].rank == 1
+
+
+def test_words_and_picture_together_use_every_signal(
+    searcher: Searcher, collection: Collection
+) -> None:
+    search = Search(words="dark-blue", image=picture(collection, "dark-blue.png"))
+    first = searcher.search(search).hits[0]
+    assert first.source == "dark-blue.png"
+    assert first.signals.keys() == {"text", "keywords", "image"}
+
+
+def test_every_hit_has_its_score_under_every_signal(searcher: Searcher) -> None:
+    found = searcher.search(Search(words="a dark-green square", top_k=9))
+    assert len(found.hits) == 9
+    assert all(-1 <= hit.signals["text"].score <= 1 for hit in found.hits)
+    assert [hit.signals["keywords"].rank for hit in found.hits][0] == 1
+
+
+def test_weights_decide_how_much_a_signal_counts(searcher: Searcher) -> None:
+    only_keywords = {"text": 0.0, "keywords": 1.0}
+    found = searcher.search(Search(words="dark", weights=only_keywords))
+    assert {source for source in sources(found)[:3]} == {
+        "dark-red.png",
+        "dark-green.png",
+        "dark-blue.png",
+    }
+    assert found.hits[0].signals.keys() == {"keywords"}
+    with pytest.raises(QueryError, match=r"'smell'.*keywords"):
+        searcher.search(Search(words="dark", weights={"smell": 1.0}))
+
+
+def test_a_filter_alone_returns_what_passes_by_record_id(searcher: Searcher) -> None:
+    found = searcher.search(Search(where='shade in ["middle-red", "dark-red"]'))
+    assert sources(found) == ["dark-red.png", "middle-red.png"]
+    assert [hit.score for hit in found.hits] == [None, None]
+
+
+def test_like_pulls_and_unlike_pushes_away(searcher: Searcher, collection: Collection) -> None:
+    blue, red = (str(picture(collection, f"middle-{name}.png")) for name in ("blue", "red"))
+    pulled = searcher.search(Search(words="a square", like=(blue,), top_k=9))
+    assert pulled.hits[0].source == "middle-blue.png"
+    pushed = searcher.search(Search(words="a square", unlike=(red,), top_k=9))
+    assert pushed.hits[-1].source == "middle-red.png"
+    assert pushed.hits[-1].signals[f"unlike:{red}"].score == pytest.approx(1, abs=1e-3)
+
+
+def test_unlike_alone_has_nothing_to_push_away_from(
+    searcher: Searcher, collection: Collection
+) -> None:
+    with pytest.raises(QueryError, match="what to search for"):
+        searcher.search(Search(unlike=(str(picture(collection, "light-red.png")),)))
+
+
+def test_a_path_that_is_not_there_is_an_error_never_words(searcher: Searcher) -> None:
+    for value in ("gone.png", "some/folder", "C:\\pictures\\a.jpg"):
+        with pytest.raises(SourceError, match="is not there"):
+            searcher.search(Search(words="red", like=(value,)))
+
+
+def test_min_score_keeps_a_hit_if_any_cosine_reaches_it(searcher: Searcher) -> None:
+    everything = searcher.search(Search(words="a dark-red square", top_k=9)).hits
+    best = everything[0].signals["text"].score
+    found = searcher.search(Search(words="a dark-red square", top_k=9, min_score=best - 1e-4))
+    assert [hit.source for hit in found.hits] == [everything[0].source]
+    nothing = searcher.search(Search(words="a dark-red square", min_score=0.999))
+    assert nothing.hits == []
+    assert nothing.nearest is not None
+    assert nothing.nearest.source == everything[0].source
+
+
+def test_palette_says_that_it_searched_captions_instead(searcher: Searcher) -> None:
+    found = searcher.search(Search(words="middle-green", mode="text-to-image"))
+    assert found.hits[0].source == "middle-green.png"
+    assert any("cannot read words" in notice for notice in found.notices)
+
+
+def test_near_keeps_what_lies_close(searcher: Searcher) -> None:
+    assert searcher.search(Search(near=(1.3, 103.8, 5))).hits == []
+    with pytest.raises(QueryError, match="latitude"):
+        searcher.search(Search(near=(91, 0, 1)))
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 10**9])
+def test_top_k_has_bounds(searcher: Searcher, top_k: int) -> None:
+    with pytest.raises(QueryError, match="top_k"):
+        searcher.search(Search(words="red", top_k=top_k))
+
+
+def test_a_book_for_a_question_is_refused(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match="characters"):
+        searcher.search(Search(words="red " * 10_000))
+
+
+@pytest.mark.parametrize("words", ["🦄🦄", "the", "\x00", "ключ 钥匙", "' OR 1=1 --", "{}"])
+def test_odd_words_are_searched_like_any(searcher: Searcher, words: str) -> None:
+    assert len(searcher.search(Search(words=words)).hits) == 5
+
+
+def test_many_searches_come_back_in_order_and_a_bad_one_stops_none(
+    searcher: Searcher, collection: Collection
+) -> None:
+    results = searcher.search_many(
+        [
+            Search(words="dark-red"),
+            Search(words="", where="nonsense ==="),
+            Search(image=picture(collection, "light-blue.png")),
+            Search(),
+        ]
+    )
+    assert isinstance(results[1], QueryError)
+    assert isinstance(results[3], QueryError)
+    assert results[0] == searcher.search(Search(words="dark-red"))
+    assert results[2].hits[0].source == "light-blue.png"
+
+
+# ---- pictures without captions, and an embedding that reads words
+
+
+def test_a_picture_without_caption_is_neither_lifted_nor_thrown_out(
+    home: Settings, tmp_path: Path
+) -> None:
+    folder = make_squares(tmp_path / "half", COLOURS)
+    rows = json.loads((folder / "metadata.json").read_text())
+    del rows[0]["Caption"]
+    (folder / "metadata.json").write_text(json.dumps(rows))
+    checkpoint = tmp_path / "tiny-clip"
+    save_clip(checkpoint)
+    settings = Settings(home=tmp_path / "home")
+    ingest(folder, "half", settings, image=f"clip:{checkpoint}", text="minilm")
+    with open_collection("half", settings) as opened:
+        hits = Searcher(opened, settings).search(Search(words="a green square")).hits
+    assert len(hits) == 3
+    assert hits[0].source == "green.png"
+    bare = next(hit for hit in hits if hit.source == "red.png")
+    assert bare.signals.keys() == {"image"}
+
+
+def test_words_find_pictures_through_clip(tmp_path: Path) -> None:
+    """Random weights know no colours, but the arithmetic is CLIP's: the cosine is that of its towers."""
+    folder = make_squares(tmp_path / "squares", COLOURS)
+    checkpoint = tmp_path / "tiny-clip"
+    save_clip(checkpoint)
+    settings = Settings(home=tmp_path / "home")
+    ingest(folder, "squares", settings, image=f"clip:{checkpoint}", text="minilm")
+    with open_collection("squares", settings) as opened:
+        searcher = Searcher(opened, settings)
+        models = Models.of(opened.manifest, settings)
+        found = searcher.search(Search(words="a red square", mode="text-to-image", top_k=3))
+        words = models.image.embed_words(["a red square"])[0]
+        for hit in found.hits:
+            image = Image.open(folder / hit.source).convert("RGB")
+            cosine = float(np.dot(words, models.image.embed_images([image])[0]))
+            assert hit.score == pytest.approx(cosine, abs=1e-5)
+    assert found.notices == []

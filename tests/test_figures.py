@@ -1,0 +1,254 @@
+"""Figures: what they show, and that nothing that is shown can break them."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llama_index.core.schema import ImageNode
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from app.core.errors import SettingsError
+from app.figures import (
+    bar_chart,
+    drawable,
+    embedding_plot,
+    histograms,
+    place_map,
+    principal_plane,
+    result_sheet,
+    write_figure,
+)
+from app.retrieval.hits import Hit
+
+SINGAPORE, LISBON, MELBOURNE = (1.3, 103.8), (38.72, -9.14), (-37.81, 144.96)
+
+
+def hit(file: Path, caption: str = "", score: float | None = 0.5) -> Hit:
+    captions = (caption,) if caption else ()
+    node = ImageNode(text=caption, image_path=str(file))
+    return Hit(node=node, score=score, record_id=file.name, source=file.name, captions=captions)
+
+
+def words_in(figure: Figure) -> str:
+    """All text of a figure that would be drawn, lines of a caption joined."""
+    figure.savefig(io.BytesIO(), format="png", dpi=40)
+    shown = [text for text in figure.findobj(Text) if text.get_visible()]
+    return " ".join(text.get_text() for text in shown if text.get_text())
+
+
+def panels(figure: Figure) -> list[str]:
+    return [axes.get_title("left") for axes in figure.axes if axes.get_title("left")]
+
+
+def pixel(figure: Figure, across: float, down: float) -> tuple[int, ...]:
+    """The colour at so many inches from the left and from the top."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=50)
+    return Image.open(buffer).convert("RGB").getpixel((int(across * 50), int(down * 50)))
+
+
+def test_a_sheet_shows_the_query_and_the_numbered_hits_with_score_and_caption(squares):
+    hits = [hit(squares / "red.png", "a red square", 0.91), hit(squares / "blue.png", "a blue one")]
+    words = words_in(result_sheet("something red", hits))
+    for expected in ("something red", "2 hits", "1", "0.910", "a red square", "2", "0.500"):
+        assert expected in words
+
+
+def test_a_sheet_shows_the_pictures_in_order_left_to_right(squares):
+    sheet = result_sheet("colours", [hit(squares / "green.png"), hit(squares / "blue.png")])
+    assert pixel(sheet, 1.0, 2.0) == (30, 160, 60)
+    assert pixel(sheet, 4.5, 2.0) == (30, 60, 220)
+
+
+def test_the_picture_that_was_asked_with_stands_at_the_top(squares):
+    sheet = result_sheet("", [hit(squares / "blue.png")], query_image=squares / "red.png")
+    assert pixel(sheet, 1.0, 1.0) == (220, 30, 30)
+
+
+def test_a_picture_that_is_gone_or_broken_is_a_grey_tile_that_says_so(squares):
+    (squares / "broken.png").write_bytes((squares / "red.png").read_bytes()[:60])
+    hits = [hit(squares / "gone.png", "it was here"), hit(squares / "broken.png")]
+    words = words_in(result_sheet("what is left", hits, query_image=squares / "gone too.png"))
+    assert words.count("cannot be opened") == 3
+    assert "missing file" in words
+    assert "it was here" in words
+
+
+def test_a_hit_without_a_caption_is_named_by_its_file_and_one_without_a_score_has_none(squares):
+    words = words_in(result_sheet("city", [hit(squares / "red.png", score=None)]))
+    assert "red.png" in words
+    assert "0." not in words
+
+
+def test_a_sheet_of_nothing_says_so():
+    words = words_in(result_sheet("a unicorn", []))
+    assert "0 hits" in words
+    assert "Nothing found." in words
+
+
+def test_a_sheet_is_one_page_and_says_how_many_more_there_are(squares):
+    sheet = result_sheet("many", [hit(squares / "red.png")] * 1_000)
+    assert "… and 970 more" in words_in(sheet)
+    assert sheet.get_figheight() < 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"$5 and \frac{1}{0} for $x_",
+        "夜市 🚗 in the rain",
+        "مرحبا بالعالم and שלום",
+        "a\x00b\x1b[2J\u202e\u200d\ud800",
+        "{braces} %s <b>",
+        "unbroken" * 500,
+        " \n\t ",
+    ],
+)
+def test_any_text_is_drawn_as_it_stands(squares, text):
+    hits = [hit(squares / "red.png", text)]
+    words_in(result_sheet(text, hits))  # a warning or a mathtext error would fail the test
+    words_in(histograms({text: [1.0, 2.0]}))
+    words_in(bar_chart({text: 3}))
+    words_in(place_map([LISBON], values=[text], label=text, names=[text]))
+
+
+def test_dollar_signs_stay_dollar_signs(squares):
+    assert "from $5 to $9" in words_in(result_sheet("from $5 to $9", []))
+
+
+def test_a_sign_that_the_font_lacks_becomes_a_box_and_accents_stay():
+    assert drawable("Café 夜 №7") == "Café □ №7"
+
+
+def test_a_long_caption_is_cut_after_a_word(squares):
+    caption = "houses and trees " * 100
+    words = words_in(result_sheet("long", [hit(squares / "red.png", caption)]))
+    assert words.count("houses") < 30
+    assert "houses…" in words or "and…" in words or "trees…" in words
+
+
+def test_no_text_of_a_sheet_leaves_it_or_runs_into_the_next_column(squares):
+    wide = hit(squares / "red.png", "WWWW " * 60)
+    sheet = result_sheet("W" * 300, [wide] * 5)
+    sheet.savefig(io.BytesIO(), format="png")
+    edges = [text.get_window_extent() for text in sheet.texts]
+    assert max(edge.x1 for edge in edges) <= sheet.bbox.x1
+    column = sheet.bbox.x1 * (0.3 + (9 - 0.6 + 0.18) / 5) / 9
+    first = [edge for edge in edges if edge.x0 < column * 0.5 and edge.y1 < sheet.bbox.y1 * 0.6]
+    assert first
+    assert max(edge.x1 for edge in first) <= column
+
+
+def test_places_that_are_far_apart_get_a_panel_each_the_largest_first():
+    places = [LISBON, SINGAPORE, (1.31, 103.85), MELBOURNE]
+    names = ["Lisbon", "Singapore", "Singapore", "Melbourne"]
+    assert panels(place_map(places, names=names)) == ["Singapore", "Lisbon", "Melbourne"]
+
+
+def test_places_all_over_the_world_share_one_map():
+    places = [(lat, lon) for lat in (-40.0, 0.0, 40.0) for lon in (-120.0, 0.0, 120.0)]
+    assert panels(place_map(places)) == ["9 places"]
+
+
+def test_two_sides_of_the_date_line_are_neighbours():
+    figure = place_map([(-16.8, 179.99), (-16.8, -179.99)])
+    assert panels(figure) == ["2 places"]
+    west, east = figure.axes[0].get_xlim()
+    assert east - west < 0.1
+
+
+def test_a_map_is_true_to_scale_at_its_latitude():
+    # At 60° north a degree of longitude is half as long as one of latitude: cos 60° = 1/2.
+    figure = place_map([(60.0, 10.0), (60.1, 10.3)])
+    figure.savefig(io.BytesIO(), format="png")
+    axes = figure.axes[0]
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    box = axes.get_window_extent()
+    ratio = (box.width / (east - west)) / (box.height / (north - south))
+    assert ratio == pytest.approx(0.5, rel=0.01)
+
+
+def test_south_and_west_are_named():
+    words = words_in(place_map([(-23.55, -46.63)]))
+    assert "° S" in words
+    assert "° W" in words
+
+
+def test_colour_by_words_has_a_legend_and_the_rest_is_other():
+    values = [*"aabbccddeeff", "rare", None]
+    words = words_in(embedding_plot(np.eye(14), values=values, label="letter"))
+    assert "letter a b c d e f other" in words
+
+
+def test_colour_by_numbers_has_a_scale_and_missing_ones_are_grey():
+    figure = embedding_plot(np.eye(3), values=[1.0, None, 5.0], label="safer")
+    assert "safer" in words_in(figure)
+    colours = figure.axes[0].collections[0].get_facecolor()
+    assert len({tuple(colour) for colour in colours}) == 3
+
+
+@pytest.mark.parametrize("values", [[None, None], [math.nan, 2.0], [7, 7], [True, False]])
+def test_values_of_any_kind_can_colour(values):
+    words_in(place_map([LISBON, LISBON], values=values))
+
+
+def test_histograms_show_each_median_and_leave_out_what_is_no_number():
+    words = words_in(histograms({"safer": [1.0, 2.0, 9.0, math.nan, None], "empty": []}))
+    assert "median 2" in words
+    assert "no values" in words
+
+
+def test_bars_stand_in_the_order_given_the_first_on_top():
+    axes = bar_chart({"car": 40, "tree": 22}).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["car", "tree"]
+    assert axes.yaxis_inverted()
+
+
+def test_figures_of_nothing_are_empty_and_no_error():
+    for figure in (place_map([]), histograms({}), bar_chart({}), embedding_plot([])):
+        words_in(figure)
+
+
+def test_the_principal_plane_of_a_cross_is_the_cross():
+    # Variance along x is 2·3² = 18, along y 2·1² = 2, along z none: shares .9 and .1.
+    plane = principal_plane([[3, 0, 0], [-3, 0, 0], [0, 1, 0], [0, -1, 0]])
+    assert plane.points == pytest.approx(np.array([[3, 0], [-3, 0], [0, 1], [0, -1]]))
+    assert plane.shares == pytest.approx((0.9, 0.1))
+
+
+@pytest.mark.parametrize("vectors", [[[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 2.0], [1.0, 2.0]]])
+def test_too_few_vectors_for_a_plane_lie_on_its_axes(vectors):
+    plane = principal_plane(vectors)
+    assert plane.points.shape == (len(vectors), 2)
+    assert np.isfinite(plane.points).all()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "begins"),
+    [("png", b"\x89PNG"), ("JPG", b"\xff\xd8"), ("pdf", b"%PDF"), ("svg", b"<?")],
+)
+def test_a_figure_is_written_as_its_name_says(tmp_path, suffix, begins):
+    write_figure(bar_chart({"car": 1}), tmp_path / f"figure.{suffix}")
+    assert (tmp_path / f"figure.{suffix}").read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize("name", ["figure.exe", "figure"])
+def test_a_name_that_says_no_format_is_refused_with_those_there_are(tmp_path, name):
+    with pytest.raises(SettingsError, match=r"figure.*\.png"):
+        write_figure(bar_chart({"car": 1}), tmp_path / name)
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path):
+    with pytest.raises(SettingsError, match="absent"):
+        write_figure(bar_chart({"car": 1}), tmp_path / "absent" / "figure.png")
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "figure.png").mkdir()
+    with pytest.raises(SettingsError, match=r"figure\.png cannot be written"):
+        write_figure(bar_chart({"car": 1}), tmp_path / "figure.png")
