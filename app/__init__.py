@@ -1,1 +1,33 @@
-"""Sightline, the reading side: open a collection, retrieve from it, answer from what was found."""
+"""Sightline, the reading side: open a collection, search it, answer from what was found.
+
+Open: `Settings`, `open_collection`, `open_index`. Search: `Search`, `Searcher`. Answer: `answer`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.answering.answer import Answer, answer
+    from app.core.collection import open_collection
+    from app.core.index import open_index
+    from app.core.settings import Settings
+    from app.retrieval.search import Search, Searcher
+
+__all__ = ["Answer", "Search", "Searcher", "Settings", "answer", "open_collection", "open_index"]
+
+_HOMES = {
+    "Settings": "app.core.settings",
+    "open_collection": "app.core.collection",
+    "open_index": "app.core.index",
+    "Search": "app.retrieval.search",
+    "Searcher": "app.retrieval.search",
+    "Answer": "app.answering.answer",
+    "answer": "app.answering.answer",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the public names, imported when first used
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

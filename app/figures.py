@@ -89,7 +89,7 @@ def result_sheet(title: str, hits: "Sequence[Hit]", *, query_image: Path | None 
     pictures = [_open(Path(hit.image_node.image_path or hit.source)) for hit in shown]
     captions = [hit.caption or hit.source.rpartition("/")[2] for hit in shown]
     grid = _grid(pictures, captions)
-    header = 1.7 if query_image else 0.75
+    header = 1.7 if query_image else 0.75 + 0.29 * _heading(title, MARGIN).count("\n")
     rows = math.ceil(len(shown) / grid.columns)
     height = MARGIN + header + max(rows * grid.row, 0.6) + 0.35 * (len(hits) > len(shown))
     figure = Figure((WIDTH_INCHES, height), facecolor="white")
@@ -123,7 +123,9 @@ def place_map(
     rows = math.ceil(len(panels) / columns)
     boxes = [_box([places[index] for index in panel]) for panel in panels]
     ratio = min(1.0, max(0.45, *(box.half_height / box.half_width for box in boxes)))
-    width = (WIDTH_INCHES - (0.8 if values is not None else 0)) / columns - 0.75  # beside the degrees
+    width = (
+        WIDTH_INCHES - (0.8 if values is not None else 0)
+    ) / columns - 0.75  # beside the degrees
     height = rows * (ratio * width + 0.65)
     figure = Figure((WIDTH_INCHES, height), layout=_airy(), facecolor="white")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -282,10 +284,12 @@ def _draw_query(figure: Figure, title: str, count: int, image: Path | None) -> N
         left += width + 0.25
     hits = f"query · {count} hit{'' if count == 1 else 's'}"
     _write(figure, left, MARGIN, hits, color=MUTED)
-    lines = 3 if image else 1
+    _write(figure, left, MARGIN + 0.2, _heading(title, left), size=TITLE_POINTS)
+
+
+def _heading(title: str, left: float) -> str:
     room = WIDTH_INCHES - MARGIN - left
-    words = _wrap(title, inches=room, points=TITLE_POINTS, lines=lines)
-    _write(figure, left, MARGIN + 0.2, words, size=TITLE_POINTS)
+    return _wrap(title, inches=room, points=TITLE_POINTS, lines=3)
 
 
 def _draw_hit(
@@ -562,9 +566,12 @@ def _box(places: Sequence[tuple[float, float]]) -> _Box:
     if not places:
         return _Box(0.0, 0.0, 10.0, 10.0)
     lats = [lat for lat, _ in places]
-    turns = [_turn(lon - places[0][1]) for _, lon in places]
+    start = places[0][1]
+    turns = [_turn(lon - start) for _, lon in places]
+    if max(turns) - min(turns) > 180:  # half the earth: a map as one knows it, Greenwich inside
+        start, turns = 0.0, [lon for _, lon in places]
     lat = (min(lats) + max(lats)) / 2
-    lon = places[0][1] + (min(turns) + max(turns)) / 2
+    lon = start + (min(turns) + max(turns)) / 2
     width = (max(turns) - min(turns)) * KM_PER_DEGREE * _shrink(lat)
     height = (max(lats) - min(lats)) * KM_PER_DEGREE
     return _Box(lat, lon, max(0.3, 0.6 * width), max(0.3, 0.6 * height))

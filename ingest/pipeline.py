@@ -189,8 +189,9 @@ class _Run:
     def read(self, path: Path, label: str, fields: Sequence[Field]) -> Source:
         """Read a source whole: its records are small, its pictures stay on disk."""
         source = load(path, label=label, known_fields=fields)
-        for part, guess in source.guesses.items():
-            self.watch.notice(f"{source.label}: {part} read from {guess}")
+        if source.guesses:
+            guessed = ", ".join(f"{part} = {guess}" for part, guess in source.guesses.items())
+            self.watch.notice(f"{source.label}: guessed {guessed}; dataset.toml can say otherwise")
         for notice in source.notices:
             self.watch.notice(f"{source.label}: {notice}")
         if source.skips:

@@ -151,7 +151,10 @@ def test_places_that_are_far_apart_get_a_panel_each_the_largest_first():
 
 def test_places_all_over_the_world_share_one_map():
     places = [(lat, lon) for lat in (-40.0, 0.0, 40.0) for lon in (-120.0, 0.0, 120.0)]
-    assert panels(place_map(places)) == ["9 places"]
+    figure = place_map(places)
+    assert panels(figure) == ["9 places"]
+    west, east = figure.axes[0].get_xlim()
+    assert west == -east
 
 
 def test_two_sides_of_the_date_line_are_neighbours():

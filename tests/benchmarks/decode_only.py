@@ -1,0 +1,25 @@
+"""Decode only: picture file → palette vector, on all cores, with nothing planned and nothing stored.
+
+The workers of this yardstick import this file, so it imports no more than that takes.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from app.core.embeddings.palette import Palette
+from app.core.images import open_image
+
+
+def vector_of(file: Path, palette: Palette) -> list[float]:
+    return list(palette.embed_images([open_image(file)])[0].tolist())
+
+
+def decode_only(files: Sequence[Path]) -> list[list[float]]:
+    """The least that an ingest of these pictures can do; the processes start and end with it."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn) as pool:
+        return list(pool.map(partial(vector_of, palette=Palette()), files, chunksize=8))

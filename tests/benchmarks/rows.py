@@ -1,0 +1,110 @@
+"""Rows: one measured figure beside its yardstick, and how the two are taken in turn."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured. `turns` is how often ours and the yardstick run, one after another."""
+
+    ingest_records: int
+    jpegs: int
+    points: int
+    queries: int
+    plain_queries: int
+    few_pictures: int
+    many_pictures: int
+    turns: int
+
+
+FULL = Sizes(
+    ingest_records=2_000,
+    jpegs=2_000,
+    points=50_000,
+    queries=80,
+    plain_queries=20,
+    few_pictures=1_000,
+    many_pictures=10_000,
+    turns=3,
+)
+
+QUICK = Sizes(
+    ingest_records=40,
+    jpegs=12,
+    points=200,
+    queries=4,
+    plain_queries=2,
+    few_pictures=10,
+    many_pictures=20,
+    turns=1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table. `met` is None where no limit is set."""
+
+    name: str
+    unit: str
+    ours: float
+    yardstick: float
+    beside: str
+    limit: str = ""
+    met: bool | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Ours divided by the yardstick."""
+        return self.ours / self.yardstick
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as build/bench.json has it."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "ours": round(self.ours, 3),
+            "yardstick": round(self.yardstick, 3),
+            "beside": self.beside,
+            "ratio": round(self.ratio, 3),
+            "limit": self.limit,
+            "met": self.met,
+        }
+
+
+def ratio_row(
+    name: str,
+    unit: str,
+    measured: tuple[float, float],
+    beside: str,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Row:
+    """A row whose limit, if it has one, is on ours divided by the yardstick."""
+    ours, yardstick = measured
+    if at_least is not None:
+        limit, met = f"ratio ≥ {at_least:g}", ours / yardstick >= at_least
+    elif at_most is not None:
+        limit, met = f"ratio ≤ {at_most:g}", ours / yardstick <= at_most
+    else:
+        limit, met = "", None
+    return Row(name, unit, ours, yardstick, beside, limit, met)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall-clock seconds that a call takes."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def in_turn(
+    ours: Sequence[Callable[[], object]], yardstick: Sequence[Callable[[], object]]
+) -> tuple[float, float]:
+    """Median seconds of ours and of the yardstick, run A B A B: a busy moment hits both."""
+    pairs = [(seconds(a), seconds(b)) for a, b in zip(ours, yardstick, strict=True)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)

@@ -1,0 +1,189 @@
+"""Searching: our retrievers beside the bare engine, and beside the plain LlamaIndex way."""
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import qdrant_edge as q
+from llama_index.core.indices.multi_modal.retriever import MultiModalVectorIndexRetriever
+from llama_index.core.schema import NodeWithScore
+
+from app.core import keywords
+from app.core.collection import Collection
+from app.core.engines.edge import EdgeEngine
+from app.core.models import QueryVectors
+from app.core.settings import Settings
+from app.core.where import parse
+from app.retrieval.modes import hybrid, text_to_image
+from app.retrieval.retriever import CANDIDATES, CollectionRetriever
+from tests.benchmarks import plain
+from tests.benchmarks.prepared import (
+    IMAGE_DIMENSIONS,
+    TEXT_DIMENSIONS,
+    Rows,
+    make_questions,
+    make_records,
+    prepared_models,
+    unit_rows,
+)
+from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
+from tests.benchmarks.writing import write
+
+TOP_K = 5
+
+FILTERS = (("", None, 1.3), ("half pass", 5.0, 1.5), ("2 % pass", 9.8, 1.5))
+"""What passes, the least score for that (scores are even from 0 to 10), the most the ratio may be."""
+
+WARM_UP = 3
+"""Queries that are not counted: the first reads the vectors from disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A full collection, the questions asked of it, and their vectors in both spaces."""
+
+    collection: Collection
+    questions: list[str]
+    image: Rows
+    text: Rows
+    settings: Settings
+
+    @property
+    def shard(self) -> q.EdgeShard:
+        """The engine itself, under our collection."""
+        assert isinstance(self.collection.engine, EdgeEngine)
+        return self.collection.engine.shard
+
+    def ask(
+        self, mode: type[CollectionRetriever], where: str = ""
+    ) -> Callable[[str], list[NodeWithScore]]:
+        """Our whole way from words to hits; every question's vector is made anew."""
+        models = prepared_models(self.image, self.text, self.settings)
+        condition = parse(where, self.collection.fields) if where else None
+
+        def asked(question: str) -> list[NodeWithScore]:
+            vectors = QueryVectors(models)
+            retriever = mode(self.collection, vectors, top_k=TOP_K, where=condition)
+            return retriever.retrieve(question)
+
+        return asked
+
+    def compare(
+        self, ours: Callable[[str], object], yardstick: Callable[[str], object], count: int
+    ) -> tuple[float, float]:
+        """Median milliseconds of a question, both ways, each question to both in turn."""
+        for question in self.questions[:WARM_UP]:
+            ours(question), yardstick(question)
+        asked = self.questions[:count]
+        a, b = in_turn(
+            [lambda question=question: ours(question) for question in asked],
+            [lambda question=question: yardstick(question) for question in asked],
+        )
+        return a * 1000, b * 1000
+
+
+def bare(bench: Bench, native_filter: q.Filter | None) -> Callable[[str], list[Any]]:
+    """One query of the engine, and its winners fetched: the least that a search can do."""
+
+    def asked(question: str) -> list[Any]:
+        vector = bench.image.of([question])[0].tolist()
+        nearest = q.Query.Nearest(vector, using="image")
+        hits = bench.shard.query(q.QueryRequest(limit=TOP_K, query=nearest, filter=native_filter))
+        return list(bench.shard.retrieve([hit.id for hit in hits], True, False))
+
+    return asked
+
+
+def bare_hybrid(bench: Bench) -> Callable[[str], list[Any]]:
+    """Three queries as one batch, as many candidates as ours, and winners fetched; none fused."""
+
+    def asked(question: str) -> list[Any]:
+        indices, values = keywords.embed_query(question) or ([], [])
+        spaces: dict[str, Any] = {
+            "text": [bench.text.of([question])[0].tolist()],
+            "keywords": q.SparseVector(indices=indices, values=values),
+            "image": bench.image.of([question])[0].tolist(),
+        }
+        requests = [
+            q.QueryRequest(limit=CANDIDATES, query=q.Query.Nearest(vector, using=space))
+            for space, vector in spaces.items()
+        ]
+        lists = bench.shard.query_batch(q.QueryBatchRequest(requests))
+        return list(bench.shard.retrieve([hit.id for hit in lists[0][:TOP_K]], True, False))
+
+    return asked
+
+
+def at_least(score: float) -> q.Filter:
+    key = "fields.safer"
+    return q.Filter(must=[q.FieldCondition(key=key, range=q.RangeFloat(gte=score))])
+
+
+def fill(sizes: Sizes, folder: Path) -> tuple[Bench, Sequence[Any]]:
+    """Write the collection through our pipeline; the records are handed on for the plain way."""
+    records = make_records(sizes.points)
+    settings = Settings(home=folder)
+    images = Rows(unit_rows(sizes.points, IMAGE_DIMENSIONS, seed=3))
+    texts = Rows(unit_rows(sizes.points, TEXT_DIMENSIONS, seed=4))
+    collection = write(records, images, texts, settings, "searched")
+    image = Rows(unit_rows(sizes.queries, IMAGE_DIMENSIONS, seed=5))
+    text = Rows(unit_rows(sizes.queries, TEXT_DIMENSIONS, seed=6))
+    return Bench(collection, make_questions(sizes.queries), image, text, settings), records
+
+
+def measure(sizes: Sizes, folder: Path) -> list[Row]:
+    """p50 of a search, our retrievers first beside the engine alone, then beside the plain way."""
+    bench, records = fill(sizes, folder)
+    at = f"at {sizes.points:,} points"
+    gc.collect()
+    gc.freeze()  # else the garbage collector walks over the records that were written
+    with bench.collection:
+        rows = [
+            *beside_the_engine(bench, sizes, at),
+            hybrid_row(bench, sizes, at),
+            beside_the_plain_way(bench, sizes, at, records),
+        ]
+    gc.unfreeze()
+    return rows
+
+
+def beside_the_engine(bench: Bench, sizes: Sizes, at: str) -> list[Row]:
+    rows = []
+    for passing, score, most in FILTERS:
+        where = "" if score is None else f"safer >= {score}"
+        ours = bench.ask(text_to_image.Retriever, where)
+        engine = bare(bench, None if score is None else at_least(score))
+        must_agree(bench.questions[0], ours, engine)
+        took = bench.compare(ours, engine, sizes.queries)
+        name = ", ".join(part for part in (f"text-to-image {at}", passing) if part)
+        rows.append(ratio_row(name, "ms", took, "bare Edge query and fetch", at_most=most))
+    return rows
+
+
+def must_agree(
+    question: str,
+    ours: Callable[[str], list[NodeWithScore]],
+    engine: Callable[[str], list[Any]],
+) -> None:
+    """A speed counts only for the right answer."""
+    found = {hit.node.node_id for hit in ours(question)}
+    assert found == {str(point.id) for point in engine(question)}
+
+
+def hybrid_row(bench: Bench, sizes: Sizes, at: str) -> Row:
+    ours = bench.ask(hybrid.Retriever)
+    took = bench.compare(ours, bare_hybrid(bench), sizes.queries)
+    return ratio_row(f"hybrid {at}", "ms", took, "bare batch of three and fetch")
+
+
+def beside_the_plain_way(bench: Bench, sizes: Sizes, at: str, records: Sequence[Any]) -> Row:
+    rows = unit_rows(sizes.points, IMAGE_DIMENSIONS, seed=3)
+    index = plain.open_image_index(records, rows, bench.image)
+    retriever = MultiModalVectorIndexRetriever(index, image_similarity_top_k=TOP_K)
+    gc.collect()
+    gc.freeze()
+    ours = bench.ask(text_to_image.Retriever)
+    took = bench.compare(ours, retriever.text_to_image_retrieve, sizes.plain_queries)
+    return ratio_row(f"text-to-image {at}", "ms", took, "the plain LlamaIndex way", at_most=0.1)

@@ -1,0 +1,82 @@
+"""Writing: embed → payload → upsert with pictures that are decoded already, beside the plain way."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from unittest.mock import patch
+
+from PIL import Image
+from qdrant_client import QdrantClient
+
+from app.core.collection import Collection, create_collection
+from app.core.records import Record
+from app.core.settings import Settings
+from ingest.decode import Decoded
+from ingest.pipeline import Watch, _Run, _Writer
+from ingest.plan import make_plan
+from tests.benchmarks import plain
+from tests.benchmarks.prepared import (
+    IMAGE_DIMENSIONS,
+    TEXT_DIMENSIONS,
+    Rows,
+    file_states,
+    make_records,
+    prepared_manifest,
+    prepared_models,
+    unit_rows,
+)
+from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
+
+
+class AlreadyDecoded:
+    """In place of the decoding processes: every file is this picture."""
+
+    def __init__(self, embedding: str, settings: Settings) -> None:
+        self._pixels = Image.new("RGB", (8, 8))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None: ...
+
+    def decode(self, files: Iterable[Path]) -> Iterator[Decoded]:
+        return (Decoded(self._pixels, None, None) for _ in files)
+
+
+def write(
+    records: Sequence[Record], image: Rows, text: Rows, settings: Settings, name: str
+) -> Collection:
+    """Plan and write records as an ingest does, from the decoded pictures on."""
+    collection = create_collection(name, prepared_manifest(), settings)
+    plan = make_plan(records, file_states(records), {}, {})
+    run = _Run(settings, Watch(), strict=False, allow_removals=False)
+    with patch("ingest.pipeline.Decoders", AlreadyDecoded):
+        _Writer(collection, prepared_models(image, text, settings), run, plan).write()
+    return collection
+
+
+def measure(sizes: Sizes, folder: Path) -> list[Row]:
+    """Records per second from decoded pictures, both ways, each time into a new collection."""
+    records = make_records(sizes.ingest_records)
+    images = unit_rows(len(records), IMAGE_DIMENSIONS, seed=1)
+    texts = unit_rows(len(records), TEXT_DIMENSIONS, seed=2)
+    settings = Settings(home=folder)
+
+    def ours() -> None:
+        write(records, Rows(images), Rows(texts), settings, "written").close()
+
+    def the_plain_way(turn: int) -> None:
+        client = QdrantClient(path=str(folder / f"plain-{turn}"))
+        plain.ingest(records, client, Rows(images), Rows(texts))
+        client.close()
+
+    took = in_turn(
+        [ours] * sizes.turns,
+        [lambda turn=turn: the_plain_way(turn) for turn in range(sizes.turns)],
+    )
+    rates = (len(records) / took[0], len(records) / took[1])
+    what = f"ingest, decoded already, {len(records):,} records"
+    return [ratio_row(what, "records/s", rates, "the plain LlamaIndex way", at_least=5)]

@@ -1,0 +1,89 @@
+"""The README cannot drift: its commands run, its output is what they print, its table is the code's."""
+
+import re
+import runpy
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.cli import app
+from app.core.settings import Settings
+from data.make_sample import make_sample
+from ingest.dataset_file import DatasetFile, read_dataset_file
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def console_commands() -> list[tuple[str, str]]:
+    """Each command of the console blocks with the output that is promised, in order."""
+    parts = re.split(r"^\$ sightline ", "\n".join(blocks("console")), flags=re.MULTILINE)[1:]
+    return [tuple(part.split("\n", 1)) for part in parts]
+
+
+def matches(promised: str, printed: str) -> bool:
+    """Whether every promised line was printed, in order; `…` stands for anything."""
+    lines = [line for line in promised.splitlines() if line.strip()]
+    pattern = r"\n(?:.*\n)*?".join(re.escape(line).replace("…", ".*") for line in lines)
+    return re.search(pattern, printed) is not None
+
+
+@pytest.fixture
+def sample_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return make_sample(tmp_path / "data" / "sample")
+
+
+def test_the_commands_of_the_readme_print_what_it_says(
+    sample_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(console_commands()) >= 7
+    for command, promised in console_commands():
+        app(shlex.split(command), standalone_mode=False)
+        out, err = capsys.readouterr()
+        assert matches(promised, f"{err}{out}"), f"$ sightline {command}\n{err}{out}"
+
+
+def test_the_python_of_the_readme_runs(sample_folder: Path, tmp_path: Path) -> None:
+    (script,) = blocks("python")
+    file = tmp_path / "script.py"
+    file.write_text(script)
+    names = runpy.run_path(str(file))
+    assert len(names["found"].hits) == 3
+    assert names["said"].status == "model_unavailable"
+
+
+def test_the_dataset_toml_of_the_readme_is_read_and_names_every_key(tmp_path: Path) -> None:
+    (text,) = blocks("toml")
+    file = tmp_path / "dataset.toml"
+    file.write_text(text)
+    assert read_dataset_file(file).model_fields_set == DatasetFile.model_fields.keys()
+
+
+def test_the_settings_table_is_the_settings() -> None:
+    rows = re.findall(r"^\| `SIGHTLINE_(\w+)` \| (.+?) \| (.+?) \|$", README, re.MULTILINE)
+    said = {name.lower(): meaning for name, _, meaning in rows}
+    assert said == {name: field.description for name, field in Settings.model_fields.items()}
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for command in app.registered_commands:
+        assert f"sightline {command.name}" in README or f"`{command.name}`" in README
+
+
+def test_every_file_that_the_readme_links_is_there() -> None:
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_the_readme_names_the_makefile_s_commands() -> None:
+    targets = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for target in set(targets) - {"help"}:
+        assert f"make {target}" in README
