@@ -86,7 +86,7 @@ def result_sheet(title: str, hits: "Sequence[Hit]", *, query_image: Path | None 
     A picture that can no longer be opened is a grey tile that says so.
     """
     shown = hits[:MAX_SHEET_HITS]
-    pictures = [_open(Path(hit.image_node.image_path or hit.source)) for hit in shown]
+    pictures = [_open(hit.file) for hit in shown]
     captions = [hit.caption or hit.source.rpartition("/")[2] for hit in shown]
     grid = _grid(pictures, captions)
     header = 1.7 if query_image else 0.75 + 0.29 * _heading(title, MARGIN).count("\n")
@@ -462,16 +462,17 @@ def _explain(figure: Figure, axes: Sequence[Axes], colours: _Colours, label: str
         bar.ax.tick_params(length=0, labelsize=8, labelcolor=MUTED, labelfontfamily=FONT)
         bar.set_label(label, size=9, color=INK, **TEXT)
     elif colours.legend:
-        figure.legend(
+        legend = figure.legend(
             [_dot(colour) for colour in colours.legend.values()],
             [_wrap(word, inches=1.6, points=9, lines=1) for word in colours.legend],
             loc="outside right center",
             frameon=False,
             title=label,
             alignment="left",
-            labelcolor=INK,
             prop={"family": FONT, "size": 9},
         )
+        for text in (legend.get_title(), *legend.get_texts()):
+            text.set(parse_math=False, color=INK)
 
 
 def _dot(colour: str) -> Line2D:

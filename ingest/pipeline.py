@@ -82,7 +82,7 @@ def ingest(
     """
     started = time.monotonic()
     run = _Run(settings, watch or Watch(), strict, allow_removals)
-    manifest = find_manifest(collection, settings)
+    manifest = run.manifest(collection, rebuild)
     paths = _paths(path.resolve(), label, manifest, rebuild)
     fields = manifest.fields if manifest and not rebuild else ()
     sources: list[Source] = []
@@ -91,10 +91,11 @@ def ingest(
         fields = sources[-1].fields  # those known so far, then new ones
     report = Report(collection)
     if manifest is None and not any(source.records for source in sources):
+        run.watch.notice(f"nothing to take in {path}: no collection was made")
         _count_skips(report, sources)
         return report
-    models = _models(manifest, image, text, settings)
-    with _opened(collection, manifest, sources[0], models, settings, rebuild) as opened:
+    models = _models(manifest, image, text, rebuild, settings)
+    with _opened(collection, manifest, sources, models, rebuild, settings) as opened:
         for source in sources:
             run.bring_in_step(opened, source, models, report)
             if report.interrupted:
@@ -114,7 +115,7 @@ def _paths(
         return {name: path}
     paths = {other: entry.path for other, entry in known.items()} | {name: path}
     for other, where in paths.items():
-        if not where.exists():
+        if other != name and not where.exists():
             raise SourceError(
                 "missing_source",
                 f"a rebuild reads every source again, but {other!r} is no longer at {where}."
@@ -136,30 +137,34 @@ def _label(path: Path, known: Mapping[str, SourceEntry]) -> str:
 
 
 def _models(
-    manifest: Manifest | None, image: str | None, text: str | None, settings: Settings
+    manifest: Manifest | None,
+    image: str | None,
+    text: str | None,
+    rebuild: bool,
+    settings: Settings,
 ) -> Models:
     """The models asked for; a collection's own, which need no loading to be known, if they are."""
-    if manifest is None:
-        return Models(image or DEFAULT_IMAGE, text or DEFAULT_TEXT, settings)
-    image, text = image or manifest.image.name, text or manifest.text.name
-    if (image, text) == (manifest.image.name, manifest.text.name):
+    own = (manifest.image.name, manifest.text.name) if manifest else (DEFAULT_IMAGE, DEFAULT_TEXT)
+    asked = (image or own[0], text or own[1])
+    if manifest and not rebuild and asked == own:
         return Models.of(manifest, settings)
-    return Models(image, text, settings)
+    return Models(*asked, settings)
 
 
 def _opened(
     name: str,
     manifest: Manifest | None,
-    first: Source,
+    sources: Sequence[Source],
     models: Models,
-    settings: Settings,
     rebuild: bool,
+    settings: Settings,
 ) -> Collection:
     """Open the collection for writing, or make it. Models load first: their errors cost nothing."""
     if manifest is not None and not rebuild:
         manifest.require_models(name, *models.fingerprint())
         return open_collection(name, settings, purpose="write")
-    image, text = models.fingerprint(load=True)
+    image, text = models.fingerprint()
+    first = sources[0]
     captions = ("\n".join(record.captions) for record in first.records)
     made = Manifest(
         image=image,
@@ -168,8 +173,14 @@ def _opened(
         average_length=keywords.average_length(captions),
         text_kind=first.text_kind,
         fields=first.fields,
+        # All of them from the start: a rebuild that is killed must still know what to read again.
+        sources={source.label: _entry(source) for source in sources},
     )
-    return create_collection(name, made, settings)
+    return create_collection(name, made, settings, replace=rebuild)
+
+
+def _entry(source: Source) -> SourceEntry:
+    return SourceEntry(path=source.path, root=source.root)
 
 
 def _count_skips(report: Report, sources: Sequence[Source]) -> None:
@@ -185,6 +196,16 @@ class _Run:
     watch: Watch
     strict: bool
     allow_removals: bool
+
+    def manifest(self, collection: str, rebuild: bool) -> Manifest | None:
+        """What is there; a rebuild goes on without one that cannot be read."""
+        try:
+            return find_manifest(collection, self.settings)
+        except CollectionError as error:
+            if not rebuild:
+                raise
+            self.watch.notice(f"made again from this source alone, for {error}")
+            return None
 
     def read(self, path: Path, label: str, fields: Sequence[Field]) -> Source:
         """Read a source whole: its records are small, its pictures stay on disk."""
@@ -209,7 +230,7 @@ class _Run:
         known = {field.name for field in collection.fields}
         collection.remember(
             fields=[field for field in source.fields if field.name not in known],
-            sources={source.label: SourceEntry(path=source.path, root=source.root)},
+            sources={source.label: _entry(source)},
         )
         plan, skips = self._plan(collection, source)
         self._refuse_losses(plan.lost, plan.stored, source)
@@ -233,8 +254,8 @@ class _Run:
         report.read = report.new + report.changed + report.unchanged + len(report.skipped)
 
     def _plan(self, collection: Collection, source: Source) -> tuple[Plan, list[Skip]]:
-        everything = dict(_stored(collection, None))
-        own = dict(_stored(collection, source.label))
+        everything = list(_stored(collection))
+        own = {id_: known for id_, label, known in everything if label == source.label}
         files: dict[str, FileState] = {}
         skips: list[Skip] = []
         for record in source.records:
@@ -244,7 +265,7 @@ class _Run:
                 skip = Skip(record.path, "unreadable_file", f"cannot be read: {error.strerror}")
                 self.refuse_if_strict(skip)
                 skips.append(skip)
-        return make_plan(source.records, files, own, by_content(everything.items())), skips
+        return make_plan(source.records, files, own, by_content(everything)), skips
 
     def _refuse_losses(self, lost: frozenset[str], before: int, source: Source) -> None:
         if len(lost) > LOST_LIMIT * before and not self.allow_removals:
@@ -255,12 +276,14 @@ class _Run:
             )
 
 
-def _stored(collection: Collection, label: str | None) -> Iterator[tuple[str, Stored]]:
-    for id_, payload in collection.ledger(label):
+def _stored(collection: Collection) -> Iterator[tuple[str, str, Stored]]:
+    """Point id, source's label and what is known, of every record."""
+    for id_, payload in collection.ledger():
         file = FileState(
             payload.get("content_hash", ""), payload.get("size", -1), payload.get("mtime_ns", -1)
         )
-        yield id_, Stored(payload["record_id"], file, payload.get("metadata_hash", ""))
+        known = Stored(payload["record_id"], file, payload.get("metadata_hash", ""))
+        yield id_, payload["source"], known
 
 
 def _file_state(record: Record, before: Stored | None) -> FileState:

@@ -106,10 +106,10 @@ def _same(before: Stored, file: FileState, record: Record) -> bool:
     return same_bytes and before.metadata_hash == metadata_hash(record)
 
 
-def by_content(stored: Iterable[tuple[str, Stored]]) -> dict[str, str]:
+def by_content(stored: Iterable[tuple[str, str, Stored]]) -> dict[str, str]:
     """Return one point id for each content hash; the least, so that every run picks the same."""
     ids: dict[str, str] = {}
-    for id_, known in stored:
-        content = known.file.content_hash
-        ids[content] = min(id_, ids.get(content, id_))
+    for id_, _, known in stored:
+        if content := known.file.content_hash:
+            ids[content] = min(id_, ids.get(content, id_))
     return ids

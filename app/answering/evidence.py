@@ -35,7 +35,7 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
             caption=hit.caption,
             captions=tuple(hit.captions),
             metadata=dict(hit.node.metadata),
-            file=Path(hit.image_node.image_path or hit.source),
+            file=hit.file,
         )
         for number, hit in enumerate(_once_per_record(hits), start=1)
     ]

@@ -63,6 +63,12 @@ class Collection:
             _check_vectors(point, self.manifest)
         self.engine.upsert(points)
 
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete points, with all their vectors; ids that are not there do not matter."""
+        self.engine.delete(ids)
+        if self.manifest.points and not self.engine.count():
+            self._update(points=0)  # else the store would be taken for lost
+
     def search(
         self, queries: Sequence[Query], *, limit: int, where: Condition | None = None
     ) -> list[list[ScoredId]]:
@@ -81,10 +87,9 @@ class Collection:
             node.metadata.setdefault(name, degrees)
         return node
 
-    def ledger(self, source: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield point id and what is known of its file, for one source or for all."""
-        only = None if source is None else Compare("source", "==", source)
-        yield from self.engine.scroll(LEDGER, self._compiled(only))
+    def ledger(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield point id and what is known of its file."""
+        yield from self.engine.scroll(LEDGER)
 
     def record_ids(self, where: Condition | None) -> list[tuple[str, str]]:
         """Return (record id, point id) of all that passes, by record id."""
@@ -136,15 +141,21 @@ class Collection:
         return None if where is None else compile_filter(where, self.engine.filters)
 
 
-def create_collection(name: str, manifest: Manifest, settings: Settings) -> Collection:
-    """Make an empty collection in place of any that has the name, and hold it for writing."""
+def create_collection(
+    name: str, manifest: Manifest, settings: Settings, *, replace: bool = False
+) -> Collection:
+    """Make an empty collection and hold it for writing; `replace` empties one that is there.
+
+    Raises CollectionBusyError when another process was first.
+    """
     engine = _engine(name, settings, "write")
     spaces = Spaces(
         dense={"image": manifest.image.dimensions},
         rows={"text": manifest.text.dimensions},
         sparse=("keywords",),
     )
-    engine.create(spaces, INDEXES | field_indexes(manifest.fields), manifest.write())
+    indexes = INDEXES | field_indexes(manifest.fields)
+    engine.create(spaces, indexes, manifest.write(), replace=replace)
     return Collection(name, engine, manifest)
 
 

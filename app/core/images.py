@@ -7,6 +7,7 @@ vector whichever side it stands on.
 import hashlib
 import io
 import math
+import stat
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +65,7 @@ def open_image(
             raise SourceError(
                 "broken_image", f"{_name(source)} is damaged: its pixels cannot be decoded"
             ) from error
+    upright.info.clear()  # Pillow would write the comment of a JPEG into every copy
     return shrink(upright, max_side)
 
 
@@ -110,12 +112,7 @@ def _name(source: Path | bytes) -> str:
 def _open_header(source: Path | bytes, max_megapixels: float) -> Image.Image:
     """Open without decoding, after every check that needs no pixels."""
     name = _name(source)
-    if isinstance(source, Path):
-        if not source.exists():
-            raise SourceError("missing_file", f"{name} is not there")
-        if not source.is_file():
-            raise SourceError("not_a_file", f"{name} is not a file")
-    size = source.stat().st_size if isinstance(source, Path) else len(source)
+    size = _file_size(source) if isinstance(source, Path) else len(source)
     if size == 0:
         raise SourceError("empty_file", f"{name} has no bytes")
     if size > MAX_FILE_BYTES:
@@ -128,16 +125,34 @@ def _open_header(source: Path | bytes, max_megapixels: float) -> Image.Image:
         raise SourceError("not_an_image", f"{name} is no picture of a known format") from error
     except PermissionError as error:
         raise SourceError("unreadable_file", f"{name} may not be read") from error
+    except FileNotFoundError as error:  # it was there a moment ago
+        raise SourceError("missing_file", f"{name} is not there") from error
     except Exception as error:  # as above: any decoder, any exception
-        raise SourceError("broken_image", f"{name} is damaged: its header is cut") from error
+        raise SourceError(
+            "broken_image", f"{name} is damaged: its header cannot be read"
+        ) from error
     megapixels = image.width * image.height / 1e6
     if megapixels > max_megapixels:
+        image.close()
         raise SourceError(
             "too_many_pixels",
             f"{name} has {megapixels:,.0f} megapixels, over the limit of {max_megapixels:g};"
             " raise it with --max-megapixels",
         )
     return image
+
+
+def _file_size(file: Path) -> int:
+    """Return the size of a file; a pipe or a device is none, and opening one could wait forever."""
+    try:
+        status = file.stat()
+    except PermissionError as error:
+        raise SourceError("unreadable_file", f"{file.name} may not be read") from error
+    except (OSError, ValueError) as error:  # too long a name, a loop of links, a NUL
+        raise SourceError("missing_file", f"{file.name} is not there") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError("not_a_file", f"{file.name} is not a file")
+    return status.st_size
 
 
 def _exif(image: Image.Image) -> Image.Exif:
@@ -169,7 +184,8 @@ def _upright(image: Image.Image) -> Image.Image:
         width = camera.get(ExifTags.Base.ExifImageWidth, 0)
         height = camera.get(ExifTags.Base.ExifImageHeight, 0)
         known = isinstance(width, int) and isinstance(height, int) and width != height
-        if known and (width > height) != (image.width > image.height):
+        square = image.width == image.height  # cropped since: nothing shows which way it was turned
+        if known and not square and (width > height) != (image.width > image.height):
             return image
     return ImageOps.exif_transpose(image)
 
@@ -187,13 +203,21 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
-    """Map a deep grey picture to 8 bits. 16-bit ones by their full range, others by their own."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
+    """Map a deep grey picture to 8 bits. 16-bit ones by their full range, others by their own.
+
+    What is no number is shown as the darkest, and the one transparent value of a PNG as white.
+    """
+    values = np.array(image, dtype=np.float64)
+    clear = values == image.info.get("transparency")
+    values[~np.isfinite(values)] = np.nan
+    low, high = (0.0, 0.0) if np.isnan(values).all() else (np.nanmin(values), np.nanmax(values))
+    np.nan_to_num(values, copy=False, nan=low)
     if image.mode != "F" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0
-    scaled = (values - low) * (255.0 / ((high - low) or 1.0))
-    return Image.fromarray(scaled.round().astype(np.uint8))
+    values -= low
+    values *= 255.0 / ((high - low) or 1.0)
+    values[clear] = 255.0
+    return Image.fromarray(values.round().astype(np.uint8))
 
 
 def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
@@ -237,7 +261,8 @@ def valid_place(lat: float, lon: float) -> Place | None:
 def _degrees(parts: Any, reference: Any, negative: str) -> float:  # noqa: ANN401 - EXIF holds anything
     degrees, minutes, seconds = (float(part) for part in parts)
     value = degrees + minutes / 60 + seconds / 3600
-    return -value if str(reference).upper().startswith(negative) else value
+    letter = reference.decode("latin-1") if isinstance(reference, bytes) else str(reference)
+    return -value if letter.strip().upper().startswith(negative) else value
 
 
 def _taken(camera: dict[int, Any], exif: Image.Exif) -> datetime | None:

@@ -61,9 +61,9 @@ class Models:
         """Whether words can be read into the image space; asks nothing of the model."""
         return spec_of(self.image_name).reads_words
 
-    def fingerprint(self, *, load: bool = False) -> tuple[Model, Model]:
+    def fingerprint(self) -> tuple[Model, Model]:
         """What a manifest keeps of the two; for a collection's own, what it kept."""
-        if self._made and not load:
+        if self._made:
             return self._made.image, self._made.text
         image, text = self.image, self.text
         return (

@@ -42,7 +42,7 @@ INDEX_OF: dict[FieldType, IndexKind] = {
     "words": "keyword",
 }
 
-LEDGER = ("record_id", "content_hash", "metadata_hash", "size", "mtime_ns")
+LEDGER = ("record_id", "source", "content_hash", "metadata_hash", "size", "mtime_ns")
 """Payload keys that say what is stored: enough to plan the next ingest."""
 
 
@@ -73,7 +73,7 @@ def node_of(record: Record) -> ImageNode:
         id_=point_id(record.record_id),
         text="\n".join(record.captions),
         image_path=record.path,
-        image_mimetype=_mimetype(record.path),
+        image_mimetype=mimetype_of(record.path),
         metadata=metadata,
         excluded_embed_metadata_keys=list(metadata),
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=record.record_id)},
@@ -176,6 +176,6 @@ def field_indexes(fields: Iterable[Field]) -> dict[str, IndexKind]:
     return indexes
 
 
-def _mimetype(path: str) -> str:
-    # LlamaIndex guesses by the suffix as it is spelt and finds nothing for .JPG.
+def mimetype_of(path: str) -> str:
+    """Return a picture's type by its name; LlamaIndex guesses nothing for .JPG in capitals."""
     return mimetypes.guess_type(path.lower())[0] or "image/jpeg"

@@ -1,9 +1,10 @@
 """Hits: what a retriever hands on. A LlamaIndex NodeWithScore that can say why it is there."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from llama_index.core.bridge.pydantic import Field
-from llama_index.core.schema import ImageNode, NodeWithScore
+from llama_index.core.schema import NodeWithScore
 
 
 class SignalScore(NamedTuple):
@@ -28,10 +29,9 @@ class Hit(NodeWithScore):
     """By signal name: image, text, keywords, like:…, unlike:…"""
 
     @property
-    def image_node(self) -> ImageNode:
-        """The node, as what it is; `image_node.image_path` can be opened."""
-        assert isinstance(self.node, ImageNode)
-        return self.node
+    def file(self) -> Path:
+        """The picture on this machine; a record of words alone has none there."""
+        return Path(getattr(self.node, "image_path", None) or self.source)
 
     @property
     def caption(self) -> str:

@@ -152,7 +152,7 @@ def test_record_found_twice_is_one_piece_of_evidence(hits):
 
 
 def test_picture_that_has_gone_is_left_out_and_named(hits):
-    Path(hits[0].image_node.image_path).unlink()
+    hits[0].file.unlink()
     with OllamaDouble() as ollama:
         said = ask(ollama, hits[:2])
     assert [(piece.number, piece.source) for piece in said.evidence] == [(1, "green.JPG")]

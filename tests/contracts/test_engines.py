@@ -213,7 +213,9 @@ def test_a_second_writer_is_refused_at_once_with_the_pid(open_engine: Open) -> N
     open_engine("write").drop()
 
 
-def test_create_replaces_what_was_there(engine: Engine, open_engine: Open) -> None:
+def test_create_replaces_what_was_there_only_if_told_to(engine: Engine) -> None:
     engine.upsert(POINTS)
-    engine.create(SPACES, INDEXES, {"made": "anew"})
+    with pytest.raises(CollectionBusyError, match="another process"):
+        engine.create(SPACES, INDEXES, {"made": "anew"})
+    engine.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
     assert (engine.count(), engine.read_manifest()) == (0, {"made": "anew"})

@@ -61,9 +61,17 @@ class Engine(Protocol):
         """The words this engine's filters are made of."""
 
     def create(
-        self, spaces: Spaces, indexes: Mapping[str, IndexKind], manifest: dict[str, Any]
+        self,
+        spaces: Spaces,
+        indexes: Mapping[str, IndexKind],
+        manifest: dict[str, Any],
+        *,
+        replace: bool = False,
     ) -> None:
-        """Make an empty collection in place of whatever is there; the manifest comes last."""
+        """Make an empty collection; what has no manifest yet is no collection.
+
+        Raises CollectionBusyError if there is one that is not to be replaced: another was first.
+        """
 
     def open(self) -> None:
         """Get ready to read and write what `create` made. Raises CollectionError."""

@@ -19,7 +19,7 @@ from app.core.engines import (
     Vector,
     edge_filters,
 )
-from app.core.engines.lock import Purpose, hold
+from app.core.engines.lock import Purpose, hold, refuse_second
 from app.core.errors import CollectionError
 
 MIN_FREE_BYTES = 256 << 20
@@ -51,9 +51,16 @@ class EdgeEngine:
         return self._shard
 
     def create(
-        self, spaces: Spaces, indexes: Mapping[str, IndexKind], manifest: dict[str, Any]
+        self,
+        spaces: Spaces,
+        indexes: Mapping[str, IndexKind],
+        manifest: dict[str, Any],
+        *,
+        replace: bool = False,
     ) -> None:
         self._hold()
+        if not replace:
+            refuse_second(self._folder.name, self.read_manifest())
         self._discard()
         self._check_space()
         try:

@@ -40,6 +40,14 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
         lock.release()
 
 
+def refuse_second(name: str, manifest: object) -> None:
+    """Refuse to make a collection that another process made between the look and the lock."""
+    if manifest is not None:
+        raise CollectionBusyError(
+            f"collection {name!r} was made by another process just now; run the command again"
+        )
+
+
 def _acquire(lock: FileLock, note: Path, purpose: Purpose, what: str) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:

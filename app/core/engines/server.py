@@ -24,7 +24,7 @@ from app.core.engines import (
     Vector,
     server_filters,
 )
-from app.core.engines.lock import Purpose, hold
+from app.core.engines.lock import Purpose, hold, refuse_second
 from app.core.errors import CollectionError, ServiceUnavailableError
 from app.core.settings import Settings, is_loopback
 
@@ -78,9 +78,16 @@ class ServerEngine:
         return self._client
 
     def create(
-        self, spaces: Spaces, indexes: Mapping[str, IndexKind], manifest: dict[str, Any]
+        self,
+        spaces: Spaces,
+        indexes: Mapping[str, IndexKind],
+        manifest: dict[str, Any],
+        *,
+        replace: bool = False,
     ) -> None:
         self._hold()
+        if not replace:
+            refuse_second(self._name, self.read_manifest())
         ask(lambda: self._client.delete_collection(self._name))
         # The manifest goes in last: a collection without one counts as none.
         ask(

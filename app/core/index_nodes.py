@@ -1,0 +1,186 @@
+"""Index nodes: any LlamaIndex node or document → what a collection stores of it; see `index.py`."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from llama_index.core.schema import (
+    BaseNode,
+    ImageNode,
+    Node,
+    NodeRelationship,
+    RelatedNodeInfo,
+    TextNode,
+)
+
+from app.core.errors import SourceError
+from app.core.images import content_hash, valid_place
+from app.core.nodes import filterable, mimetype_of, node_payload, point_id
+from app.core.records import Field, FieldType, Place, free_slug
+
+PLACE_KEYS = ("lat", "lon")
+"""Metadata that says where a node is, in degrees; filters find it as the place of any record."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNode:
+    """A node that belongs to a document, with all that a payload says of it but its fields."""
+
+    id: str
+    node: TextNode
+    picture: Path | None
+    payload: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """Its words, or nothing."""
+        return self.node.text
+
+    def payload_with(self, fields: Sequence[Field]) -> dict[str, Any]:
+        """Return the payload that filters over these fields can see."""
+        captions = [self.text] if self.text else []
+        metadata = self.node.metadata
+        times = {f.name: _moment(metadata.get(f.name)) for f in fields if f.type == "time"}
+        payload = {**self.payload, **filterable(captions, metadata | times, fields)}
+        place = _place(metadata)
+        return payload | ({"place": place._asdict()} if place else {})
+
+
+def whole_node(node: BaseNode) -> WholeNode:
+    """Return a node or document ready to be stored; its picture is hashed, not opened.
+
+    Raises SourceError for a node with nothing to find it by, with a picture that is in no file, or
+    with metadata that JSON does not know.
+    """
+    picture = _picture(node)
+    kept = _text_node(node, picture)
+    if not kept.text and picture is None:
+        raise SourceError("empty_node", f"node {node.node_id!r} has neither words nor a picture")
+    return WholeNode(id_of(kept.node_id), kept, picture, _payload(kept, picture))
+
+
+def id_of(node_id: str) -> str:
+    """Return the point of a node. Qdrant takes UUIDs alone; another id is made one, as a record's.
+
+    >>> id_of("street/1.jpg")
+    'e62c0fd5-d8a7-51d0-9bd2-e59af5d4b8fc'
+    """
+    try:
+        return str(UUID(node_id))
+    except ValueError:
+        return point_id(node_id)
+
+
+def new_fields(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[Field]:
+    """Return the columns that these nodes bring, typed by the first value of each."""
+    slugs = {field.name: field.slug for field in known}
+    found: list[Field] = []
+    for whole in nodes:
+        for name, value in whole.node.metadata.items():
+            kind = _type_of(value)
+            if kind is None or name in slugs or name in PLACE_KEYS:
+                continue
+            slugs[name] = free_slug(name, slugs.values())
+            found.append(Field(name, slugs[name], kind))
+    return found
+
+
+def _text_node(node: BaseNode, picture: Path | None) -> TextNode:
+    """The node as it is, in a document: LlamaIndex deletes and updates by document."""
+    own = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=node.node_id)}
+    if isinstance(node, TextNode):
+        kept, relationships = node, own | node.relationships
+    else:
+        kept, relationships = _of_document(node, picture), node.relationships | own
+    update: dict[str, Any] = {"relationships": relationships}
+    if isinstance(kept, ImageNode) and picture:
+        mimetype = kept.image_mimetype or mimetype_of(picture.name)
+        update |= {"image": None, "image_path": str(picture), "image_mimetype": mimetype}
+    return kept.model_copy(update=update)
+
+
+def _of_document(document: BaseNode, picture: Path | None) -> TextNode:
+    """A document as one node: split, its picture would be embedded and stored with each part."""
+    same = {name: getattr(document, name) for name in BaseNode.model_fields}
+    kind = ImageNode if picture else TextNode
+    return kind(**same, text=document.get_content())
+
+
+def _picture(node: BaseNode) -> Path | None:
+    path: object = None
+    held: object = None
+    if isinstance(node, ImageNode):
+        path, held = node.image_path, node.image or node.image_url
+    elif isinstance(node, Node) and node.image_resource:
+        path, held = node.image_resource.path, node.image_resource.data or node.image_resource.url
+    if held and not path:
+        raise SourceError(
+            "no_picture_file",
+            f"node {node.node_id!r} has its picture inside or at a URL; a collection only points at"
+            " pictures: save it as a file and give its image_path",
+        )
+    picture = Path(str(path)).absolute() if path else None
+    if picture and not picture.is_file():
+        raise SourceError(
+            "missing_file", f"the picture of node {node.node_id!r}, {picture}, is no file"
+        )
+    return picture
+
+
+def _payload(node: TextNode, picture: Path | None) -> dict[str, Any]:
+    """LlamaIndex's part of a payload, and a ledger of no source: no ingest sweeps it away."""
+    try:
+        payload = node_payload(node)
+        pixels = content_hash(picture) if picture else ""
+    except OSError as error:
+        raise SourceError(
+            "unreadable_file", f"the picture of node {node.node_id!r} cannot be read: {error}"
+        ) from error
+    except ValueError as error:  # pydantic's, for what has no JSON
+        raise SourceError(
+            "bad_metadata", f"the metadata of node {node.node_id!r} cannot be stored: {error}"
+        ) from error
+    said = f"{payload['_node_content']}{pixels}"
+    # A record id is the id whose point this is: the document's, or that of one node among several.
+    document = node.ref_doc_id or node.node_id
+    return payload | {
+        "record_id": document if id_of(document) == id_of(node.node_id) else node.node_id,
+        "source": "",
+        "path": str(picture or ""),
+        "metadata_hash": hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+    }
+
+
+def _type_of(value: object) -> FieldType | None:
+    match value:
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case date():
+            return "time"
+        case str() | [str(), *_]:
+            return "words"
+    return None
+
+
+def _moment(value: object) -> datetime | None:
+    """A time as Python or JSON has it: a node that was read from a collection holds ISO strings."""
+    if isinstance(value, datetime):
+        return value
+    text = value.isoformat() if isinstance(value, date) else value
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _place(metadata: Mapping[str, object]) -> Place | None:
+    match metadata:
+        case {"lat": int() | float() as lat, "lon": int() | float() as lon}:
+            return valid_place(float(lat), float(lon))
+    return None

@@ -1,0 +1,70 @@
+"""LlamaIndex embeddings: a collection's two models as its index asks for them; see `index.py`."""
+
+from io import BytesIO
+from pathlib import Path
+
+from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.embeddings.multi_modal_base import MultiModalEmbedding
+
+from app.core.images import open_image
+from app.core.models import Models, Row
+
+
+class TextAdapter(BaseEmbedding):
+    """The text embedding: documents and questions may be embedded differently."""
+
+    _models: Models = PrivateAttr()
+
+    def __init__(self, models: Models) -> None:
+        super().__init__(model_name=models.text_name)
+        self._models = models
+
+    def _get_text_embedding(self, text: str) -> Embedding:
+        return self._get_text_embeddings([text])[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        rows: list[Row] = self._models.text.embed_documents(texts).tolist()
+        return rows
+
+    def _get_query_embedding(self, query: str) -> Embedding:
+        rows: list[Row] = self._models.text.embed_queries([query]).tolist()
+        return rows[0]
+
+    async def _aget_query_embedding(self, query: str) -> Embedding:
+        return self._get_query_embedding(query)
+
+
+class ImageAdapter(MultiModalEmbedding):
+    """The image embedding: words and pictures in one space, pictures through our own door.
+
+    LlamaIndex's HuggingFaceEmbedding embeds the path of a missing picture as if it were words.
+    """
+
+    _models: Models = PrivateAttr()
+    _max_megapixels: float = PrivateAttr()
+
+    def __init__(self, models: Models, max_megapixels: float) -> None:
+        super().__init__(model_name=models.image_name)
+        self._models = models
+        self._max_megapixels = max_megapixels
+
+    def _get_text_embedding(self, text: str) -> Embedding:
+        rows: list[Row] = self._models.image.embed_words([text]).tolist()
+        return rows[0]
+
+    def _get_query_embedding(self, query: str) -> Embedding:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> Embedding:
+        return self._get_text_embedding(query)
+
+    def _get_image_embedding(self, img_file_path: str | BytesIO) -> Embedding:
+        is_open = isinstance(img_file_path, BytesIO)
+        source = img_file_path.getvalue() if is_open else Path(img_file_path)
+        image = open_image(source, max_megapixels=self._max_megapixels)
+        rows: list[Row] = self._models.image.embed_images([image]).tolist()
+        return rows[0]
+
+    async def _aget_image_embedding(self, img_file_path: str | BytesIO) -> Embedding:
+        return self._get_image_embedding(img_file_path)

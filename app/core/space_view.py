@@ -1,0 +1,121 @@
+"""Space view: one space of a collection as a LlamaIndex vector store; see `index.py`."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.schema import BaseNode
+from llama_index.core.vector_stores.types import (
+    BasePydanticVectorStore,
+    MetadataFilters,
+    VectorStoreQuery,
+    VectorStoreQueryMode,
+    VectorStoreQueryResult,
+)
+
+from app.core.collection import Collection
+from app.core.conditions import AllOf, Compare, Condition, Ids, OneOf
+from app.core.engines import Query, ScoredId, Vector
+from app.core.errors import CollectionError, QueryError
+from app.core.filters import from_metadata_filters
+from app.core.index_nodes import id_of
+from app.core.where import parse
+
+
+class SpaceView(BasePydanticVectorStore):
+    """Reads one space; deletes whole records, for a record has one point with all its vectors.
+
+    The index writes. Two stores that write would each hold half a record, and drift apart.
+    """
+
+    stores_text: bool = True
+    space: Literal["text", "image"]
+    _collection: Collection = PrivateAttr()
+
+    def __init__(self, collection: Collection, space: Literal["text", "image"]) -> None:
+        super().__init__(space=space)
+        self._collection = collection
+
+    @property
+    def client(self) -> Collection:
+        """The collection."""
+        return self._collection
+
+    def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
+        """Refuse: one space of a record is half a record."""
+        raise CollectionError("a view only reads; write whole records with the index: insert_nodes")
+
+    def delete(self, ref_doc_id: str, **_: Any) -> None:
+        """Delete every node of a document, with all vectors."""
+        self._delete(Compare("doc_id", "==", ref_doc_id))
+
+    def delete_nodes(
+        self,
+        node_ids: list[str] | None = None,
+        filters: MetadataFilters | None = None,
+        **_: Any,
+    ) -> None:
+        """Delete by node id, by filter, or what fits both. QdrantVectorStore, told nothing, deletes
+        everything; this deletes nothing.
+        """  # noqa: D205 - one sentence
+        where = self._where(node_ids, filters)
+        if where is not None:
+            self._delete(where)
+
+    def get_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
+    ) -> list[BaseNode]:
+        """Return nodes by id, by filter, or what fits both; told nothing, all of them."""
+        found = self._collection.record_ids(self._where(node_ids, filters))
+        return self._nodes([id_ for _, id_ in found])
+
+    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        """Search this space by vector, under every filter at once.
+
+        `where` in the retriever's `vector_store_kwargs` is a filter as `--where` has it: MetadataFilters
+        know no distance. Raises QueryError.
+        """
+        if query.mode != VectorStoreQueryMode.DEFAULT or query.query_embedding is None:
+            raise QueryError(
+                f"a view searches by vector, not in mode {query.mode.value!r}; for hybrid search"
+                " there is app.Searcher"
+            )
+        where = self._where(query.node_ids or None, query.filters, query.doc_ids, **kwargs)
+        vector: Vector = [query.query_embedding] if self.space == "text" else query.query_embedding
+        hits: list[ScoredId] = []
+        if query.similarity_top_k:
+            queries = [Query(self.space, vector)]
+            (hits,) = self._collection.search(queries, limit=query.similarity_top_k, where=where)
+        nodes = self._nodes([hit.id for hit in hits])
+        return VectorStoreQueryResult(
+            nodes=nodes,
+            similarities=[hit.score for hit in hits],
+            ids=[node.node_id for node in nodes],
+        )
+
+    def _nodes(self, ids: Sequence[str]) -> list[BaseNode]:
+        points = self._collection.fetch(ids)
+        return [self._collection.node(points[id_].payload) for id_ in ids]
+
+    def _delete(self, where: Condition) -> None:
+        self._collection.delete([id_ for _, id_ in self._collection.record_ids(where)])
+
+    def _where(
+        self,
+        node_ids: Sequence[str] | None,
+        filters: MetadataFilters | None,
+        doc_ids: Sequence[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Condition | None:
+        fields = self._collection.fields
+        parts: list[Condition] = []
+        if node_ids is not None:
+            parts.append(Ids(tuple(id_of(id_) for id_ in node_ids)))
+        if doc_ids:
+            parts.append(OneOf("doc_id", tuple(doc_ids)))
+        if filters is not None and filters.filters:
+            parts.append(from_metadata_filters(filters, fields))
+        if where:
+            parts.append(parse(where, fields))
+        return AllOf(tuple(parts)) if parts else None
