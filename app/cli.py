@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,7 +111,7 @@ def ingest_command(
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Bring a collection in step with pictures and metadata on disk."""
-    from app.render import report_json, report_lines
+    from app.render import report_lines
     from ingest.pipeline import OFFLINE_IMAGE, OFFLINE_TEXT, ingest
 
     if offline and (image or text):
@@ -131,8 +132,10 @@ def ingest_command(
             strict=strict,
             watch=watch,
         )
-    _show(report_json(report)) if json_ else _lines(report_lines(report))
-    if report.interrupted:
+    counts = asdict(report)
+    interrupted = counts.pop("interrupted")
+    _show(counts) if json_ else _lines(report_lines(counts))
+    if interrupted:
         _notice("interrupted: what is in stays; the same command goes on from here")
         raise typer.Exit(EXIT_INTERRUPTED)
 

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from app.answering.evidence import Evidence
     from app.retrieval.hits import Hit, SignalScore
     from app.retrieval.retriever import Found
-    from ingest.pipeline import Report
 
 Json = dict[str, Any]
 
 SKIPS_SHOWN = 20
+
+UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories: controls, marks of direction, halves of surrogate pairs, other line ends."""
 
 
 def shown(text: object) -> str:
@@ -23,7 +25,7 @@ def shown(text: object) -> str:
     ('a\\x1b[2Jb', 'tab\\tname')
     """
     return "".join(
-        sign if unicodedata.category(sign) not in ("Cc", "Cf", "Zl", "Zp") else _escape(sign)
+        _escape(sign) if unicodedata.category(sign) in UNSHOWN else sign
         for sign in str(text)
     )
 
@@ -32,33 +34,17 @@ def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
 
 
-def report_json(report: "Report") -> Json:
-    """Return an ingest's report."""
-    return {
-        "collection": report.collection,
-        "read": report.read,
-        "new": report.new,
-        "changed": report.changed,
-        "unchanged": report.unchanged,
-        "gone": report.gone,
-        "skipped": [
-            {"source": skip.source, "code": skip.code, "reason": skip.reason}
-            for skip in report.skipped
-        ],
-        "seconds": report.seconds,
-    }
-
-
-def report_lines(report: "Report") -> Iterator[str]:
+def report_lines(report: Json) -> Iterator[str]:
     """Yield an ingest's report, skips first."""
-    for skip in report.skipped[:SKIPS_SHOWN]:
-        yield f"skipped {shown(skip.source)}: {shown(skip.reason)} [{skip.code}]"
-    if more := len(report.skipped) - SKIPS_SHOWN:
-        yield f"… and {more} more skipped (all with --json)" if more > 0 else ""
+    skipped = report["skipped"]
+    for skip in skipped[:SKIPS_SHOWN]:
+        yield f"skipped {shown(skip['source'])}: {shown(skip['reason'])} [{skip['code']}]"
+    if len(skipped) > SKIPS_SHOWN:
+        yield f"… and {len(skipped) - SKIPS_SHOWN} more skipped (all with --json)"
     yield (
-        f"{report.collection}: {report.read} read = {report.new} new + {report.changed} changed"
-        f" + {report.unchanged} unchanged + {len(report.skipped)} skipped;"
-        f" {report.gone} gone; {report.seconds:.1f} s"
+        f"{report['collection']}: {report['read']} read = {report['new']} new"
+        f" + {report['changed']} changed + {report['unchanged']} unchanged + {len(skipped)} skipped;"
+        f" {report['gone']} gone; {report['seconds']:.1f} s"
     )
 
 

@@ -312,6 +312,7 @@ class _Writer:
         self._models = models
         self._run = run
         self._plan = plan
+        self._total = sum(len(picture.records) for picture in plan.pictures)
         self._ready: list[_Ready] = []
         self.done: set[str] = set()
         self.failed: set[str] = set()
@@ -339,8 +340,7 @@ class _Writer:
             self._collection.upsert(points)
         self.done |= {point.id for point in points}
         self._ready = []
-        total = sum(len(picture.records) for picture in self._plan.pictures)
-        self._run.watch.progress(len(self.done) + len(self.skips), total)
+        self._run.watch.progress(len(self.done) + len(self.skips), self._total)
 
     def _write_known(self, batch: Sequence[Picture]) -> None:
         """Bytes that are stored already, under this name or another: their vector serves again."""

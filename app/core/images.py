@@ -157,7 +157,8 @@ def _file_size(file: Path) -> int:
 
 def _exif(image: Image.Image) -> Image.Exif:
     try:
-        return image.getexif()
+        # Not a PNG's own method: it decodes all pixels to look for EXIF behind them (Pillow 13).
+        return Image.Image.getexif(image)
     except Exception:  # noqa: BLE001 - a garbage EXIF block is a picture without EXIF
         return Image.Exif()
 

@@ -77,7 +77,9 @@ class CollectionIndex(MultiModalVectorStoreIndex):
             nodes=[],
             embed_model=TextAdapter(self._models),
             image_embed_model=ImageAdapter(self._models, settings.max_megapixels),
-            storage_context=StorageContext.from_defaults(SpaceView(collection, "text")),
+            storage_context=StorageContext.from_defaults(
+                vector_store=SpaceView(collection, "text")
+            ),
             image_vector_store=SpaceView(collection, "image"),
             transformations=[_Whole()],  # LlamaIndex takes an empty list for "split as usual"
         )
@@ -135,9 +137,11 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     def _add_nodes_to_index(
         self, index_struct: IndexDict, nodes: Sequence[BaseNode], *_: Any, **__: Any
     ) -> None:
-        """Write whole points. LlamaIndex writes halves, and one batch of words without pictures
-        makes it believe, until it is opened again, that there are no pictures at all.
-        """  # noqa: D205 - one sentence
+        """Write whole points, and leave LlamaIndex's flags for empty stores alone.
+
+        It writes halves, and after one batch of words without pictures it takes the image store for
+        empty, and finds no picture until it is made anew.
+        """
         self._write([whole_node(node) for node in nodes])
 
     async def _async_add_nodes_to_index(

@@ -14,6 +14,7 @@ from llama_index.core.schema import (
     Node,
     NodeRelationship,
     RelatedNodeInfo,
+    RelatedNodeType,
     TextNode,
 )
 
@@ -91,7 +92,9 @@ def new_fields(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[Field
 
 def _text_node(node: BaseNode, picture: Path | None) -> TextNode:
     """The node as it is, in a document: LlamaIndex deletes and updates by document."""
-    own = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=node.node_id)}
+    own: dict[NodeRelationship, RelatedNodeType] = {
+        NodeRelationship.SOURCE: RelatedNodeInfo(node_id=node.node_id)
+    }
     if isinstance(node, TextNode):
         kept, relationships = node, own | node.relationships
     else:

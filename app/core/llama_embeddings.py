@@ -60,8 +60,8 @@ class ImageAdapter(MultiModalEmbedding):
         return self._get_text_embedding(query)
 
     def _get_image_embedding(self, img_file_path: str | BytesIO) -> Embedding:
-        is_open = isinstance(img_file_path, BytesIO)
-        source = img_file_path.getvalue() if is_open else Path(img_file_path)
+        picture = img_file_path
+        source = picture.getvalue() if isinstance(picture, BytesIO) else Path(picture)
         image = open_image(source, max_megapixels=self._max_megapixels)
         rows: list[Row] = self._models.image.embed_images([image]).tolist()
         return rows[0]

@@ -28,12 +28,11 @@ class SpaceView(BasePydanticVectorStore):
     The index writes. Two stores that write would each hold half a record, and drift apart.
     """
 
-    stores_text: bool = True
     space: Literal["text", "image"]
     _collection: Collection = PrivateAttr()
 
     def __init__(self, collection: Collection, space: Literal["text", "image"]) -> None:
-        super().__init__(space=space)
+        super().__init__(stores_text=True, space=space)
         self._collection = collection
 
     @property
@@ -55,9 +54,10 @@ class SpaceView(BasePydanticVectorStore):
         filters: MetadataFilters | None = None,
         **_: Any,
     ) -> None:
-        """Delete by node id, by filter, or what fits both. QdrantVectorStore, told nothing, deletes
-        everything; this deletes nothing.
-        """  # noqa: D205 - one sentence
+        """Delete by node id, by filter, or what fits both; told nothing, it deletes nothing.
+
+        LlamaIndex's QdrantVectorStore, told nothing, deletes everything.
+        """
         where = self._where(node_ids, filters)
         if where is not None:
             self._delete(where)
@@ -72,8 +72,8 @@ class SpaceView(BasePydanticVectorStore):
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Search this space by vector, under every filter at once.
 
-        `where` in the retriever's `vector_store_kwargs` is a filter as `--where` has it: MetadataFilters
-        know no distance. Raises QueryError.
+        `where` in the retriever's `vector_store_kwargs` is a filter as `--where` has it, for what
+        MetadataFilters cannot say, such as `near`. Raises QueryError.
         """
         if query.mode != VectorStoreQueryMode.DEFAULT or query.query_embedding is None:
             raise QueryError(

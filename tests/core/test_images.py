@@ -1,4 +1,4 @@
-"""The door to pictures: whatever a file is called and holds, one upright RGB picture or one code."""
+"""The door to pictures: whatever a file is called and holds, one upright RGB picture, or a code."""
 
 import io
 import os
@@ -523,8 +523,19 @@ def test_the_time_is_the_camera_s_or_none(text: str, taken: datetime | None) -> 
     assert read_facts(encoded(marked(), "JPEG", exif=exif(camera=camera))).taken == taken
 
 
-def test_facts_are_read_of_a_picture_too_large_to_decode() -> None:
+def test_facts_are_read_without_decoding_a_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = {format: encoded(marked(), format) for format in ("PNG", "JPEG", "WEBP", "TIFF")}
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
+    for format, picture in pictures.items():
+        assert read_facts(picture).format == format
     assert read_facts(_bomb()).format == "PNG"
+
+
+def test_an_orientation_behind_the_pixels_of_a_png_counts() -> None:
+    """The PNG specification (third edition, 11.3.4.5) lets eXIf stand behind IDAT."""
+    turned = encoded(marked().transpose(TURNS[6]))
+    behind = turned[:-12] + _chunk(b"eXIf", exif(6).tobytes()[6:]) + turned[-12:]
+    assert difference(open_image(behind), marked()) == 0
 
 
 # ---- out again

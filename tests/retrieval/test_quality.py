@@ -136,12 +136,12 @@ def test_hybrid_keeps_up_with_its_better_part_on_captions(photos):
     assert_hybrid_keeps_up(photos)
 
 
-# ---- a catalogue: rows as sentences
+# ---- a catalogue: rows as their words
 
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory) -> Iterator[Searcher]:
-    """The 1,000 rows of a shop, each as one sentence of all its columns."""
+    """The 1,000 rows of a shop, each as the words of all its columns."""
     home = tmp_path_factory.mktemp("catalogue")
     table = SHARED / "fashion/sample_clothes/sample_styles.csv"
     with table.open(encoding="utf-8", newline="") as lines:
@@ -154,7 +154,7 @@ def catalogue(tmp_path_factory) -> Iterator[Searcher]:
 
 
 def sentence(row: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.items() if name != "id" and value)
+    return " ".join(value for name, value in row.items() if name != "id" and value)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     note = file.with_suffix(".holder")
-    lock = FileLock(file)
+    lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
     _acquire(lock, note, purpose, what)
     try:
         note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))

@@ -1,0 +1,71 @@
+"""Decode: every file gets a result, in order, whatever becomes of the process that decodes it."""
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.core.embeddings.palette import load
+from app.core.images import open_image
+from app.core.settings import Settings
+from ingest.decode import Decoded, Decoders, Failure
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    files = [tmp_path / f"{number:03}.png" for number in range(120)]
+    for number, file in enumerate(files):
+        Image.new("RGB", (40, 30), (number * 2, 100, 50)).save(file)
+    return files
+
+
+def test_results_come_in_order_with_what_could_not_be_read_among_them(
+    pictures: list[Path], settings: Settings
+) -> None:
+    pictures[5].write_bytes(b"no picture")
+    pictures[7].unlink()
+    with Decoders("palette", settings) as decoders:
+        results = list(decoders.decode(pictures))
+    codes = {n: r.code for n, r in enumerate(results) if isinstance(r, Failure)}
+    assert codes == {5: "not_an_image", 7: "missing_file"}
+    expected = load(None, settings).embed_images([open_image(pictures[9])])[0]
+    assert isinstance(results[9], Decoded)
+    assert results[9].vector == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_an_embedding_that_is_not_cheap_gets_the_pixels(
+    pictures: list[Path], settings: Settings
+) -> None:
+    with Decoders("clip", settings) as decoders:
+        (result,) = decoders.decode(pictures[50:51])
+    assert isinstance(result, Decoded)
+    assert result.vector is None
+    assert result.pixels is not None
+    assert result.pixels.getpixel((0, 0)) == (100, 100, 50)
+
+
+def test_a_process_that_dies_takes_no_picture_along(
+    pictures: list[Path], settings: Settings
+) -> None:
+    with Decoders("palette", settings) as decoders:
+        results = decoders.decode(pictures)
+        first = next(results)
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGKILL)
+        rest = list(results)
+    assert isinstance(first, Decoded)
+    assert len(rest) == len(pictures) - 1
+    assert all(isinstance(result, Decoded) for result in rest)
+
+
+def test_the_pixel_limit_of_the_settings_holds_in_the_workers(
+    pictures: list[Path], tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, max_megapixels=0.001)
+    with Decoders("palette", settings) as decoders:
+        (result,) = decoders.decode(pictures[:1])
+    assert isinstance(result, Failure)
+    assert result.code == "too_many_pixels"

@@ -1,0 +1,57 @@
+"""The house stands: imports go down only, and every dependency has its reason written down."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+FLOORS = {
+    "app.core": ("app.core",),
+    "ingest": ("app.core", "ingest"),
+    "app.retrieval": ("app.core", "app.retrieval"),
+    "app.answering": ("app.core", "app.retrieval", "app.answering"),
+    "app.cli": ("app", "ingest"),
+    "app.web": ("app", "ingest"),
+    "app": ("app",),
+}
+"""What each part may import of this project; the longest name that fits a file counts."""
+
+
+def within(name: str, part: str) -> bool:
+    return f"{name}.".startswith(f"{part}.")
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module of this project that a file names in an import, wherever it stands in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield from ("." * node.level + f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_imports_go_down_only() -> None:
+    up = []
+    for file in (*ROOT.glob("app/**/*.py"), *ROOT.glob("ingest/**/*.py")):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        floor = max((part for part in FLOORS if within(module, part)), key=len)
+        for name in imports(file):
+            ours = within(name, "app") or within(name, "ingest") or name.startswith(".")
+            if ours and not any(within(name, part) for part in FLOORS[floor]):
+                up.append(f"{module} imports {name}")
+    assert not up
+
+
+def test_every_dependency_has_its_sentence() -> None:
+    page = ROOT / "docs" / "ARCHITECTURE.md"
+    if not page.is_file():
+        pytest.skip("docs/ARCHITECTURE.md is not written yet")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [re.match(r"[\w-]+", line).group() for line in project["dependencies"]]
+    text = page.read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text] == []
