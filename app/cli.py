@@ -3,15 +3,19 @@
 Nothing heavy is imported before a command needs it: `--help` answers at once.
 """
 
+import io
 import json
+import logging
+import os
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -34,9 +38,13 @@ app = typer.Typer(
 )
 
 EXIT_ERROR = 1
+EXIT_USAGE = 2
 EXIT_NO_MODEL = 3
 """Evidence is shown, but the model is unavailable, missing, or broke off."""
 EXIT_INTERRUPTED = 130
+
+USAGE_ERROR: type = typer.BadParameter.__mro__[1]
+"""UsageError. Typer brings a click of its own, of which it gives out only some names."""
 
 BATCH_SIZE = 64
 """Queries of `--batch` that are embedded together."""
@@ -177,7 +185,8 @@ def search_command(
     if figure is not None:
         _write_sheet(figure, words or str(image or where), found, image)
     if json_:
-        _show(found_json(words, search.chosen_mode, found, elapsed_ms))
+        shown = found_json(words, search.chosen_mode, found, elapsed_ms)
+        _show(shown | {"notices": [*shown["notices"], *_heard.texts]})
     else:
         _notices([*found.notices, *nearest_notice(found)])
         _lines(found_lines(found))
@@ -243,7 +252,7 @@ def ask_command(
         _write_sheet(figure, question, found, image)
     if json_:
         shown = answer_json(said, elapsed_ms)
-        _show({**shown, "notices": [*found.notices, *shown["notices"]]})
+        _show(shown | {"notices": [*found.notices, *shown["notices"], *_heard.texts]})
     else:
         _show_answer(said, found)
     if said.status in ("model_unavailable", "model_missing", "incomplete"):
@@ -293,8 +302,10 @@ def remove_command(
     """Delete a collection; pictures and metadata on disk stay as they are."""
     from app.core.collection import remove_collection
 
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Delete collection {name!r}?", abort=True, err=True)
+    if not yes and not sys.stdin.isatty():
+        raise typer.BadParameter("without a terminal to ask on, say --yes", param_hint="--yes")
+    if not yes and not typer.confirm(f"Delete collection {name!r}?", err=True):
+        raise typer.Exit(EXIT_ERROR)
     remove_collection(name, _settings(home=home, qdrant=qdrant))
     _notice(f"removed {name}")
 
@@ -309,36 +320,78 @@ def doctor_command(
 ) -> None:
     """Check engine, disk, models and the vision model; say what to do where something is amiss."""
     from app.doctor import diagnose
+    from app.render import check_lines
 
     settings = _settings(home=home, qdrant=qdrant, model=model, ollama=ollama)
     checks = diagnose(settings)
     if json_:
-        keys = ("name", "status", "detail", "fix")
-        _show({"checks": [{key: getattr(check, key) for key in keys} for check in checks]})
-        return
-    for check in checks:
-        print(f"{check.status:<8} {check.name}: {check.detail}")
-        if check.fix:
-            print(f"         → {check.fix}")
+        _show({"checks": [asdict(check) for check in checks]})
+    else:
+        _lines(check_lines(checks))
+    if any(check.status == "problem" for check in checks):
+        raise typer.Exit(EXIT_ERROR)
 
 
 def main() -> None:
     """Run the command line; every failure becomes one message and an exit code."""
+    _prepare()
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except SightlineError as error:
         _fail(error.code, str(error))
-    except KeyboardInterrupt:
+    except typer.Abort:
         _fail("interrupted", "interrupted", EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has seen enough
+    except BrokenPipeError:  # the reader of the pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_ERROR
+    except OSError as error:  # of the disk or of a folder's permissions, wherever it comes up
+        _fail("system", f"the system refuses: {error}")
     except Exception as error:  # noqa: BLE001 - the last resort: a bug gets a line, not a traceback
+        if isinstance(error, USAGE_ERROR):
+            _fail_usage(error)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
         _fail("bug", f"this is a bug in sightline ({type(error).__name__} at {place}): {error}")
+    raise SystemExit(code)
 
 
-def _fail(code: str, message: str, exit_code: int = EXIT_ERROR) -> None:
+def _prepare() -> None:
+    """See to it that what libraries say stays off the terminal, and what this program says not."""
+    warnings.simplefilter("ignore")
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    logging.getLogger("app").addHandler(_heard)
+    _heard.texts.clear()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
+
+
+class _Heard(logging.Handler):
+    """Log lines of this program: notices as they come, and in `texts` for --json."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a line, and keep it."""
+        self.texts.append(record.getMessage())
+        _notice(self.texts[-1])
+
+
+_heard = _Heard()
+
+
+def _fail_usage(error: Any) -> NoReturn:  # noqa: ANN401 - typer's own UsageError
+    """Say what of the command line was not understood, with how it is used."""
+    if "--json" not in sys.argv:
+        error.show()
+        raise SystemExit(EXIT_USAGE)
+    _fail("usage", error.format_message(), EXIT_USAGE)
+
+
+def _fail(code: str, message: str, exit_code: int = EXIT_ERROR) -> NoReturn:
     if "--json" in sys.argv:
         _show({"error": {"code": code, "message": message}})
     else:
@@ -430,12 +483,12 @@ def _write_sheet(file: Path, title: str, found: "Found", image: Path | None) -> 
 
 
 def _show_answer(said: "Answer", found: "Found") -> None:
-    from app.render import evidence_lines
+    from app.render import evidence_lines, shown
 
     print()
     _notices([*found.notices, *said.notices])
     _lines(evidence_lines(said.evidence, said.citations))
-    print(f"status: {said.status}; model: {said.model}")
+    print(f"status: {said.status}; model: {shown(said.model)}")
 
 
 @contextmanager
@@ -479,7 +532,8 @@ def _stream(text: str) -> None:
 
 
 def _show(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+    # ASCII: safe on every terminal and in every encoding, also with halves of surrogate pairs.
+    print(json.dumps(value, allow_nan=False), flush=True)
 
 
 def _lines(lines: Any) -> None:  # noqa: ANN401 - any iterable of strings

@@ -52,7 +52,7 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
     for label, source in description["sources"].items():
         yield f"  source   {shown(label)}: {source['records']} from {shown(source['path'])}"
     for space, model in description["models"].items():
-        yield f"  {space:<8} {model}"
+        yield f"  {space:<8} {shown(model)}"
     weights = "  ".join(f"{name} {weight:g}" for name, weight in description["weights"].items())
     yield f"  weights  {weights} (text is {description['text']})"
     for field in description["fields"]:

@@ -1,12 +1,13 @@
 """Render: values of the line → JSON objects and lines of text. Pure; `cli` prints them."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer
     from app.answering.evidence import Evidence
+    from app.doctor import Check
     from app.retrieval.hits import Hit, SignalScore
     from app.retrieval.retriever import Found
 
@@ -25,8 +26,7 @@ def shown(text: object) -> str:
     ('a\\x1b[2Jb', 'tab\\tname')
     """
     return "".join(
-        _escape(sign) if unicodedata.category(sign) in UNSHOWN else sign
-        for sign in str(text)
+        _escape(sign) if unicodedata.category(sign) in UNSHOWN else sign for sign in str(text)
     )
 
 
@@ -41,9 +41,9 @@ def report_lines(report: Json) -> Iterator[str]:
         yield f"skipped {shown(skip['source'])}: {shown(skip['reason'])} [{skip['code']}]"
     if len(skipped) > SKIPS_SHOWN:
         yield f"… and {len(skipped) - SKIPS_SHOWN} more skipped (all with --json)"
+    parts = " + ".join(f"{report[part]} {part}" for part in ("new", "changed", "unchanged"))
     yield (
-        f"{report['collection']}: {report['read']} read = {report['new']} new"
-        f" + {report['changed']} changed + {report['unchanged']} unchanged + {len(skipped)} skipped;"
+        f"{report['collection']}: {report['read']} read = {parts} + {len(skipped)} skipped;"
         f" {report['gone']} gone; {report['seconds']:.1f} s"
     )
 
@@ -136,3 +136,11 @@ def evidence_lines(evidence: "Sequence[Evidence]", cited: Sequence[int]) -> Iter
         mark = "*" if each.number in cited else " "
         caption = f"  {shown(each.caption)}" if each.caption else ""
         yield f"{mark} [{each.number}] {shown(each.source)}{caption}"
+
+
+def check_lines(checks: "Iterable[Check]") -> Iterator[str]:
+    """Yield what the doctor found, each problem with what to do."""
+    for check in checks:
+        yield f"{check.status:<8} {check.name}: {shown(check.detail)}"
+        if check.fix:
+            yield f"         → {shown(check.fix)}"

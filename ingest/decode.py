@@ -4,10 +4,12 @@ Worker processes are spawned, never forked: a fork over an open shard hangs. One
 hostile file takes nothing along: its pictures are tried again one by one.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from app.core.embeddings import ImageEmbedding, load_image_embedding, spec_of
-from app.core.errors import SourceError
+from app.core.errors import SettingsError, SourceError
 from app.core.images import open_image, read_facts
 from app.core.records import Place
 from app.core.settings import Settings
@@ -94,7 +96,19 @@ class Decoders:
         try:
             return future.result()
         except BrokenProcessPool:
+            self._refuse_if_none_can_start()
             return [self._alone(file) for file in chunk]
+
+    def _refuse_if_none_can_start(self) -> None:
+        """Tell a hostile file from a script that every worker runs again, and dies of."""
+        self._restart()
+        try:
+            self._send(()).result()
+        except BrokenProcessPool as error:
+            raise SettingsError(
+                "the processes that decode pictures end as soon as they start. A script that"
+                " ingests must do so under `if __name__ == '__main__':`, for they import it"
+            ) from error
 
     def _alone(self, file: Path) -> Decoded | Failure:
         """Decode one file with no other under way, to find the one that kills its process."""
@@ -134,6 +148,8 @@ def _chunks(files: Iterable[Path]) -> Iterator[tuple[Path, ...]]:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
+    warnings.simplefilter("ignore")  # what a decoder thinks of a file is in the report, or nothing
+    logging.basicConfig(handlers=[logging.NullHandler()])
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

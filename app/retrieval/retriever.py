@@ -33,6 +33,8 @@ MAX_WORDS_CHARACTERS = 10_000
 
 MAX_TOP_K = 10_000
 
+MAX_WEIGHT = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -64,6 +66,13 @@ class CollectionRetriever(BaseRetriever):
         super().__init__()
         if not 1 <= top_k <= MAX_TOP_K:
             raise QueryError(f"top_k is {top_k}; it can be 1 to {MAX_TOP_K:,}")
+        if min_score is not None and not -1 <= min_score <= 1:
+            raise QueryError(f"min_score is {min_score:g}; a cosine is from -1 to 1")
+        for name, weight in (weights or {}).items():
+            if not abs(weight) <= MAX_WEIGHT:
+                raise QueryError(
+                    f"the weight of {name} is {weight:g}; it can be up to {MAX_WEIGHT}"
+                )
         self._collection = collection
         self._vectors = vectors
         self._top_k = top_k
@@ -83,7 +92,7 @@ class CollectionRetriever(BaseRetriever):
         signals.add_examples(asked.like, "like")
         signals.add_examples(asked.unlike, "unlike")
         if not signals.found:
-            return self._passing(asked, signals.notices)
+            return self._passing(asked)
         where = _both(self._where, asked.where)
         hits, nearest = self._rank(signals.found, where)
         return Found(hits, signals.notices, nearest)
@@ -170,15 +179,15 @@ class CollectionRetriever(BaseRetriever):
         ]
         return any(cosine >= self._min_score for cosine in cosines)
 
-    def _passing(self, asked: Asked, notices: list[str]) -> Found:
+    def _passing(self, asked: Asked) -> Found:
         """Nothing to rank by: what passes the filter, by record id."""
+        if asked.words.strip() or asked.picture is not None:
+            raise QueryError("nothing can be ranked: all that this query gives has weight 0")
         where = _both(self._where, asked.where)
         if where is None:
-            if notices:
-                return Found([], notices)
             raise QueryError("nothing is asked: give words, a picture (--image) or a filter")
         ids = [id_ for _, id_ in self._collection.record_ids(where)[: self._top_k]]
-        return Found(self._hits(ids, {}, {}), notices)
+        return Found(self._hits(ids, {}, {}))
 
     def _hits(
         self,

@@ -15,9 +15,7 @@ from rich.table import Table
 
 from tests.benchmarks.rows import FULL, QUICK, Row, Sizes
 
-ORDER = ("memory", "help", "writing", "jpegs", "searching")
-"""Memory before all: a process that is started begins with the peak of the one that starts it.
-Hence each is imported only when its turn comes."""
+ORDER = ("help", "memory", "writing", "jpegs", "searching")
 
 PACKAGES = ("qdrant-edge-py", "qdrant-client", "llama-index-core", "numpy", "pillow")
 

@@ -1,4 +1,4 @@
-"""Decode only: picture file → palette vector, on all cores, with nothing planned and nothing stored.
+"""Decode only: picture file → palette vector on all cores; nothing planned, nothing stored.
 
 The workers of this yardstick import this file, so it imports no more than that takes.
 """

@@ -18,10 +18,11 @@ IMAGE_DIMENSIONS, TEXT_DIMENSIONS = 512, 384
 
 SCORES = ("safer", "livelier", "more beautiful", "wealthier", "more boring", "more depressing")
 
-WORDS = (
+SCENE = (
     "street bridge crossing shop tower tree car bus red blue white yellow night day rain window"
     " brick glass market harbour people bicycle sign corner park"
-).split()
+)
+WORDS = SCENE.split()
 
 FIELDS = (
     *(Field(name, name.replace(" ", "_"), "number") for name in SCORES),

@@ -34,7 +34,7 @@ from tests.benchmarks.writing import write
 TOP_K = 5
 
 FILTERS = (("", None, 1.3), ("half pass", 5.0, 1.5), ("2 % pass", 9.8, 1.5))
-"""What passes, the least score for that (scores are even from 0 to 10), the most the ratio may be."""
+"""What passes, the least score for that (they lie evenly from 0 to 10), and the ratio's limit."""
 
 WARM_UP = 3
 """Queries that are not counted: the first reads the vectors from disk."""

@@ -1,4 +1,4 @@
-"""Writing: embed → payload → upsert with pictures that are decoded already, beside the plain way."""
+"""Writing: embed → payload → upsert of pictures decoded already, beside the plain way."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -65,8 +65,8 @@ def measure(sizes: Sizes, folder: Path) -> list[Row]:
     texts = unit_rows(len(records), TEXT_DIMENSIONS, seed=2)
     settings = Settings(home=folder)
 
-    def ours() -> None:
-        write(records, Rows(images), Rows(texts), settings, "written").close()
+    def ours(turn: int) -> None:
+        write(records, Rows(images), Rows(texts), settings, f"written-{turn}").close()
 
     def the_plain_way(turn: int) -> None:
         client = QdrantClient(path=str(folder / f"plain-{turn}"))
@@ -74,7 +74,7 @@ def measure(sizes: Sizes, folder: Path) -> list[Row]:
         client.close()
 
     took = in_turn(
-        [ours] * sizes.turns,
+        [lambda turn=turn: ours(turn) for turn in range(sizes.turns)],
         [lambda turn=turn: the_plain_way(turn) for turn in range(sizes.turns)],
     )
     rates = (len(records) / took[0], len(records) / took[1])

@@ -28,8 +28,8 @@ from llama_index.core.vector_stores import (
     MetadataFilter,
     MetadataFilters,
     VectorStoreQuery,
-    VectorStoreQueryMode,
 )
+from llama_index.core.vector_stores.types import VectorStoreQueryMode
 from llama_index.vector_stores.qdrant import QdrantVectorStore
 from PIL import Image
 from qdrant_client import QdrantClient
@@ -128,7 +128,9 @@ def points(index: CollectionIndex, *node_ids: str) -> list[Any]:
     from app.core.index_nodes import id_of
 
     every = ["image", "text", "keywords"]
-    return list(index.vector_store.client.fetch([id_of(n) for n in node_ids], vectors=every).values())
+    return list(
+        index.vector_store.client.fetch([id_of(n) for n in node_ids], vectors=every).values()
+    )
 
 
 # ---- what is inserted comes back
@@ -144,3 +146,584 @@ def test_a_picture_with_words_is_found_by_words_and_by_a_picture(
     assert len(found) == 2
     assert (first.node.node_id, first.score) == ("red", pytest.approx(1.0, abs=1e-3))
     assert spaces(index, "red") == {"image", "text", "keywords"}
+
+
+def test_a_node_comes_back_as_it_went_in(index: CollectionIndex, pictures: dict[str, str]) -> None:
+    metadata = {"more beautiful": 6.5, "city": "Zürich", "framed": True, "tags": ["a", "b"]}
+    metadata |= {"nothing": None, "_node_content": "x", "doc_id": "mine", "size": {"deep": [1, 2]}}
+    node = ImageNode(
+        id_="red",
+        image_path=pictures["red"],
+        text="crimson 'red' {braces}",
+        metadata=metadata,
+        excluded_llm_metadata_keys=["framed"],
+    )
+    index.insert_nodes([node])
+    back = stored(index)["red"]
+    assert isinstance(back, ImageNode)
+    assert (back.text, back.metadata, back.image_path) == (node.text, metadata, pictures["red"])
+    assert (back.image_mimetype, back.excluded_llm_metadata_keys) == ("image/png", ["framed"])
+
+
+@pytest.mark.parametrize("id_", ["7f0e4a0e-7f4b-4f57-9f5b-3e1b0c2f6a11", "a street/1.jpg", "42"])
+def test_any_node_id_will_do(index: CollectionIndex, id_: str) -> None:
+    index.insert_nodes([TextNode(id_=id_, text="a bridge")])
+    (hit,) = index.as_retriever().retrieve("a bridge")
+    assert hit.node.node_id == id_
+    assert [node.node_id for node in index.vector_store.get_nodes([id_])] == [id_]
+    index.delete_nodes([id_])
+    assert stored(index) == {}
+
+
+def test_a_document_stays_one_node_however_long(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    long = "a long street with many shops and trees. " * 800
+    document = ImageDocument(id_="guide", text=long, image_path=pictures["red"])
+    index.insert(document)
+    index.insert(Document(id_="note", text="only words", metadata={"by": "Ann"}))
+    assert spaces(index, "guide") == {"image", "text", "keywords"}
+    assert spaces(index, "note") == {"text", "keywords"}
+    found = stored(index)
+    assert found.keys() == {"guide", "note"}
+    assert isinstance(found["guide"], ImageNode)
+    assert (found["guide"].text, found["guide"].image_path) == (long, pictures["red"])
+    assert (type(found["note"]), found["note"].metadata) == (TextNode, {"by": "Ann"})
+
+
+def test_a_picture_without_words_is_indexed(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    # LlamaIndex's own index leaves it out when it is built, with a print.
+    index.insert_nodes([ImageNode(id_="bare", image_path=pictures["blue"])])
+    index.insert(ImageDocument(id_="bare too", image_path=pictures["red"]))
+    assert spaces(index, "bare") == spaces(index, "bare too") == {"image"}
+    retriever = index.as_retriever(image_similarity_top_k=1)
+    assert ids(retriever.image_to_image_retrieve(pictures["blue"])) == ["bare"]
+
+
+def test_an_insert_of_words_alone_does_not_blind_it_to_pictures(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    # LlamaIndex's own index then takes the image store for empty.
+    index.insert_nodes(nodes_of(pictures))
+    index.insert_nodes([TextNode(id_="note", text="a note on squares")])
+    index.insert_nodes([ImageNode(id_="bare", image_path=pictures["blue"])])
+    retriever = index.as_retriever(similarity_top_k=9, image_similarity_top_k=9)
+    assert len(retriever.image_to_image_retrieve(pictures["red"])) == 4
+    assert len(retriever.retrieve("square")) == 4
+
+
+def test_a_node_with_words_alone_has_no_place_among_pictures(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes([*nodes_of(pictures), TextNode(id_="note", text="a note")])
+    found = index.as_retriever(image_similarity_top_k=9).image_to_image_retrieve(pictures["red"])
+    assert set(ids(found)) == set(pictures)
+
+
+def test_the_same_node_again_replaces_itself(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(nodes_of(pictures, score=1.0))
+    index.insert_nodes([ImageNode(id_="red", image_path=pictures["blue"])])
+    assert len(stored(index)) == 3
+    assert spaces(index, "red") == {"image"}
+    assert "score" not in stored(index)["red"].metadata
+
+
+def test_a_caller_s_node_stays_as_it_was(index: CollectionIndex, pictures: dict[str, str]) -> None:
+    (node,) = nodes_of({"red": pictures["red"]})
+    before = node.model_copy(deep=True)
+    index.insert_nodes([node])
+    assert node == before
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        (TextNode(id_="n", text=""), "'n' has neither words nor a picture"),
+        (ImageNode(id_="n", image="aGVsbG8=", text="words"), "'n' has its picture inside"),
+        (ImageNode(id_="n", image_url="http://example.org/a.png"), "'n' has its picture inside"),
+        (ImageNode(id_="n", image_path="/nowhere/a.png", text="words"), r"'n'.*a\.png, is no file"),
+        (TextNode(id_="n", text="words", metadata={"x": object()}), "metadata of node 'n'"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_and_named(
+    index: CollectionIndex, node: TextNode, says: str
+) -> None:
+    with pytest.raises(SourceError, match=says):
+        index.insert_nodes([TextNode(id_="good", text="fine"), node])
+    assert stored(index) == {}
+
+
+def test_a_broken_picture_is_refused_and_nothing_of_its_batch_is_stored(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    Path(pictures["blue"]).write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"blue\.png"):
+        index.insert_nodes(nodes_of(pictures))
+    assert stored(index) == {}
+
+
+def test_a_view_does_not_write(index: CollectionIndex) -> None:
+    with pytest.raises(CollectionError, match="insert_nodes"):
+        index.vector_store.add([TextNode(text="half a record")])
+
+
+# ---- updates, refreshes and deletes reach every space
+
+
+def test_an_update_replaces_a_document_in_every_space(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert(ImageDocument(id_="d", text="a red square", image_path=pictures["red"]))
+    (before,) = points(index, "d")
+    index.update_ref_doc(ImageDocument(id_="d", text="blue now", image_path=pictures["blue"]))
+    (after,) = points(index, "d")
+    for space in ("image", "text", "keywords"):
+        assert after.vectors[space] != before.vectors[space]
+    index.update_ref_doc(Document(id_="d", text="words alone"))
+    assert spaces(index, "d") == {"text", "keywords"}
+    assert len(stored(index)) == 1
+
+
+def test_an_update_takes_every_node_that_the_document_had(index: CollectionIndex) -> None:
+    of_d = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id="d")}
+    parts = [TextNode(id_=f"part {n}", text=f"part {n}", relationships=of_d) for n in range(3)]
+    index.insert_nodes([*parts, TextNode(id_="other", text="another")])
+    index.update_ref_doc(Document(id_="d", text="whole"))
+    assert stored(index).keys() == {"d", "other"}
+
+
+def test_an_update_that_fails_keeps_what_there_was(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    # LlamaIndex deletes first, and embeds after.
+    document = ImageDocument(id_="d", text="a red square", image_path=pictures["red"])
+    index.insert(document)
+    Path(pictures["red"]).unlink()
+    with pytest.raises(SourceError, match=r"red\.png"):
+        index.update_ref_doc(document)
+    assert stored(index)["d"].get_content() == "a red square"
+
+
+def documents(pictures: dict[str, str]) -> list[Document]:
+    bare = {"score": 1}
+    return [
+        ImageDocument(id_="red", text="a red square", image_path=pictures["red"], metadata=bare),
+        ImageDocument(id_="blue", image_path=pictures["blue"]),
+        Document(id_="note", text="a note", metadata={"by": "Ann"}),
+    ]
+
+
+def test_a_refresh_writes_what_is_new_or_changed_and_embeds_nothing_else(
+    settings: Settings, pictures: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty(settings)
+    with open_index("squares", settings) as index:
+        assert index.refresh_ref_docs(documents(pictures)) == [True, True, True]
+    with monkeypatch.context() as no_models, open_index("squares", settings) as index:
+        no_models.setattr("app.core.models.load_image_embedding", None)
+        no_models.setattr("app.core.models.load_text_embedding", None)
+        assert index.refresh_ref_docs(documents(pictures)) == [False, False, False]
+    with open_index("squares", settings) as index:
+        Image.new("RGB", (64, 64), "orange").save(pictures["blue"])  # other bytes, same path
+        changed = documents(pictures)
+        changed[0].metadata["score"] = 2
+        assert index.refresh_ref_docs(changed) == [True, True, False]
+        changed[2] = Document(id_="note", text="another note", metadata={"by": "Ann"})
+        assert index.refresh_ref_docs(changed) == [False, False, True]
+        assert len(stored(index)) == 3
+        assert stored(index)["red"].metadata == {"score": 2}
+        retriever = index.as_retriever(image_similarity_top_k=1)
+        (orange,) = retriever.image_to_image_retrieve(pictures["blue"])
+        assert (orange.node.node_id, orange.score) == ("blue", pytest.approx(1.0, abs=1e-3))
+
+
+def test_a_picture_that_moved_is_refreshed_though_its_bytes_are_the_same(
+    index: CollectionIndex, pictures: dict[str, str], tmp_path: Path
+) -> None:
+    index.refresh_ref_docs([ImageDocument(id_="d", image_path=pictures["red"])])
+    moved = Path(pictures["red"]).rename(tmp_path / "moved.png")
+    assert index.refresh_ref_docs([ImageDocument(id_="d", image_path=str(moved))]) == [True]
+    assert [n.image_path for n in stored(index).values()] == [str(moved)]  # type: ignore[attr-defined]
+
+
+def test_a_refresh_knows_what_was_inserted(index: CollectionIndex) -> None:
+    document = Document(id_="d", text="words", metadata={"a": 1})
+    index.insert(document)
+    assert index.refresh_ref_docs([document]) == [False]
+
+
+def test_a_document_is_deleted_from_every_space(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(nodes_of(pictures))
+    index.delete_ref_doc("red", delete_from_docstore=True)
+    index.delete_ref_doc("never there")
+    assert stored(index).keys() == {"green", "blue"}
+    retriever = index.as_retriever(similarity_top_k=9, image_similarity_top_k=9)
+    assert set(ids(retriever.retrieve("red square"))) == {"green", "blue"}
+    assert set(ids(retriever.image_to_image_retrieve(pictures["red"]))) == {"green", "blue"}
+
+
+def test_nodes_are_deleted_from_every_space(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(nodes_of(pictures))
+    index.delete_nodes(["red", "never there"])
+    index.image_vector_store.delete_nodes(["blue"])  # either view takes the whole record
+    assert stored(index).keys() == {"green"}
+
+
+def test_a_delete_that_names_nothing_deletes_nothing(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    # LlamaIndex's QdrantVectorStore then deletes everything.
+    index.insert_nodes(nodes_of(pictures))
+    index.delete_nodes([])
+    index.vector_store.delete_nodes()
+    index.vector_store.delete_nodes(filters=MetadataFilters(filters=[]))
+    assert len(stored(index)) == 3
+
+
+def test_nodes_are_deleted_by_filter(index: CollectionIndex, pictures: dict[str, str]) -> None:
+    index.insert_nodes([n for i, n in enumerate(nodes_of(pictures)) if not n.metadata.update(n=i)])
+    low = MetadataFilters(filters=[where("n", "<", 2)])
+    index.vector_store.delete_nodes(["red", "blue"], low)  # what fits both
+    assert stored(index).keys() == {"green", "blue"}
+
+
+def test_all_of_it_can_be_deleted_and_the_collection_opened_again(
+    settings: Settings, pictures: dict[str, str]
+) -> None:
+    empty(settings)
+    with open_index("squares", settings) as index:
+        index.insert_nodes(nodes_of(pictures))
+    with open_index("squares", settings) as index:
+        index.delete_nodes(list(pictures))
+        index._collection.close()  # as if killed here
+    with open_collection("squares", settings) as opened:
+        assert opened.count() == 0
+
+
+# ---- the async twins
+
+
+def test_the_async_twins_do_the_same(index: CollectionIndex, pictures: dict[str, str]) -> None:
+    async def story() -> None:
+        await index.ainsert_nodes(nodes_of(pictures))
+        await index.ainsert(Document(id_="note", text="a note"))
+        await index.adelete_nodes(["green"])
+        await index.adelete_ref_doc("blue")
+        assert stored(index).keys() == {"red", "note"}
+        await index.aupdate_ref_doc(Document(id_="note", text="another note"))
+        assert stored(index)["note"].get_content() == "another note"
+        assert await index.arefresh_ref_docs(documents(pictures)) == [True, True, True]
+        assert await index.arefresh_ref_docs(documents(pictures)) == [False, False, False]
+        retriever = index.as_retriever(similarity_top_k=1, image_similarity_top_k=1)
+        assert ids(await retriever.aretrieve("red square")) == ["red"]
+        assert await retriever.atext_to_image_retrieve("red square") == []
+        assert ids(await retriever.aimage_to_image_retrieve(pictures["blue"])) == ["blue"]
+
+    asyncio.run(story())
+
+
+def test_async_inserts_at_the_same_time_lose_no_field(index: CollectionIndex) -> None:
+    async def story() -> None:
+        nodes = [TextNode(id_=f"{n}", text="words", metadata={f"field {n}": n}) for n in range(8)]
+        await asyncio.gather(*(index.ainsert_nodes([node]) for node in nodes))
+
+    asyncio.run(story())
+    for number in range(8):
+        one = MetadataFilters(filters=[where(f"field {number}", "==", number)])
+        assert [n.node_id for n in index.vector_store.get_nodes(filters=one)] == [str(number)]
+
+
+# ---- retrieval
+
+
+def where(key: str, operator: str, value: Any) -> MetadataFilter:
+    return MetadataFilter(key=key, operator=FilterOperator(operator), value=value)
+
+
+def test_a_caller_s_query_stays_as_it_was(index: CollectionIndex, pictures: dict[str, str]) -> None:
+    # LlamaIndex leaves the vector of one space in it, and searches the other space with that.
+    index.insert_nodes(nodes_of(pictures))
+    retriever = index.as_retriever(similarity_top_k=1, image_similarity_top_k=1)
+    bundle = QueryBundle("a green square", image_path=pictures["blue"])
+    assert ids(retriever.image_to_image_retrieve(bundle)) == ["blue"]
+    assert ids(retriever.text_retrieve(bundle)) == ["green"]
+    assert ids(retriever.retrieve(bundle)) == ["green"]
+    asyncio.run(retriever.aretrieve(bundle))
+    assert bundle == QueryBundle("a green square", image_path=pictures["blue"])
+
+
+def test_custom_strings_of_a_query_are_what_is_embedded(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(nodes_of(pictures))
+    bundle = QueryBundle("never read", custom_embedding_strs=["a green square"])
+    assert ids(index.as_retriever(similarity_top_k=1).retrieve(bundle)) == ["green"]
+
+
+def test_words_find_no_picture_where_the_model_cannot_read(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(nodes_of(pictures))
+    assert index.as_retriever().text_to_image_retrieve("a green square") == []
+
+
+def test_words_find_pictures_where_the_model_can_read(
+    settings: Settings, pictures: dict[str, str], tmp_path: Path
+) -> None:
+    from tests.checkpoints import save_clip
+
+    save_clip(tmp_path / "tiny-clip")
+    empty(settings, f"clip:{tmp_path / 'tiny-clip'}")
+    with open_index("squares", settings) as index:
+        index.insert_nodes([*nodes_of(pictures), TextNode(id_="note", text="a green square")])
+        retriever = index.as_retriever(similarity_top_k=4, image_similarity_top_k=2)
+        by_words = retriever.text_to_image_retrieve("a green square")
+        assert len(by_words) == 2
+        assert ids(retriever.retrieve("a green square"))[4:] == ids(by_words)
+        assert ids(retriever.retrieve("a green square"))[0] == "note"
+
+
+def test_a_query_without_what_it_needs_is_refused(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    retriever = index.as_retriever()
+    with pytest.raises(QueryError, match="no words"):
+        retriever.retrieve(QueryBundle(" ", image_path=pictures["red"]))
+    with pytest.raises(QueryError, match="no picture"):
+        retriever.image_to_image_retrieve(QueryBundle("words"))
+    with pytest.raises(SourceError, match=r"gone\.png"):
+        retriever.image_to_image_retrieve("gone.png")
+    with pytest.raises(QueryError, match="hybrid"):
+        index.as_retriever(vector_store_query_mode="hybrid").retrieve("words")
+    with pytest.raises(QueryError, match="by vector"):
+        index.vector_store.query(VectorStoreQuery(mode=VectorStoreQueryMode.DEFAULT))
+
+
+def test_none_of_one_kind_can_be_asked_for(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(nodes_of(pictures))
+    assert index.as_retriever(similarity_top_k=0).retrieve("a square") == []
+
+
+FILTERS = [
+    (MetadataFilters(filters=[where("more beautiful", "==", 2.0)]), {"green"}),
+    (MetadataFilters(filters=[where("more beautiful", ">", 1)]), {"green", "blue"}),
+    (MetadataFilters(filters=[where("more_beautiful", "<=", 2)]), {"red", "green"}),
+    (MetadataFilters(filters=[where("the shade", "in", ["red", "blue"])]), {"red", "blue"}),
+    (MetadataFilters(filters=[where("the shade", "!=", "red")]), {"green", "blue"}),
+    (MetadataFilters(filters=[where("framed", "==", "true")]), {"red"}),
+    (MetadataFilters(filters=[where("taken", ">=", "2020-01-02")]), {"green", "blue"}),
+    (
+        MetadataFilters(
+            filters=[
+                where("more beautiful", ">", 2.5),
+                MetadataFilters(filters=[where("the shade", "==", "red"), where("framed", "==", "true")]),
+            ],
+            condition=FilterCondition.OR,
+        ),
+        {"red", "blue"},
+    ),
+]  # fmt: skip
+
+
+def scored(pictures: dict[str, str]) -> list[ImageNode]:
+    nodes = nodes_of(pictures)
+    for number, node in enumerate(nodes, 1):
+        node.metadata = {
+            "more beautiful": float(number),
+            "the shade": node.node_id,
+            "framed": number == 1,
+            "taken": datetime(2020, 1, number, tzinfo=UTC),
+            "lat": 1.0 + number,
+            "lon": 103.8,
+        }
+    return nodes
+
+
+@pytest.mark.parametrize(("filters", "passes"), FILTERS)
+def test_metadata_filters_hold_for_both_spaces(
+    index: CollectionIndex, pictures: dict[str, str], filters: MetadataFilters, passes: set[str]
+) -> None:
+    index.insert_nodes(scored(pictures))
+    retriever = index.as_retriever(filters=filters, similarity_top_k=9, image_similarity_top_k=9)
+    assert set(ids(retriever.retrieve("a square"))) == passes
+    assert set(ids(retriever.image_to_image_retrieve(pictures["red"]))) == passes
+
+
+@pytest.mark.parametrize(
+    ("expression", "passes"),
+    [
+        ("near(2, 103.8, 150)", {"red", "green"}),  # a degree of latitude is 111 km
+        ("lat > 2.5 and `more beautiful` < 3", {"green"}),
+        ('caption.contains("GREEN square")', {"green"}),
+        ('taken == "2020-01-03"', {"blue"}),
+        ('record_id == "red"', {"red"}),
+    ],
+)
+def test_a_filter_may_be_written_as_on_the_command_line(
+    index: CollectionIndex, pictures: dict[str, str], expression: str, passes: set[str]
+) -> None:
+    index.insert_nodes(scored(pictures))
+    kwargs = {"where": expression}
+    retriever = index.as_retriever(vector_store_kwargs=kwargs, similarity_top_k=9)
+    assert set(ids(retriever.retrieve("a square"))) == passes
+
+
+def test_filters_of_all_kinds_add_up(index: CollectionIndex, pictures: dict[str, str]) -> None:
+    index.insert_nodes(scored(pictures))
+    retriever = index.as_retriever(
+        similarity_top_k=9,
+        doc_ids=["red", "green"],
+        node_ids=["green", "blue"],
+        filters=MetadataFilters(filters=[where("more beautiful", ">", 0)]),
+        vector_store_kwargs={"where": "lat > 0"},
+    )
+    assert ids(retriever.retrieve("a square")) == ["green"]
+
+
+def test_an_unknown_field_in_a_filter_is_refused_with_those_there_are(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(scored(pictures))
+    wrong = MetadataFilters(filters=[where("beauty", "==", 2.0)])
+    with pytest.raises(QueryError, match="more_beautiful"):
+        index.as_retriever(filters=wrong).retrieve("a square")
+
+
+def test_a_value_of_another_type_is_kept_and_left_out_of_filters(index: CollectionIndex) -> None:
+    index.insert_nodes([TextNode(id_="one", text="one", metadata={"n": 1})])
+    odd = [("words", "1"), ("nan", float("nan")), ("huge", 10**400), ("list", [1])]
+    index.insert_nodes([TextNode(id_=id_, text=id_, metadata={"n": n}) for id_, n in odd])
+    low = MetadataFilters(filters=[where("n", "<", 5)])
+    assert [node.node_id for node in index.vector_store.get_nodes(filters=low)] == ["one"]
+    assert stored(index)["words"].metadata == {"n": "1"}
+
+
+def test_a_node_that_was_read_can_be_changed_and_written_back(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes(scored(pictures))
+    node = stored(index)["red"]
+    node.metadata["the shade"] = "crimson"
+    index.insert_nodes([node])
+    kwargs = {"where": '`the shade` == "crimson" and taken == "2020-01-01" and lat == 2'}
+    retriever = index.as_retriever(vector_store_kwargs=kwargs)
+    assert ids(retriever.retrieve("a square")) == ["red"]
+
+
+# ---- beside ingests
+
+
+def bring(path: Path, settings: Settings) -> tuple[int, int, int, int]:
+    report = ingest(path, "squares", settings, image="palette", text="minilm")
+    return report.new, report.changed, report.unchanged, report.gone
+
+
+def test_what_was_ingested_is_there_and_an_ingest_leaves_what_was_inserted(
+    squares: Path, settings: Settings, pictures: dict[str, str]
+) -> None:
+    assert bring(squares, settings) == (3, 0, 0, 0)
+    with open_index("squares", settings) as index:
+        (hit,) = index.as_retriever(similarity_top_k=1).retrieve("a green square")
+        assert hit.node.metadata["shade"] == "green"
+        assert hit.node.image_path == str(squares / "green.png")
+        index.insert_nodes([*nodes_of({"inserted": pictures["red"]}, shade="red", depth=2.5)])
+    assert bring(squares, settings) == (0, 0, 3, 0)
+    metadata = squares / "metadata.json"
+    metadata.write_text(metadata.read_text().replace('"shade"', '"material": "oak", "shade"'))
+    assert bring(squares, settings) == (0, 3, 0, 0)
+    with open_index("squares", settings) as index:
+        assert len(stored(index)) == 4
+        both = {"where": 'material == "oak" or depth > 2'}
+        assert (
+            len(index.as_retriever(similarity_top_k=9, vector_store_kwargs=both).retrieve("a")) == 4
+        )
+        index.delete_ref_doc("squares/red.png")
+        assert len(stored(index)) == 3
+
+
+def test_an_ingest_takes_a_field_of_the_index_as_it_is_typed(
+    squares: Path, settings: Settings
+) -> None:
+    empty(settings)
+    with open_index("squares", settings) as index:
+        index.insert_nodes([TextNode(id_="note", text="a note", metadata={"brightness": 1})])
+    assert bring(squares, settings) == (3, 0, 0, 0)
+    with open_index("squares", settings) as index:
+        bright = {"where": "brightness > 1"}
+        retriever = index.as_retriever(similarity_top_k=9, vector_store_kwargs=bright)
+        assert len(retriever.retrieve("a square")) == 3
+
+
+def test_words_alone_can_be_searched_for_from_the_command_line_too(
+    settings: Settings, pictures: dict[str, str]
+) -> None:
+    from app.retrieval.search import Search, Searcher
+
+    empty(settings)
+    with open_index("squares", settings) as index:
+        index.insert_nodes([*nodes_of(pictures), TextNode(id_="note", text="a note on boats")])
+    with open_collection("squares", settings) as opened:
+        found = Searcher(opened, settings).search(Search("boats", top_k=1))
+    assert [hit.record_id for hit in found.hits] == ["note"]
+
+
+# ---- opening
+
+
+def test_an_index_needs_a_collection(settings: Settings) -> None:
+    with pytest.raises(CollectionMissingError, match="sightline ingest PATH --collection squares"):
+        open_index("squares", settings)
+
+
+def test_one_index_at_a_time_writes(index: CollectionIndex, settings: Settings) -> None:
+    with pytest.raises(CollectionBusyError):
+        open_index("squares", settings)
+
+
+# ---- LlamaIndex's own store reads what is written here
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> QdrantClient:
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
+    return client
+
+
+def test_llamaindex_s_own_store_reads_either_space(
+    client: QdrantClient, squares: Path, pictures: dict[str, str]
+) -> None:
+    settings = Settings(qdrant="http://127.0.0.1:9")
+    bring(squares, settings)
+    with open_index("squares", settings) as index:
+        index.insert_nodes([ImageNode(id_=str(uuid.uuid4()), image_path=pictures["red"])])
+        words = index._embed_model.get_query_embedding("a green square")
+        picture = index.image_embed_model.get_image_embedding(pictures["blue"])
+    text = QdrantVectorStore("squares", client, dense_vector_name="text")
+    image = QdrantVectorStore("squares", client, dense_vector_name="image")
+
+    by_words = text.query(VectorStoreQuery(query_embedding=words, similarity_top_k=9))
+    assert [node.get_content() for node in by_words.nodes][0] == "a green square on a white table"
+    assert len(by_words.nodes) == 3
+    by_picture = image.query(VectorStoreQuery(query_embedding=picture, similarity_top_k=9))
+    assert len(by_picture.nodes) == 4
+    first = by_picture.nodes[0]
+    assert isinstance(first, ImageNode)
+    assert by_picture.similarities[0] == pytest.approx(1.0, abs=1e-3)
+    assert (first.image_path, first.metadata["shade"]) == ("blue.png", "blue")
+
+    bright = MetadataFilters(filters=[where("fields.brightness", ">", 2.0)])
+    query = VectorStoreQuery(query_embedding=words, similarity_top_k=9, filters=bright)
+    assert {node.metadata["shade"] for node in text.query(query).nodes} == {"green", "blue"}
+    (node,) = image.get_nodes([first.node_id])
+    assert node.metadata == first.metadata

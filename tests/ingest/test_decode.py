@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,28 @@ def test_a_process_that_dies_takes_no_picture_along(
     assert isinstance(first, Decoded)
     assert len(rest) == len(pictures) - 1
     assert all(isinstance(result, Decoded) for result in rest)
+
+
+def test_a_script_without_a_main_guard_is_told_so_and_stores_nothing(
+    pictures: list[Path], tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from app.core.settings import Settings\n"
+        "from ingest.decode import Decoders\n"
+        f"with Decoders('palette', Settings()) as decoders:\n"
+        f"    list(decoders.decode([Path({str(pictures[0])!r})]))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert run.returncode == 1
+    assert "if __name__ == '__main__':" in run.stderr.splitlines()[-1]
 
 
 def test_the_pixel_limit_of_the_settings_holds_in_the_workers(

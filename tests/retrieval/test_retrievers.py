@@ -145,6 +145,23 @@ def test_weights_decide_how_much_a_signal_counts(searcher: Searcher) -> None:
         searcher.search(Search(words="dark", weights={"smell": 1.0}))
 
 
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e308])
+def test_a_weight_that_is_no_number_is_refused(searcher: Searcher, weight: float) -> None:
+    with pytest.raises(QueryError, match="weight of text"):
+        searcher.search(Search(words="dark", weights={"text": weight}))
+
+
+def test_words_that_count_for_nothing_are_refused(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match="weight 0"):
+        searcher.search(Search(words="dark", weights={"text": 0, "keywords": 0}))
+
+
+@pytest.mark.parametrize("score", [float("nan"), 2.0])
+def test_a_threshold_that_is_no_cosine_is_refused(searcher: Searcher, score: float) -> None:
+    with pytest.raises(QueryError, match="min_score"):
+        searcher.search(Search(words="dark", min_score=score))
+
+
 def test_a_filter_alone_returns_what_passes_by_record_id(searcher: Searcher) -> None:
     found = searcher.search(Search(where='shade in ["middle-red", "dark-red"]'))
     assert sources(found) == ["dark-red.png", "middle-red.png"]
