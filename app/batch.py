@@ -3,10 +3,11 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from app.core.collection import open_collection
 from app.core.errors import QueryError, SightlineError, SourceError
@@ -28,7 +29,9 @@ def answer_batch(
     What a line leaves out is as in `base`. Raises SourceError when there is no such file.
     """
     try:
-        lines = file.open(encoding="utf-8")
+        lines = file.open(
+            encoding="utf-8", errors="surrogateescape"
+        )  # a bad line is told by itself
     except OSError as error:
         raise SourceError("missing_file", f"{file} cannot be read: {error.strerror}") from error
     with lines, open_collection(collection, settings) as opened:
@@ -56,27 +59,36 @@ def _answered(searcher: Searcher, chunk: Sequence[Parsed]) -> Iterator[dict[str,
 
 def _parsed(number: int, line: str, base: Search) -> Parsed:
     try:
-        query = json.loads(line)
+        query = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         return number, QueryError(f"line {number} is no JSON object: {error}")
     if not isinstance(query, dict):
         return number, QueryError(f"line {number} is no JSON object")
     id_ = query.get("id", number)
+    if not isinstance(id_, str | int):
+        return number, QueryError(f"line {number}: id takes a string or a whole number")
     try:
         return id_, _search(query, base)
     except QueryError as error:
         return id_, error
 
 
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _search(query: dict[str, Any], base: Search) -> Search:
     if unknown := query.keys() - KEYS:
-        raise QueryError(f"unknown key {sorted(unknown)[0]!r}; there is {', '.join(sorted(KEYS))}")
+        raise QueryError(
+            f"unknown key {sorted(unknown)[0][:80]!r}; there is {', '.join(sorted(KEYS))}"
+        )
     given = {key: value for key, value in query.items() if key != "id" and value is not None}
     for key, kind in (("words", str), ("image", str), ("where", str), ("mode", str)):
         if not isinstance(given.get(key, ""), kind):
-            raise QueryError(f"{key} takes a string, not {given[key]!r}")
+            raise QueryError(f"{key} takes a string, not {str(given[key])[:80]}")
+        require_unicode(given.get(key, ""), key)
     if type(given.get("top_k", 1)) is not int:
-        raise QueryError(f"top_k takes a whole number, not {given['top_k']!r}")
+        raise QueryError(f"top_k takes a whole number, not {str(given['top_k'])[:80]}")
     if "near" in given:
         given["near"] = _near(given["near"])
     if "image" in given:
@@ -84,8 +96,17 @@ def _search(query: dict[str, Any], base: Search) -> Search:
     return replace(base, **given)
 
 
+def require_unicode(text: str, what: str) -> None:
+    """Raise QueryError for halves of characters: from another encoding, or from broken JSON."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(f"{what}: {text[:80]!r} is not valid Unicode") from error
+
+
 def _near(value: object) -> tuple[float, float, float]:
     match value:
         case [int() | float() as lat, int() | float() as lon, int() | float() as km]:
-            return float(lat), float(lon), float(km)
-    raise QueryError(f"near takes [lat, lon, km], not {value!r}")
+            with suppress(OverflowError):  # an integer beyond any float
+                return float(lat), float(lon), float(km)
+    raise QueryError(f"near takes [lat, lon, km], not {str(value)[:80]}")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from app.core.errors import QueryError, SettingsError, SightlineError
+from app.core.errors import CollectionError, QueryError, SettingsError, SightlineError
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer
@@ -49,10 +49,21 @@ USAGE_ERROR: type = typer.BadParameter.__mro__[1]
 BATCH_SIZE = 64
 """Queries of `--batch` that are embedded together."""
 
+
+def _path(text: str) -> Path:
+    """Refuse an empty path: it would mean the folder one is in, and is a variable nobody set."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
 Collection = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Home = Annotated[
-    Path | None, typer.Option(help="Folder of the embedded collections. [SIGHTLINE_HOME]")
+    Path | None,
+    typer.Option(
+        parser=_path, metavar="PATH", help="Folder of the embedded collections. [SIGHTLINE_HOME]"
+    ),
 ]
 Qdrant = Annotated[
     str | None, typer.Option(metavar="URL", help="A Qdrant server instead. [SIGHTLINE_QDRANT]")
@@ -61,7 +72,9 @@ Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="W
 MaxMegapixels = Annotated[
     float | None, typer.Option(help="Refuse larger pictures, undecoded. Default 100.")
 ]
-Image = Annotated[Path | None, typer.Option(help="A picture to search with.")]
+Image = Annotated[
+    Path | None, typer.Option(parser=_path, metavar="FILE", help="A picture to search with.")
+]
 Mode = Annotated[
     str | None,
     typer.Option(
@@ -84,12 +97,19 @@ MinScore = Annotated[
 Weight = Annotated[
     list[str] | None, typer.Option(metavar="SIGNAL=W", help="Override a weight; see `info`.")
 ]
-Figure = Annotated[Path | None, typer.Option(help="Write the hits as one picture.")]
+Figure = Annotated[
+    Path | None, typer.Option(parser=_path, metavar="FILE", help="Write the hits as one picture.")
+]
 
 
 @app.command("ingest")
 def ingest_command(
-    path: Annotated[Path, typer.Argument(help="A metadata file, a picture, or a folder.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            parser=_path, metavar="PATH", help="A metadata file, a picture, or a folder."
+        ),
+    ],
     collection: Collection,
     image: Annotated[
         str | None, typer.Option(help="Image embedding: clip[:CHECKPOINT] or palette.")
@@ -162,7 +182,8 @@ def search_command(
     min_score: MinScore = None,
     weight: Weight = None,
     batch: Annotated[
-        Path | None, typer.Option(help="Many queries, one JSON object a line.")
+        Path | None,
+        typer.Option(parser=_path, metavar="FILE", help="Many queries, one JSON object a line."),
     ] = None,
     figure: Figure = None,
     json_: Json = False,
@@ -197,7 +218,8 @@ def ask_command(
     question: Annotated[str, typer.Argument(help="The question.")],
     collection: Collection,
     image: Annotated[
-        Path | None, typer.Option(help="A picture that the question is about.")
+        Path | None,
+        typer.Option(parser=_path, metavar="FILE", help="A picture that the question is about."),
     ] = None,
     mode: Mode = None,
     where: Where = None,
@@ -265,14 +287,20 @@ def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant =
     from app.core.collection import collection_names, find_manifest
 
     settings = _settings(home=home, qdrant=qdrant)
-    manifests = {name: find_manifest(name, settings) for name in collection_names(settings)}
+    names = collection_names(settings)
+    records: dict[str, int] = {}
+    for name in names:
+        try:
+            manifest = find_manifest(name, settings)
+        except CollectionError as error:  # a damaged one hides none of the others
+            _notice(str(error))
+        else:
+            records |= {name: manifest.points} if manifest else {}
     if json_:
-        _show(
-            {"collections": [{"name": n, "records": m.points} for n, m in manifests.items() if m]}
-        )
+        _show({"collections": [{"name": n, "records": count} for n, count in records.items()]})
         return
-    _lines(f"{n}  {m.points} records" for n, m in manifests.items() if m)
-    if not manifests:
+    _lines(f"{name}  {count} records" for name, count in records.items())
+    if not names:
         _notice("no collections yet; make one: sightline ingest PATH --collection NAME")
 
 
@@ -336,7 +364,7 @@ def main() -> None:
     """Run the command line; every failure becomes one message and an exit code."""
     _prepare()
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="sightline", standalone_mode=False)
         sys.stdout.flush()
     except SightlineError as error:
         _fail(error.code, str(error))
@@ -424,8 +452,10 @@ def _search(
     min_score: float | None,
     weight: list[str] | None,
 ) -> "Search":
+    from app.batch import require_unicode
     from app.retrieval.search import Search
 
+    require_unicode(words, "the words")
     return Search(
         words=words,
         image=image,

@@ -54,6 +54,9 @@ class Failure:
     reason: str
 
 
+Job = Future[list[Decoded | Failure]]
+
+
 class Decoders:
     """A pool of decoding processes for one image embedding. Use it as a context manager."""
 
@@ -62,6 +65,7 @@ class Decoders:
         self._settings = settings
         self._workers = os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
+        self._suspects: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -69,12 +73,13 @@ class Decoders:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=error is None, cancel_futures=True)
+        for pool in (self._pool, self._suspects):
+            if pool is not None:
+                pool.shutdown(wait=error is None, cancel_futures=True)
 
     def decode(self, files: Iterable[Path]) -> Iterator[Decoded | Failure]:
         """Yield what became of each file, in order; at most a few chunks are held at a time."""
-        waiting: deque[tuple[tuple[Path, ...], Future[list[Decoded | Failure]]]] = deque()
+        waiting: deque[tuple[tuple[Path, ...], Job]] = deque()
         for chunk in _chunks(files):
             waiting.append((chunk, self._submit(chunk)))
             if len(waiting) > AHEAD * self._workers:
@@ -82,59 +87,37 @@ class Decoders:
         while waiting:
             yield from self._result(*waiting.popleft())
 
-    def _submit(self, chunk: tuple[Path, ...]) -> "Future[list[Decoded | Failure]]":
+    def _submit(self, chunk: tuple[Path, ...]) -> Job:
+        self._pool = self._pool or _pool(self._workers)
         try:
-            return self._send(chunk)
-        except BrokenProcessPool:
-            broken: Future[list[Decoded | Failure]] = Future()
-            broken.set_exception(BrokenProcessPool())
-            return broken
+            return self._send(self._pool, chunk)
+        except BrokenProcessPool:  # by a chunk before this one
+            self._pool = _pool(self._workers)
+            return self._send(self._pool, chunk)
 
-    def _result(
-        self, chunk: tuple[Path, ...], future: "Future[list[Decoded | Failure]]"
-    ) -> list[Decoded | Failure]:
+    def _result(self, chunk: tuple[Path, ...], job: Job) -> list[Decoded | Failure]:
         try:
-            return future.result()
+            return job.result()
         except BrokenProcessPool:
-            self._refuse_if_none_can_start()
             return [self._alone(file) for file in chunk]
 
-    def _refuse_if_none_can_start(self) -> None:
-        """Tell a hostile file from a script that every worker runs again, and dies of."""
-        self._restart()
-        try:
-            self._send(()).result()
-        except BrokenProcessPool as error:
-            raise SettingsError(
-                "the processes that decode pictures end as soon as they start. A script that"
-                " ingests must do so under `if __name__ == '__main__':`, for they import it"
-            ) from error
-
     def _alone(self, file: Path) -> Decoded | Failure:
-        """Decode one file with no other under way, to find the one that kills its process."""
-        self._restart()
+        """Decode one file in a process where no other is, to find the one that ends it."""
+        self._suspects = self._suspects or _pool(1)
         try:
-            return self._send((file,)).result()[0]
+            return self._send(self._suspects, (file,)).result()[0]
         except BrokenProcessPool:
-            self._restart()
+            self._suspects = None
             return Failure("decoder_crashed", f"{file.name} ended the process that decoded it")
 
-    def _send(self, chunk: tuple[Path, ...]) -> "Future[list[Decoded | Failure]]":
-        return self._started().submit(_decode_chunk, chunk, self._embedding, self._settings)
+    def _send(self, pool: ProcessPoolExecutor, chunk: tuple[Path, ...]) -> Job:
+        return pool.submit(_decode_chunk, chunk, self._embedding, self._settings)
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start_worker,
-            )
-        return self._pool
 
-    def _restart(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = None
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
+    )
 
 
 def _chunks(files: Iterable[Path]) -> Iterator[tuple[Path, ...]]:

@@ -83,7 +83,7 @@ def ingest(
     started = time.monotonic()
     run = _Run(settings, watch or Watch(), strict, allow_removals)
     manifest = run.manifest(collection, rebuild)
-    paths = _paths(path.resolve(), label, manifest, rebuild)
+    paths = _paths(_resolved(path), label, manifest, rebuild)
     fields = manifest.fields if manifest and not rebuild else ()
     sources: list[Source] = []
     for name, where in paths.items():
@@ -103,6 +103,20 @@ def ingest(
         opened.settle()
     report.seconds = round(time.monotonic() - started, 3)
     return report
+
+
+def _resolved(path: Path) -> Path:
+    """Return the whole path. It is kept as text, so one that is none is refused."""
+    try:
+        resolved = path.resolve()
+        str(resolved).encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            "bad_path", f"the path {str(path)!r} is not Unicode: rename that folder or file"
+        ) from error
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: `load` says so
+        return path
+    return resolved
 
 
 def _paths(
@@ -239,7 +253,7 @@ class _Run:
             writer.write()
             stale = plan.gone | (plan.changed & writer.failed)
             self._refuse_losses(stale - plan.moved, plan.stored, source)
-            collection.engine.delete(sorted(stale))
+            collection.delete(sorted(stale))
             report.gone += len(stale)
         except KeyboardInterrupt:
             report.interrupted = True

@@ -114,7 +114,7 @@ def _open_pictures(
                 evidence.file, max_megapixels=settings.max_megapixels, max_side=MAX_SENT_SIDE
             )
         except SourceError as error:
-            notices.append(f"{evidence.source} is left out: {error}")
+            notices.append(f"{evidence.source or evidence.record_id} is left out: {error}")
         else:
             opened.append((replace(evidence, number=len(opened) + 1), picture))
     return tuple(opened), tuple(found[len(opened) + len(notices) :]), notices

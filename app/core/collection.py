@@ -197,9 +197,9 @@ def collection_names(settings: Settings) -> list[str]:
 
 
 def remove_collection(name: str, settings: Settings) -> None:
-    """Delete a collection. Raises CollectionMissingError when there is none."""
+    """Delete a collection, also a damaged one. Raises CollectionMissingError if there is none."""
     engine = _engine(name, settings, "write")
-    if engine.read_manifest() is None:
+    if name not in collection_names(settings):
         raise CollectionMissingError(_missing(name, settings))
     engine.drop()
 

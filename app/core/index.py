@@ -47,8 +47,8 @@ def open_index(name: str, settings: Settings) -> "CollectionIndex":
     """Open a collection as a LlamaIndex index, to read and to write. Close it, or use `with`.
 
     LlamaIndex's own QdrantVectorStore reads a collection on a server too, one space at a time:
-    `QdrantVectorStore(name, client, dense_vector_name="image")`, or "text". It must not write, for
-    its upsert replaces a whole point by one with a single vector.
+    `QdrantVectorStore(name, client, dense_vector_name="image")`, or "text"; its filters name fields
+    `fields.<slug>`. It must not write: its upsert replaces a whole point by one with one vector.
     Raises CollectionMissingError, CollectionBusyError.
     """
     collection = open_collection(name, settings, purpose="write")
@@ -65,7 +65,8 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     A document stays one node, however long its text: split, its picture would be embedded and
     stored with every part. Of a node, its words alone are embedded, not the metadata before them.
     Numbers, times, booleans and words in its metadata can be filtered by, typed by the first node
-    that has them; `lat` and `lon` are its place. No ingest sweeps away what was written here.
+    that has them; `lat` and `lon` are its place. No ingest sweeps away what was written here; one
+    with --rebuild does, for it makes the collection from its sources alone.
     """
 
     def __init__(self, collection: Collection, settings: Settings) -> None:
@@ -195,7 +196,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
 
 
 class IndexRetriever(MultiModalVectorIndexRetriever):
-    """LlamaIndex's own: what words find among texts, then what they find among pictures.
+    """LlamaIndex's own: what words find among texts, then what else they find among pictures.
 
     The two are not fused, and their scores not alike; `app.Searcher` fuses them. It differs in that
     a caller's QueryBundle stays as it was: LlamaIndex leaves a vector of one space in it, and then

@@ -68,7 +68,7 @@ def id_of(node_id: str) -> str:
     """Return the point of a node. Qdrant takes UUIDs alone; another id is made one, as a record's.
 
     >>> id_of("street/1.jpg")
-    'e62c0fd5-d8a7-51d0-9bd2-e59af5d4b8fc'
+    '1cab6e18-d4e5-5d5b-b833-c7dfdc35d14e'
     """
     try:
         return str(UUID(node_id))

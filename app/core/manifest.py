@@ -77,15 +77,19 @@ class Manifest(_Frozen):
 
     def require_models(self, name: str, image: Model, text: Model) -> None:
         """Raise CollectionMismatchError unless these models made the collection, to the version."""
-        made = (self.image.model_id, self.image.dimensions, self.text.model_id, self.pixels)
-        asked = (image.model_id, image.dimensions, text.model_id, PIXELS)
-        if made != asked:
+        made = (*_identity(self.image), *_identity(self.text), self.pixels)
+        if made != (*_identity(image), *_identity(text), PIXELS):
             raise CollectionMismatchError(
                 f"collection {name!r} was built with {_fingerprint(self.image, self.text)}"
                 f" (pixels {self.pixels}); this run asks for {_fingerprint(image, text)}"
                 f" (pixels {PIXELS}). Add --rebuild to an ingest to make it again with other"
                 " models, or leave the models out: the collection's own are used"
             )
+
+
+def _identity(model: Model) -> tuple[str, int]:
+    """What tells models apart; one model may go by several names."""
+    return model.model_id, model.dimensions
 
 
 def _fingerprint(image: Model, text: Model) -> str:

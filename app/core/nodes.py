@@ -6,8 +6,8 @@ lies beside that: the user's fields by slug under `fields`, so that none of them
 
 import hashlib
 import json
-import math
 import mimetypes
+import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +41,9 @@ INDEX_OF: dict[FieldType, IndexKind] = {
     "boolean": "keyword",
     "words": "keyword",
 }
+
+MAX_NUMBER = sys.float_info.max
+"""A whole number of 400 digits is JSON, but not a number that an index can hold."""
 
 LEDGER = ("record_id", "source", "content_hash", "metadata_hash", "size", "mtime_ns")
 """Payload keys that say what is stored: enough to plan the next ingest."""
@@ -155,7 +158,7 @@ def _stored(kind: FieldType, value: object) -> str | float | list[str] | None:
     match kind, value:
         case "boolean", bool():
             return "true" if value else "false"
-        case "number", int() | float() if not isinstance(value, bool) and math.isfinite(value):
+        case "number", int() | float() if not isinstance(value, bool) and abs(value) <= MAX_NUMBER:
             return float(value)
         case "time", datetime():
             return value.isoformat()

@@ -67,7 +67,8 @@ class SpaceView(BasePydanticVectorStore):
     ) -> list[BaseNode]:
         """Return nodes by id, by filter, or what fits both; told nothing, all of them."""
         found = self._collection.record_ids(self._where(node_ids, filters))
-        return self._nodes([id_ for _, id_ in found])
+        points = self._collection.fetch([id_ for _, id_ in found])
+        return [self._collection.node(point.payload) for point in points.values()]
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Search this space by vector, under every filter at once.
@@ -86,16 +87,14 @@ class SpaceView(BasePydanticVectorStore):
         if query.similarity_top_k:
             queries = [Query(self.space, vector)]
             (hits,) = self._collection.search(queries, limit=query.similarity_top_k, where=where)
-        nodes = self._nodes([hit.id for hit in hits])
+        points = self._collection.fetch([hit.id for hit in hits])
+        hits = [hit for hit in hits if hit.id in points]  # one may have been deleted since
+        nodes = [self._collection.node(points[hit.id].payload) for hit in hits]
         return VectorStoreQueryResult(
             nodes=nodes,
             similarities=[hit.score for hit in hits],
             ids=[node.node_id for node in nodes],
         )
-
-    def _nodes(self, ids: Sequence[str]) -> list[BaseNode]:
-        points = self._collection.fetch(ids)
-        return [self._collection.node(points[id_].payload) for id_ in ids]
 
     def _delete(self, where: Condition) -> None:
         self._collection.delete([id_ for _, id_ in self._collection.record_ids(where)])

@@ -10,17 +10,17 @@ from ingest import ingest
 from tests.benchmarks.decode_only import decode_only
 from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
 
-PHOTOS = Path(__file__).parents[2] / "../shared/data/photos"
+STREETS = Path(__file__).parents[2] / "../shared/data/streetview"
 
 DRAWN = 60
 
 
 def different_jpegs(count: int, folder: Path) -> Iterator[bytes]:
-    """Photographs, or drawn streets where there are none, each made another file by its last bytes.
+    """Street views, or drawn ones where there are none, each made another file by its last bytes.
 
     Decoders stop before those; without them the second of two same files would not be decoded.
     """
-    here = PHOTOS if PHOTOS.is_dir() else make_sample(folder / "drawn", count=min(count, DRAWN))
+    here = STREETS if STREETS.is_dir() else make_sample(folder / "drawn", count=min(count, DRAWN))
     files = sorted(file for file in here.rglob("*") if file.suffix.lower() == ".jpg")
     for number, file in enumerate(islice(cycle(files), count)):
         yield file.read_bytes() + number.to_bytes(4)

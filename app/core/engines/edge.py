@@ -102,7 +102,7 @@ class EdgeEngine:
             return dict(json.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (TypeError, ValueError) as error:  # no JSON, or JSON that is no object
             raise CollectionError(
                 f"{file} is damaged; make the collection again with --rebuild"
             ) from error

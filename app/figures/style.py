@@ -1,0 +1,44 @@
+"""Figures, their one look: width, colours, and plain axes with quiet ticks and titles."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from app.figures.text import FONT, TEXT, wrap
+
+INK, MUTED, FAINT, ACCENT = "#1f2933", "#7b8794", "#e9ecef", "#0072b2"
+
+HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Told apart by colour-blind eyes too: Okabe & Ito 2008, jfly.uni-koeln.de/color."""
+
+OTHER = "#c3cad1"
+"""For the values that are none, and the words beyond the commonest six."""
+
+WIDTH_INCHES = 9.0
+"""At a README's 880 pixels, a point of text is 1.4 pixels: 8.5 points stay legible."""
+
+
+def airy_figure(height_inches: float) -> Figure:
+    """Return an empty figure whose axes make room for each other's words."""
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)  # inches
+    return Figure((WIDTH_INCHES, height_inches), layout=layout, facecolor="white")
+
+
+def plain(axes: Axes) -> Axes:
+    """Leave axes nothing but the line below, and return them."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(OTHER)
+    quiet_ticks(axes)
+    return axes
+
+
+def quiet_ticks(axes: Axes, *, size: float = 8) -> None:
+    """Keep of ticks their small grey words."""
+    axes.tick_params(length=0, labelsize=size, labelcolor=MUTED, labelfontfamily=FONT)
+
+
+def set_titles(axes: Axes, left: str, right: str) -> None:
+    """Say above axes what they show, and at the right a figure about it."""
+    left = wrap(left, inches=2.2, points=9.5)
+    axes.set_title(left, loc="left", size=9.5, color=INK, **TEXT)
+    axes.set_title(right, loc="right", size=8.5, color=MUTED, **TEXT)

@@ -1,0 +1,331 @@
+"""Collection: what it remembers, what it refuses to store, and what it says when it cannot open."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qdrant_client import QdrantClient
+
+from app.core.collection import (
+    Collection,
+    collection_names,
+    create_collection,
+    find_manifest,
+    open_collection,
+    remove_collection,
+)
+from app.core.conditions import Compare, Exists
+from app.core.engines import Point
+from app.core.errors import (
+    CollectionBusyError,
+    CollectionError,
+    CollectionMismatchError,
+    CollectionMissingError,
+    EmbeddingError,
+    SettingsError,
+)
+from app.core.manifest import Manifest, Model, SourceEntry
+from app.core.nodes import payload_of, point_id
+from app.core.records import Field, Record
+from app.core.settings import Settings
+
+# The stand-in has no payload indexes and says so; a real server has them.
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+
+IMAGE = Model(name="palette", model_id="palette:1", dimensions=2)
+TEXT = Model(name="minilm", model_id="minilm:all-MiniLM-L6-v2", dimensions=2)
+MANIFEST = Manifest(image=IMAGE, text=TEXT, keywords="bm25:english", average_length=5.0)
+
+EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
+SHADE = Field("the shade", "the_shade", "words")
+DEPTH = Field("depth", "depth", "number")
+
+
+@pytest.fixture(params=["edge", "server"])
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a new home, on either engine; `server` is qdrant-client's own stand-in."""
+    if request.param == "edge":
+        return Settings()
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
+    return Settings(qdrant="http://127.0.0.1:9")
+
+
+@pytest.fixture
+def on_disk() -> Settings:
+    """Settings of a new home with the embedded engine, whose folder can be looked into."""
+    return Settings()
+
+
+def point(path: str, fields: tuple[Field, ...] = (), **metadata: Any) -> Point:
+    record = Record(f"squares/{path}", "squares", Path("/pictures"), path, ("a square",), metadata)
+    vectors = {"image": EAST, "text": [EAST, NORTH]}
+    return Point(point_id(record.record_id), vectors, payload_of(record, None, fields))
+
+
+def make(settings: Settings, *points: Point, name: str = "squares") -> None:
+    """Make a collection with these points in it, as an ingest would leave it."""
+    with create_collection(name, MANIFEST, settings) as made:
+        made.upsert(points)
+        made.settle()
+
+
+def folder_of(settings: Settings, name: str = "squares") -> Path:
+    return settings.collections_folder / name
+
+
+# ---- names
+
+
+@pytest.mark.parametrize("name", ["a", "0", "streets-of.rome_2", "a" * 64, "7..--__"])
+def test_a_name_is_small_letters_digits_and_three_signs(settings: Settings, name: str) -> None:
+    make(settings, name=name)
+    assert collection_names(settings) == [name]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a" * 65, "Streets", ".hidden", "-x", "a/b", "..", "a b", "straße", "a\n", "a\\b"]
+)
+def test_other_names_are_refused_before_anything_is_touched(on_disk: Settings, name: str) -> None:
+    for use in (open_collection, find_manifest, remove_collection):
+        with pytest.raises(SettingsError, match="is no name for a collection"):
+            use(name, on_disk)
+    with pytest.raises(SettingsError, match="1 to 64 of a-z"):
+        create_collection(name, MANIFEST, on_disk)
+    assert not on_disk.home.exists()
+
+
+def test_names_are_in_order_and_leave_out_what_is_not_ours(on_disk: Settings) -> None:
+    assert collection_names(on_disk) == []
+    for name in ("streets", "lanes"):
+        make(on_disk, name=name)
+    (on_disk.collections_folder / "holiday").mkdir()
+    (on_disk.collections_folder / "notes.txt").write_text("mine")
+    assert collection_names(on_disk) == ["lanes", "streets"]
+
+
+def test_a_server_s_other_collections_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
+    settings = Settings(qdrant="http://127.0.0.1:9")
+    make(settings)
+    client.create_collection("another-program", vectors_config={})
+    assert collection_names(settings) == ["squares"]
+    assert find_manifest("another-program", settings) is None
+
+
+def test_a_missing_collection_says_which_there_are_and_how_to_make_it(settings: Settings) -> None:
+    with pytest.raises(CollectionMissingError, match=r"there is: none yet"):
+        open_collection("streets", settings)
+    make(settings, name="lanes")
+    message = r"'streets' \(there is: lanes\).*sightline ingest PATH --collection streets"
+    with pytest.raises(CollectionMissingError, match=message):
+        open_collection("streets", settings)
+    with pytest.raises(CollectionMissingError, match=message):
+        remove_collection("streets", settings)
+
+
+def test_a_removed_collection_is_gone(settings: Settings) -> None:
+    make(settings, point("red.png"))
+    remove_collection("squares", settings)
+    assert collection_names(settings) == []
+    assert find_manifest("squares", settings) is None
+
+
+def test_a_collection_that_is_there_is_replaced_only_on_demand(settings: Settings) -> None:
+    make(settings, point("red.png"))
+    with pytest.raises(CollectionBusyError, match="squares"):
+        create_collection("squares", MANIFEST, settings)
+    with create_collection("squares", MANIFEST, settings, replace=True) as made:
+        assert made.count() == 0
+
+
+# ---- what made it
+
+
+def test_other_models_are_refused_with_both_fingerprints() -> None:
+    other = Model(name="clip", model_id="clip:ViT-B-32@1a2b", dimensions=512)
+    message = (
+        r"'squares' was built with palette:1 \(2 numbers\) and minilm:all-MiniLM-L6-v2"
+        r" \(2 numbers\).*asks for clip:ViT-B-32@1a2b \(512 numbers\).*--rebuild"
+    )
+    with pytest.raises(CollectionMismatchError, match=message):
+        MANIFEST.require_models("squares", other, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (IMAGE.model_copy(update={"model_id": "palette:2"}), TEXT),
+        (IMAGE, TEXT.model_copy(update={"model_id": "sentence:other"})),
+        (IMAGE.model_copy(update={"dimensions": 3}), TEXT),
+        (IMAGE, TEXT.model_copy(update={"dimensions": 3})),
+    ],
+)
+def test_any_difference_counts_even_where_the_dimensions_agree(image: Model, text: Model) -> None:
+    MANIFEST.require_models("squares", IMAGE, TEXT)
+    with pytest.raises(CollectionMismatchError):
+        MANIFEST.require_models("squares", image, text)
+
+
+def test_another_way_of_reading_pixels_is_another_model() -> None:
+    old = MANIFEST.model_copy(update={"pixels": 0})
+    with pytest.raises(CollectionMismatchError, match=r"pixels 0.*pixels 1"):
+        old.require_models("squares", IMAGE, TEXT)
+
+
+def test_a_manifest_comes_back_as_it_was_stored(settings: Settings) -> None:
+    make(settings)
+    assert find_manifest("squares", settings) == MANIFEST
+
+
+def test_a_manifest_of_another_format_is_refused(on_disk: Settings) -> None:
+    make(on_disk)
+    file = folder_of(on_disk) / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema_version": 99}))
+    with pytest.raises(CollectionMismatchError, match=r"format 99, this program reads 1.*rebuild"):
+        open_collection("squares", on_disk)
+
+
+@pytest.mark.parametrize(
+    "damaged", ["", "{", "[1, 2]", "null", '"text"', "\udcff", '{"schema_version": 1, "image": 3}']
+)
+def test_a_damaged_manifest_is_an_error_that_says_rebuild(on_disk: Settings, damaged: str) -> None:
+    make(on_disk)
+    file = folder_of(on_disk) / "manifest.json"
+    file.write_text(damaged, errors="surrogateescape")
+    with pytest.raises(CollectionError, match=r"damaged.*--rebuild"):
+        open_collection("squares", on_disk)
+
+
+def test_a_damaged_collection_can_be_removed(on_disk: Settings) -> None:
+    make(on_disk)
+    (folder_of(on_disk) / "manifest.json").write_text("{")
+    remove_collection("squares", on_disk)
+    assert collection_names(on_disk) == []
+
+
+# ---- what is on disk
+
+
+def test_a_lost_store_is_an_error_and_not_an_empty_collection(on_disk: Settings) -> None:
+    make(on_disk, point("red.png"))
+    shard = folder_of(on_disk) / "shard"
+    for part in ("segments", "wal"):  # what is left opens, as an empty store
+        shutil.rmtree(shard / part)
+    with pytest.raises(CollectionError, match=r"had 1 records and now has none.*--rebuild"):
+        open_collection("squares", on_disk)
+    shutil.rmtree(shard)
+    with pytest.raises(CollectionError, match=r"cannot be opened.*squares --rebuild"):
+        open_collection("squares", on_disk)
+
+
+def test_a_collection_that_was_killed_as_it_was_made_counts_as_none(on_disk: Settings) -> None:
+    make(on_disk)
+    (folder_of(on_disk) / "manifest.json").unlink()  # it is written last
+    assert collection_names(on_disk) == []
+    with pytest.raises(CollectionMissingError):
+        open_collection("squares", on_disk)
+    make(on_disk, point("red.png"))
+    with open_collection("squares", on_disk) as opened:
+        assert opened.count() == 1
+
+
+def test_an_open_that_fails_lets_go_of_the_lock(on_disk: Settings) -> None:
+    make(on_disk, point("red.png"))
+    shutil.rmtree(folder_of(on_disk) / "shard")
+    for _ in range(2):  # a lock that stayed would make the second a CollectionBusyError
+        with pytest.raises(CollectionError, match="--rebuild"):
+            open_collection("squares", on_disk, purpose="write")
+    create_collection("squares", MANIFEST, on_disk, replace=True).close()
+
+
+# ---- what is stored
+
+
+@pytest.fixture
+def opened(settings: Settings) -> Any:
+    with create_collection("squares", MANIFEST, settings) as made:
+        yield made
+
+
+BAD = {
+    "of another size": [1.0, 0.0, 0.0],
+    "zero": [0.0, 0.0],
+    "not a number": [math.nan, 1.0],
+    "infinite": [math.inf, 0.0],
+    "not of unit length": [3.0, 4.0],
+    "empty": [],
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+@pytest.mark.parametrize("space", ["image", "text"])
+def test_a_vector_that_no_search_could_find_stops_its_whole_batch(
+    opened: Collection, space: str, bad: list[float]
+) -> None:
+    good, broken = point("good.png"), point("broken.png")
+    vectors = {**broken.vectors, space: bad if space == "image" else [EAST, bad]}
+    with pytest.raises(EmbeddingError, match=rf"{space} embedding.*broken\.png"):
+        opened.upsert([good, broken._replace(vectors=vectors)])
+    assert opened.count() == 0
+
+
+def test_a_point_may_have_some_of_its_vectors(opened: Collection) -> None:
+    opened.upsert([point("red.png")._replace(vectors={"image": EAST})])
+    assert opened.count() == 1
+
+
+def test_new_fields_and_sources_are_remembered(settings: Settings, tmp_path: Path) -> None:
+    make(settings, point("red.png"))
+    entry = SourceEntry(path=tmp_path, root=tmp_path)
+    with open_collection("squares", settings, purpose="write") as opened:
+        opened.remember(fields=[SHADE], sources={"squares": entry})
+        opened.remember(fields=[DEPTH])
+        opened.upsert([point("blue.png", opened.fields, **{"the shade": "blue", "depth": 4})])
+    with open_collection("squares", settings) as opened:
+        assert opened.fields == (SHADE, DEPTH)
+        assert opened.manifest.sources == {"squares": entry}
+        blue = [("squares/blue.png", point_id("squares/blue.png"))]
+        assert opened.record_ids(Exists("fields.the_shade")) == blue
+        assert opened.record_ids(Compare("fields.depth", ">", 3)) == blue
+        assert opened.count_source("squares") == 2
+
+
+def test_commonest_values_and_ends_of_a_column(on_disk: Settings) -> None:
+    # The stand-in for a server cannot count values; the engines' contract covers what can.
+    with create_collection("squares", MANIFEST, on_disk) as opened:
+        opened.remember(fields=[SHADE, DEPTH])
+        assert (opened.commonest(SHADE), opened.extremes(DEPTH)) == ([], None)
+        shades = {"a": "red", "b": "blue", "c": "blue", "d": "green"}
+        opened.upsert(
+            [
+                point(path, opened.fields, **{"the shade": shade, "depth": number})
+                for number, (path, shade) in enumerate(shades.items())
+            ]
+        )
+        assert opened.commonest(SHADE, 1) == [("blue", 2)]
+        assert opened.extremes(DEPTH) == (0.0, 3.0)
+
+
+def test_a_node_s_picture_is_found_under_the_root_of_its_source(
+    opened: Collection, tmp_path: Path
+) -> None:
+    opened.remember(sources={"squares": SourceEntry(path=tmp_path, root=tmp_path)})
+    red = point("streets/red.png")
+    opened.upsert([red])
+    stored = opened.fetch([red.id])[red.id]
+    assert opened.node(stored.payload).image_path == str(tmp_path / "streets" / "red.png")  # type: ignore[attr-defined]
+
+
+def test_deleting_the_last_point_leaves_an_empty_collection_and_not_a_lost_one(
+    settings: Settings,
+) -> None:
+    make(settings, point("red.png"))
+    with open_collection("squares", settings, purpose="write") as opened:
+        opened.delete([point("red.png").id, point("never there.png").id])
+    with open_collection("squares", settings) as opened:
+        assert opened.count() == 0

@@ -1,0 +1,601 @@
+"""The command line: what each command prints, where, and with which exit code."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app import cli
+from app.core.settings import Settings
+from app.render import shown
+from ingest import ingest
+from tests.conftest import COLOURS, make_squares
+from tests.ollama_double import OllamaDouble, unused_url
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one object on stdout; anything else there fails."""
+        assert self.out.count("\n") == 1
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def sightline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a command as the shell does, within this process: torch takes seconds to import."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["sightline", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        code = ended.value.code or 0
+        assert isinstance(code, int)
+        return Result(code, out, err)
+
+    yield run
+    for handler in list(logging.getLogger("app").handlers):
+        logging.getLogger("app").removeHandler(handler)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A home with the collection `squares`, and the folder it was made from. Not to be changed."""
+    home = tmp_path_factory.mktemp("home")
+    folder = make_squares(tmp_path_factory.mktemp("data") / "squares", COLOURS)
+    ingest(folder, "squares", Settings(home=home), image="palette", text="minilm")
+    return home, folder
+
+
+@pytest.fixture
+def home(made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home with `squares`, as the environment names it."""
+    monkeypatch.setenv("SIGHTLINE_HOME", str(made[0]))
+    return made[0]
+
+
+@pytest.fixture
+def red(made: tuple[Path, Path]) -> Path:
+    return made[1] / "red.png"
+
+
+# ---- help
+
+
+HEAVY = "torch transformers llama_index qdrant_client qdrant_edge matplotlib PIL numpy"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['sightline', *sys.argv[1:]]\n"
+        "from app.cli import main\n"
+        "try: main()\n"
+        f"finally: print('heavy:', [m for m in {HEAVY.split()!r} if m in sys.modules])"
+    )
+    for arguments in (["--help"], ["search", "--help"], ["serch"]):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True
+        )
+        assert "heavy: []" in ran.stdout, ran.stdout + ran.stderr
+
+
+COMMANDS = ("ingest", "search", "ask", "collections", "info", "remove", "doctor")
+
+
+def test_help_names_every_command_and_each_has_its_own(sightline: Run) -> None:
+    whole = sightline("--help")
+    assert whole.code == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in whole.out
+        own = sightline(command, "--help")
+        assert own.code == 0
+        assert "--home" in own.out
+
+
+# ---- ingest
+
+
+def test_ingest_reports_as_json_and_nothing_else(sightline: Run, squares: Path) -> None:
+    (squares / "red.png").write_bytes(b"")
+    rows = json.loads((squares / "metadata.json").read_text())
+    rows.append({"Relative Path": "none.png"})
+    (squares / "metadata.json").write_text(json.dumps(rows))
+    ran = sightline("ingest", squares, "-c", "mine", "--offline", "--json")
+    said = ran.json
+    assert ran.code == 0
+    assert list(said)[-1] == "seconds"
+    assert 0 < said.pop("seconds") < 100
+    assert said == {
+        "collection": "mine",
+        "read": 4,
+        "new": 2,
+        "changed": 0,
+        "unchanged": 0,
+        "gone": 0,
+        "skipped": [
+            {
+                "source": "metadata.json row 4",
+                "code": "missing_picture",
+                "reason": "'none.png' is not in squares",
+            },
+            {"source": "red.png", "code": "empty_file", "reason": "red.png has no bytes"},
+        ],
+    }
+    assert "Relative Path" in ran.err  # what was guessed is told, beside the JSON
+
+
+def test_ingest_reports_in_words(sightline: Run, squares: Path) -> None:
+    (squares / "red.png").write_bytes(b"")
+    first = sightline("ingest", squares, "-c", "mine", "--offline")
+    assert first.out.startswith("skipped red.png: red.png has no bytes [empty_file]\nmine: 3 read")
+    again = sightline("ingest", squares, "-c", "mine")
+    assert "= 0 new + 0 changed + 2 unchanged + 1 skipped; 0 gone;" in again.out
+
+
+def test_strict_makes_the_first_skip_an_error(sightline: Run, squares: Path) -> None:
+    (squares / "red.png").write_bytes(b"")
+    ran = sightline("ingest", squares, "-c", "mine", "--offline", "--strict", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (1, "empty_file")
+
+
+def test_an_interrupted_ingest_reports_what_is_in(
+    sightline: Run, squares: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ingest.pipeline.Decoders.decode", interrupt)
+    ran = sightline("ingest", squares, "-c", "mine", "--offline", "--json")
+    assert ran.code == 130
+    assert ran.json["new"] == 0
+    assert "the same command goes on from here" in ran.err
+
+
+# ---- search
+
+
+def test_search_prints_json_exactly(sightline: Run, home: Path) -> None:
+    ran = sightline("search", "a red square", "-c", "squares", "-k", 2, "--json")
+    said = ran.json
+    assert ran.code == 0
+    assert list(said) == ["query", "mode", "hits", "notices", "elapsed_ms"]
+    assert (said["query"], said["mode"]) == ("a red square", "hybrid")
+    assert said["notices"] == [
+        "palette cannot read words into pictures: the captions were searched"
+    ]
+    first = said["hits"][0]
+    assert list(first) == [
+        *("rank", "record_id", "score", "source", "caption", "metadata", "signals")
+    ]
+    assert (first["rank"], first["record_id"], first["source"]) == (1, "squares/red.png", "red.png")
+    assert first["caption"] == "a red square on a white table"
+    assert first["metadata"]["brightness"] == 1.5
+    assert list(first["signals"]["text"]) == ["rank", "cosine"]
+    assert list(first["signals"]["keywords"]) == ["rank", "score"]
+    assert len(said["hits"]) == 2
+
+
+def test_a_picture_of_the_collection_comes_first_with_cosine_one(
+    sightline: Run, home: Path, red: Path
+) -> None:
+    said = sightline("search", "--image", red, "-c", "squares", "--json").json
+    assert said["mode"] == "image-to-image"
+    assert said["hits"][0]["source"] == "red.png"
+    assert said["hits"][0]["signals"]["image"]["cosine"] == pytest.approx(1, abs=1e-3)
+
+
+def test_a_filter_alone_gives_what_passes_by_record_id(sightline: Run, home: Path) -> None:
+    said = sightline("search", "-c", "squares", "--where", "brightness > 2", "--json").json
+    assert [hit["source"] for hit in said["hits"]] == ["blue.png", "green.png"]
+    assert {hit["score"] for hit in said["hits"]} == {None}
+
+
+def test_search_prints_hits_for_people(sightline: Run, home: Path) -> None:
+    ran = sightline("search", "a red square", "-c", "squares", "-k", 1)
+    assert ran.out.startswith("  1  ")
+    assert "red.png\n            a red square on a white table\n" in ran.out
+    assert "the captions were searched" in ran.err
+
+
+def test_nothing_found_is_an_answer_with_the_nearest_miss(sightline: Run, home: Path) -> None:
+    ran = sightline("search", "a red square", "-c", "squares", "--min-score", 0.999, "--json")
+    assert (ran.code, ran.json["hits"]) == (0, [])
+    assert "nothing found: the nearest miss is squares/red.png" in ran.json["notices"][-1]
+
+
+def test_a_text_that_was_cut_is_a_notice(sightline: Run, home: Path) -> None:
+    ran = sightline("search", "red square " * 300, "-c", "squares", "--json")
+    assert any("over 256 tokens: cut" in notice for notice in ran.json["notices"])
+    assert "over 256 tokens: cut" in ran.err
+
+
+def test_a_batch_gives_a_line_for_each_line(
+    sightline: Run, home: Path, red: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "queries.jsonl"
+    queries: list[Any] = [
+        {"id": "words", "words": "a green square", "top_k": 1},
+        {"id": "picture", "image": str(red), "top_k": 1},
+        {"id": "filter", "where": "shade == 'blue'"},
+        {"id": "empty"},
+        {"id": "field", "words": "x", "where": "colour == 1"},
+        {"id": "missing", "image": str(tmp_path / "none.png")},
+        {"id": "kind", "words": 5},
+        {"id": "key", "wrods": "x"},
+        {"words": "a blue square", "top_k": 0},
+        {"id": "near", "words": "x", "near": [1, 2]},
+        ["not an object"],
+        {"id": float("nan"), "words": "x"},
+        {"id": "huge", "words": "x", "near": [10**400, 0, 1]},
+        {"id": "half", "words": "x \ud800"},
+    ]
+    lines = [*map(json.dumps, queries), "{broken", "", "[" * 100_000, '{"words": "caf\udce9"}']
+    file.write_text("\n".join(lines), errors="surrogateescape")
+    ran = sightline("search", "-c", "squares", "--batch", file, "--json")
+    assert ran.code == 0
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in ran.out.splitlines()]
+    assert [line["id"] for line in lines[:8]] == [query["id"] for query in queries[:8]]
+    assert [line["id"] for line in lines[8:]] == [9, "near", 11, 12, "huge", "half", 15, 17, 18]
+    assert [line["hits"][0]["source"] for line in lines[:3]] == ["green.png", "red.png", "blue.png"]
+    assert list(lines[0]) == ["id", "query", "mode", "hits", "notices", "elapsed_ms"]
+    for line in lines[3:]:
+        assert list(line) == ["id", "error"]
+        assert list(line["error"]) == ["code", "message"]
+    assert [line["error"]["code"] for line in lines[3:]] == [
+        *("query", "query", "missing_file"),
+        *["query"] * 11,
+    ]
+    assert all(len(line["error"]["message"]) < 400 for line in lines[3:])
+
+
+def test_a_figure_is_written_and_told(sightline: Run, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "found.png"
+    ran = sightline("search", "a red square", "-c", "squares", "--figure", file, "--json")
+    assert ran.json["hits"]
+    assert "found.png" in ran.err
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+
+
+# ---- errors
+
+
+ERRORS: dict[str, tuple[list[str], int, str, str]] = {
+    "nothing asked": (["search", "-c", "squares"], 1, "query", "nothing is asked"),
+    "blanks": (["search", "  ", "-c", "squares"], 1, "query", "nothing is asked"),
+    "half a character": (["search", "x \udcff", "-c", "squares"], 1, "query", "not valid Unicode"),
+    "empty path": (["ingest", "", "-c", "new"], 2, "usage", "the path is empty"),
+    "empty picture": (["search", "-c", "squares", "--image", ""], 2, "usage", "the path is empty"),
+    "no collection": (
+        ["search", "x", "-c", "none"],
+        1,
+        "collection_missing",
+        "sightline ingest PATH --collection none",
+    ),
+    "bad name": (["search", "x", "-c", "../etc"], 1, "settings", "is no name for a collection"),
+    "unknown field": (
+        ["search", "x", "-c", "squares", "--where", "colour == 1"],
+        1,
+        "query",
+        "^",
+    ),
+    "bad near": (["search", "x", "-c", "squares", "--near", "1,2"], 1, "query", "LAT,LON,KM"),
+    "near nowhere": (["search", "x", "-c", "squares", "--near", "nan,0,1"], 1, "query", "near"),
+    "bad weight": (["search", "x", "-c", "squares", "--weight", "text"], 1, "query", "SIGNAL="),
+    "no such signal": (
+        ["search", "x", "-c", "squares", "--weight", "smell=1"],
+        1,
+        "query",
+        "smell",
+    ),
+    "bad mode": (["search", "x", "-c", "squares", "--mode", "best"], 1, "query", "best"),
+    "no picture": (["search", "-c", "squares", "--image", "none.png"], 1, "missing_file", "none"),
+    "like a missing file": (
+        ["search", "x", "-c", "squares", "--like", "none.png"],
+        1,
+        "missing_file",
+        "none.png",
+    ),
+    "no batch": (["search", "-c", "squares", "--batch", "none.jsonl"], 1, "missing_file", "none"),
+    "no source": (["ingest", "none", "-c", "new", "--offline"], 1, "missing_source", "none"),
+    "offline and more": (
+        ["ingest", ".", "-c", "new", "--offline", "--image", "clip"],
+        1,
+        "settings",
+        "--offline",
+    ),
+    "bad limit": (
+        ["search", "x", "-c", "squares", "--max-megapixels", "-1"],
+        1,
+        "settings",
+        "max_megapixels",
+    ),
+    "bad device": (["search", "x", "-c", "squares", "--device", "abacus"], 1, "settings", "device"),
+    "empty question": (["ask", " ", "-c", "squares"], 1, "query", "empty"),
+    "info of none": (["info", "none"], 1, "collection_missing", "sightline ingest"),
+    "remove none": (["remove", "none", "--yes"], 1, "collection_missing", "none"),
+    "remove unasked": (["remove", "squares"], 2, "usage", "--yes"),
+    "no collection named": (["search", "x"], 2, "usage", "--collection"),
+    "no such option": (["search", "x", "--colection", "squares"], 2, "usage", "--colection"),
+    "no such command": (["serch"], 2, "usage", "serch"),
+    "no hits wanted": (["search", "x", "-c", "squares", "-k", "0"], 2, "usage", "--top-k"),
+}
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_an_error_is_one_message_and_a_code(kind: str, sightline: Run, home: Path) -> None:
+    arguments, code, _, told = ERRORS[kind]
+    ran = sightline(*arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert told in ran.err
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ERRORS if ERRORS[kind][0][0] != "remove"])
+def test_an_error_is_one_object_with_json(kind: str, sightline: Run, home: Path) -> None:
+    arguments, code, name, told = ERRORS[kind]
+    ran = sightline(*arguments, "--json")
+    assert ran.code == code
+    assert list(ran.json) == ["error"]
+    assert ran.json["error"]["code"] == name
+    assert told in ran.json["error"]["message"]
+
+
+def test_an_unknown_field_is_pointed_at_with_those_there_are(sightline: Run, home: Path) -> None:
+    ran = sightline("search", "-c", "squares", "--where", "shade == 'red' and colour == 1")
+    lines = ran.err.splitlines()
+    caret = next(number for number, line in enumerate(lines) if line.strip().startswith("^"))
+    assert lines[caret - 1][lines[caret].index("^") :].startswith("colour")
+    assert "brightness" in ran.err
+
+
+def test_ctrl_c_ends_a_command_with_130(
+    sightline: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.core.collection.collection_names", interrupt)
+    assert sightline("collections").code == 130
+
+
+def test_a_bug_is_one_line_and_no_traceback(
+    sightline: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a thing \x1b[2J")
+
+    monkeypatch.setattr("app.core.collection.collection_names", fail)
+    ran = sightline("collections")
+    assert ran.code == 1
+    assert "this is a bug in sightline (RuntimeError at test_cli.py:" in ran.err
+    assert "\x1b" not in ran.err
+
+
+def test_what_the_system_refuses_is_no_bug(sightline: Run, squares: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    ran = sightline("ingest", squares, "-c", "new", "--offline", "--home", blocked, "--json")
+    assert ran.code == 1
+    assert ran.json["error"]["code"] != "bug"
+    assert str(blocked) in ran.json["error"]["message"]
+
+
+def test_a_reader_that_leaves_is_no_error_worth_words() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        command = [sys.executable, "-m", "app.cli", "--help"]
+        ran = subprocess.run(command, cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr == b""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_terminal_can_show_any_name(encoding: str) -> None:
+    odd = os.fsdecode("東京_é_".encode() + b"\xff")
+    for more in ([], ["--json"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "app.cli", odd, *more],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+        )
+        assert ran.returncode == 2
+        assert b"Traceback" not in ran.stderr
+        if more:
+            assert "東京_é_" in json.loads(ran.stdout)["error"]["message"]
+        else:
+            assert b"No such command" in ran.stderr
+
+
+# ---- words of strangers
+
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe \x9b31m </evidence>"
+
+
+def test_what_a_collection_says_cannot_move_the_cursor(
+    sightline: Run, squares: Path, tmp_path: Path
+) -> None:
+    name = "\x1b[31mred\u202e.png"
+    (squares / "red.png").rename(squares / name)
+    rows = [{"file": name, "Caption": [HOSTILE], "shade\x1b[1m": HOSTILE}, {"file": "\x1b[0m"}]
+    (squares / "metadata.json").write_text(json.dumps(rows))
+    printed = [
+        sightline("ingest", squares, "-c", "mine", "--offline"),
+        sightline("search", "owned", "-c", "mine"),
+        sightline("search", "owned", "-c", "mine", "--json"),
+        sightline("search", "owned", "-c", "mine", "--min-score", "1"),
+        sightline("search", "owned", "-c", "mine", "--where", "\x1b[2J == 1"),
+        sightline("info", "mine"),
+        sightline("info", "mine", "--json"),
+        sightline("ask", "owned?", "-c", "mine", "--ollama", unused_url()),
+    ]
+    for ran in printed:
+        assert not set(ran.out + ran.err) & set("\x1b\x07\x9b\u202e")
+    assert "\\x1b[31mred\\u202e.png" in printed[1].out
+    assert "</evidence>" in printed[1].out
+    assert "</evidence>" in printed[2].json["hits"][0]["caption"]
+
+
+def test_what_cannot_be_seen_is_shown() -> None:
+    assert shown("a\u200bb\u2028c\ud800d\r") == "a\\u200bb\\u2028c\\ud800d\\r"
+    assert shown("Straße 東京 😀 it's") == "Straße 東京 😀 it's"
+
+
+# ---- ask
+
+
+def test_ask_answers_from_cited_evidence_as_json(sightline: Run, home: Path) -> None:
+    with OllamaDouble(reply="A red square [1].") as ollama:
+        ran = sightline(
+            *("ask", "Which is a red square?", "-c", "squares", "-k", 2, "--json"),
+            *("--ollama", ollama.url),
+        )
+    said = ran.json
+    assert ran.code == 0
+    assert list(said) == [
+        *("status", "answer", "citations", "evidence", "model", "notices", "elapsed_ms")
+    ]
+    assert (said["status"], said["answer"], said["citations"]) == (
+        "answered",
+        "A red square [1].",
+        [1],
+    )
+    first = said["evidence"][0]
+    assert list(first) == ["number", "record_id", "source", "caption", "metadata"]
+    assert (first["number"], first["record_id"]) == (1, "squares/red.png")
+    assert said["model"] == "llava"
+
+
+def test_ask_streams_and_then_shows_the_evidence(sightline: Run, home: Path) -> None:
+    with OllamaDouble(reply="Red\x1b[2J \u202eit is [1].\nThat is all.") as ollama:
+        ran = sightline("ask", "Which is red?", "-c", "squares", "--ollama", ollama.url)
+    said, evidence = ran.out.split("\n* [1] red.png")
+    assert said.startswith("Red")
+    assert said.endswith("it is [1].\nThat is all.")
+    assert not set(said) & set("\x1b\u202e")
+    assert evidence.endswith("status: answered; model: llava\n")
+
+
+def test_ask_with_a_picture_shows_it_to_the_model(sightline: Run, home: Path, red: Path) -> None:
+    with OllamaDouble(reply="Yes [1].") as ollama:
+        ran = sightline(
+            *("ask", "Is there one like this?", "--image", red, "-c", "squares", "-k", 1),
+            *("--ollama", ollama.url, "--json"),
+        )
+        assert "QUESTION" in ollama.requests[0].text
+    assert ran.json["evidence"][0]["source"] == "red.png"
+
+
+@pytest.mark.parametrize(
+    ("double", "code", "status"),
+    [
+        (OllamaDouble(reply="NOT_ENOUGH_EVIDENCE"), 0, "not_enough_evidence"),
+        (OllamaDouble(models=()), 3, "model_missing"),
+        (OllamaDouble(reply="A red square [1] " * 9, script=["cut"]), 3, "incomplete"),
+    ],
+    ids=["not enough", "model missing", "cut"],
+)
+def test_ask_says_how_it_ended(
+    double: OllamaDouble, code: int, status: str, sightline: Run, home: Path
+) -> None:
+    with double as ollama:
+        ran = sightline("ask", "Which is red?", "-c", "squares", "--json", "--ollama", ollama.url)
+    assert (ran.code, ran.json["status"]) == (code, status)
+    assert ran.json["evidence"]
+    assert ("ollama pull llava" in " ".join(ran.json["notices"])) == (status == "model_missing")
+
+
+def test_ask_shows_the_evidence_when_nobody_answers(sightline: Run, home: Path) -> None:
+    ran = sightline("ask", "Which is red?", "-c", "squares", "--ollama", unused_url())
+    assert ran.code == 3
+    assert "red.png" in ran.out
+    assert "status: model_unavailable" in ran.out
+    assert "ollama serve" in ran.err or "docker compose" in ran.err
+
+
+# ---- collections, info, remove, doctor
+
+
+def test_collections_are_listed(sightline: Run, home: Path, tmp_path: Path) -> None:
+    assert sightline("collections").out == "squares  3 records\n"
+    assert sightline("collections", "--json").json == {
+        "collections": [{"name": "squares", "records": 3}]
+    }
+    empty = sightline("collections", "--home", tmp_path / "new")
+    assert (empty.code, empty.out) == (0, "")
+    assert "sightline ingest PATH" in empty.err
+
+
+def test_a_damaged_collection_hides_none_of_the_others(sightline: Run, squares: Path) -> None:
+    sightline("ingest", squares, "-c", "good", "--offline")
+    home = Path(os.environ["SIGHTLINE_HOME"]) / "collections"
+    (home / "bad").mkdir()
+    (home / "bad" / "manifest.json").write_text("{")
+    listed = sightline("collections", "--json")
+    assert listed.json == {"collections": [{"name": "good", "records": 3}]}
+    assert "damaged" in listed.err
+    info = sightline("info", "bad", "--json")
+    assert (info.code, info.json["error"]["code"]) == (1, "collection")
+
+
+def test_info_tells_what_is_in_a_collection(sightline: Run, made: tuple[Path, Path]) -> None:
+    said = sightline("info", "squares", "--home", made[0], "--json").json
+    assert (said["collection"], said["records"]) == ("squares", 3)
+    assert said["sources"] == {"squares": {"path": str(made[1].resolve()), "records": 3}}
+    fields = {field["name"]: field for field in said["fields"]}
+    assert fields["brightness"]["range"] == [1.5, 4.5]
+    assert fields["framed"]["commonest"] == {"false": 2, "true": 1}
+    words = sightline("info", "squares", "--home", made[0]).out
+    assert words.startswith("squares: 3 records")
+    assert "field    brightness (number): 1.5 to 4.5" in words
+
+
+def test_remove_asks_where_somebody_can_answer(
+    sightline: Run, squares: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sightline("ingest", squares, "-c", "mine", "--offline")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    answers = iter([False, True])
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: next(answers))
+    assert sightline("remove", "mine").code == 1
+    assert sightline("collections").out == "mine  3 records\n"
+    removed = sightline("remove", "mine")
+    assert (removed.code, removed.err) == (0, "removed mine\n")
+    assert sightline("collections").out == ""
+
+
+def test_doctor_ends_with_one_when_something_is_amiss(sightline: Run, home: Path) -> None:
+    with OllamaDouble(models=()) as ollama:
+        ran = sightline("doctor", "--ollama", ollama.url, "--json")
+        words = sightline("doctor", "--ollama", ollama.url)
+    assert (ran.code, words.code) == (1, 1)
+    checks = {check["name"]: check for check in ran.json["checks"]}
+    assert list(checks["ollama"]) == ["name", "status", "detail", "fix"]
+    assert checks["ollama"]["status"] == "ok"
+    assert checks["vision model"]["fix"] == "`ollama pull llava`"
+    assert "problem  vision model: " in words.out
+    assert "→ `ollama pull llava`" in words.out
