@@ -103,12 +103,24 @@ class Decoders:
 
     def _alone(self, file: Path) -> Decoded | Failure:
         """Decode one file in a process where no other is, to find the one that ends it."""
-        self._suspects = self._suspects or _pool(1)
+        self._suspects = self._suspects or self._started()
         try:
             return self._send(self._suspects, (file,)).result()[0]
         except BrokenProcessPool:
             self._suspects = None
             return Failure("decoder_crashed", f"{file.name} ended the process that decoded it")
+
+    def _started(self) -> ProcessPoolExecutor:
+        """Tell a hostile file from a script that every worker runs again, and dies of."""
+        pool = _pool(1)
+        try:
+            self._send(pool, ()).result()
+        except BrokenProcessPool as error:
+            raise SettingsError(
+                "the processes that decode pictures end as soon as they start. A script that"
+                " ingests must do so under `if __name__ == '__main__':`, for they import it"
+            ) from error
+        return pool
 
     def _send(self, pool: ProcessPoolExecutor, chunk: tuple[Path, ...]) -> Job:
         return pool.submit(_decode_chunk, chunk, self._embedding, self._settings)

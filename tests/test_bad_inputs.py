@@ -24,8 +24,9 @@ from app.core.errors import SourceError
 from app.core.settings import Settings
 from app.core.where import parse
 from ingest import Report, Watch, ingest
-from ingest.decode import Decoders, _decode_chunk
+from ingest.decode import Decoders
 from tests.conftest import SHARED
+from tests.poison import dies_of_poison
 
 ARCHIVE = SHARED / "bad_inputs.tar.gz"
 
@@ -402,13 +403,6 @@ def test_a_picture_that_changes_under_the_ingest_is_a_skip(
     expected = {"nothing": "missing_file", "a folder": "not_a_file"}
     assert codes(bring(folder, settings)) == {"prey.png": expected.get(becomes, "not_an_image")}
     assert stored(settings).keys() == {"good.png"}
-
-
-def dies_of_poison(files: tuple[Path, ...], *rest: Any) -> Any:
-    """Decode as workers do, but end the process at a picture that is called so."""
-    if any(file.name == "10_poison.png" for file in files):
-        os._exit(139)
-    return _decode_chunk(files, *rest)
 
 
 def test_a_picture_that_kills_its_decoder_takes_no_other_along(

@@ -56,7 +56,7 @@ class Models:
             _same(self._made.text, loaded.model_id, loaded.dimensions)
         return loaded
 
-    @property
+    @cached_property
     def reads_words(self) -> bool:
         """Whether words can be read into the image space; asks nothing of the model."""
         return spec_of(self.image_name).reads_words
@@ -141,7 +141,7 @@ class Wanted(QueryVectors):
 
 
 def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[Row]:
-    return [[float(x) for x in row] for row in matrix.tolist()]
+    return list(matrix.tolist())
 
 
 def _same(made: Model, model_id: str, dimensions: int) -> None:
