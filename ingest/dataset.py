@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.core.errors import SettingsError, SourceError
-from app.core.images import SUFFIXES, read_facts
+from app.core.images import SUFFIXES, image_format
 from app.core.records import Field, Record, Skip
 from ingest.columns import Columns, choose_columns, image_names
 from ingest.dataset_file import NAME, DatasetFile, read_dataset_file
@@ -153,7 +153,7 @@ def _is_picture(path: Path) -> bool:
         if found is not None:
             return found is loader("pictures")
         with path.open("rb") as stream:
-            read_facts(stream.read(SNIFFED_BYTES))
+            image_format(stream.read(SNIFFED_BYTES))
     except (SourceError, OSError) as error:
         known = ", ".join(sorted(METADATA_SUFFIXES))
         raise SourceError(

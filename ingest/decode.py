@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Self
 
 from app.core.embeddings import ImageEmbedding, load_image_embedding, spec_of
 from app.core.errors import SettingsError, SourceError
-from app.core.images import open_image, read_facts
+from app.core.images import open_with_place
 from app.core.records import Place
 from app.core.settings import Settings
 
@@ -76,6 +76,12 @@ class Decoders:
         for pool in (self._pool, self._suspects):
             if pool is not None:
                 pool.shutdown(wait=error is None, cancel_futures=True)
+
+    def start(self, files: int) -> None:
+        """Start the processes that so many files will need, ahead of the files."""
+        self._pool = self._pool or _pool(self._workers)
+        for _ in range(min(self._workers, -(-files // CHUNK))):
+            self._send(self._pool, ())
 
     def decode(self, files: Iterable[Path]) -> Iterator[Decoded | Failure]:
         """Yield what became of each file, in order; at most a few chunks are held at a time."""
@@ -167,8 +173,7 @@ def _decode_one(
     file: Path, cheap: ImageEmbedding | None, max_megapixels: float
 ) -> Decoded | Failure:
     try:
-        image = open_image(file, max_megapixels=max_megapixels)
-        place = read_facts(file).place
+        image, place = open_with_place(file, max_megapixels=max_megapixels)
     except SourceError as error:
         return Failure(error.code, str(error))
     if cheap is None:

@@ -1,11 +1,10 @@
 """Pipeline: plan → decode → embed → upsert → sweep → report. The whole of the writing side."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 from app.core import keywords
 from app.core.collection import (
@@ -14,20 +13,17 @@ from app.core.collection import (
     find_manifest,
     open_collection,
 )
-from app.core.engines import Point, Vector
 from app.core.errors import CollectionError, SourceError
 from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
 from app.core.models import Models
-from app.core.nodes import FileState, payload_of, point_id
-from app.core.records import Field, Place, Record, Skip
+from app.core.nodes import FileState, point_id
+from app.core.records import Field, Record, Skip
 from app.core.settings import Settings
 from ingest.dataset import Source, default_label, load
-from ingest.decode import Decoded, Decoders, Failure
-from ingest.plan import Picture, Plan, Stored, by_content, make_plan, same_stat
-
-BATCH = 32
-"""Pictures that are embedded together, and points that are written together."""
+from ingest.decode import Decoders
+from ingest.plan import Plan, Stored, by_content, make_plan, same_stat
+from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
 DEFAULT_TEXT = "sentence"
@@ -95,12 +91,15 @@ def ingest(
         _count_skips(report, sources)
         return report
     models = _models(manifest, image, text, rebuild, settings)
-    with _opened(collection, manifest, sources, models, rebuild, settings) as opened:
-        for source in sources:
-            run.bring_in_step(opened, source, models, report)
-            if report.interrupted:
-                break
-        opened.settle()
+    with Decoders(models.image_name, settings) as decoders:
+        if manifest is None or rebuild:  # everything will be decoded; models load meanwhile
+            decoders.start(sum(len(source.records) for source in sources))
+        with _opened(collection, manifest, sources, models, rebuild, settings) as opened:
+            for source in sources:
+                run.bring_in_step(opened, source, models, decoders, report)
+                if report.interrupted:
+                    break
+            opened.settle()
     report.seconds = round(time.monotonic() - started, 3)
     return report
 
@@ -238,7 +237,12 @@ class _Run:
             raise SourceError(skip.code, f"{skip.source}: {skip.reason} (--strict)")
 
     def bring_in_step(
-        self, collection: Collection, source: Source, models: Models, report: Report
+        self,
+        collection: Collection,
+        source: Source,
+        models: Models,
+        decoders: Decoders,
+        report: Report,
     ) -> None:
         """Plan, write and sweep one source, and count it in the report."""
         known = {field.name for field in collection.fields}
@@ -248,7 +252,14 @@ class _Run:
         )
         plan, skips = self._plan(collection, source)
         self._refuse_losses(plan.lost, plan.stored, source)
-        writer = _Writer(collection, models, self, plan)
+        writer = Writer(
+            plan,
+            collection,
+            models,
+            decoders,
+            skip=self.refuse_if_strict,
+            progress=self.watch.progress,
+        )
         try:
             writer.write()
             stale = plan.gone | (plan.changed & writer.failed)
@@ -260,7 +271,7 @@ class _Run:
             writer.flush()
         self._count(report, plan, writer, [*source.skips, *skips])
 
-    def _count(self, report: Report, plan: Plan, writer: "_Writer", skips: list[Skip]) -> None:
+    def _count(self, report: Report, plan: Plan, writer: Writer, skips: list[Skip]) -> None:
         report.new += len(plan.new & writer.done)
         report.changed += len(plan.changed & writer.done)
         report.unchanged += len(plan.unchanged)
@@ -272,13 +283,14 @@ class _Run:
         own = {id_: known for id_, label, known in everything if label == source.label}
         files: dict[str, FileState] = {}
         skips: list[Skip] = []
-        for record in source.records:
-            try:
-                files[record.record_id] = _file_state(record, own.get(point_id(record.record_id)))
-            except OSError as error:
-                skip = Skip(record.path, "unreadable_file", f"cannot be read: {error.strerror}")
-                self.refuse_if_strict(skip)
-                skips.append(skip)
+        with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter
+            states = pool.map(lambda record: _file_state(record, own), source.records)
+            for record, state in zip(source.records, states, strict=True):
+                if isinstance(state, FileState):
+                    files[record.record_id] = state
+                else:
+                    self.refuse_if_strict(state)
+                    skips.append(state)
         return make_plan(source.records, files, own, by_content(everything)), skips
 
     def _refuse_losses(self, lost: frozenset[str], before: int, source: Source) -> None:
@@ -300,114 +312,13 @@ def _stored(collection: Collection) -> Iterator[tuple[str, str, Stored]]:
         yield id_, payload["source"], known
 
 
-def _file_state(record: Record, before: Stored | None) -> FileState:
+def _file_state(record: Record, own: Mapping[str, Stored]) -> FileState | Skip:
     """Return the state of a record's file; its bytes are read only if size or time changed."""
-    stat = record.file.stat()
-    if before is not None and same_stat(before, stat.st_size, stat.st_mtime_ns):
-        return before.file
-    return FileState(content_hash(record.file), stat.st_size, stat.st_mtime_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A record whose picture has its vector."""
-
-    record: Record
-    file: FileState
-    image: Vector
-    exif_place: Place | None
-
-
-class _Writer:
-    """Carries a plan out, a batch at a time. What it has written stays, however it ends."""
-
-    def __init__(self, collection: Collection, models: Models, run: _Run, plan: Plan) -> None:
-        self._collection = collection
-        self._models = models
-        self._run = run
-        self._plan = plan
-        self._total = sum(len(picture.records) for picture in plan.pictures)
-        self._ready: list[_Ready] = []
-        self.done: set[str] = set()
-        self.failed: set[str] = set()
-        self.skips: list[Skip] = []
-
-    def write(self) -> None:
-        """Decode, embed and write every picture of the plan; then note the files' new times."""
-        known = [picture for picture in self._plan.pictures if picture.reuse is not None]
-        for batch in _batched(known):
-            self._write_known(batch)
-        fresh = [picture for picture in self._plan.pictures if picture.reuse is None]
-        with Decoders(self._models.image_name, self._run.settings) as decoders:
-            results = decoders.decode(picture.records[0].file for picture in fresh)
-            for decoded in _batched(zip(fresh, results, strict=True)):
-                self._write_fresh(decoded)
-        for id_, file in self._plan.touched.items():
-            times = {"size": file.size, "mtime_ns": file.mtime_ns}
-            self._collection.engine.set_payload(id_, times)
-
-    def flush(self) -> None:
-        """Embed the captions of what is ready, and write it."""
-        texts = iter(self._embedded([text for r in self._ready for text in r.record.captions]))
-        points = [self._point(ready, texts) for ready in self._ready]
-        if points:
-            self._collection.upsert(points)
-        self.done |= {point.id for point in points}
-        self._ready = []
-        self._run.watch.progress(len(self.done) + len(self.skips), self._total)
-
-    def _write_known(self, batch: Sequence[Picture]) -> None:
-        """Bytes that are stored already, under this name or another: their vector serves again."""
-        ids = [picture.reuse or "" for picture in batch]
-        stored = self._collection.fetch(ids, vectors=["image"])
-        for picture, id_ in zip(batch, ids, strict=True):
-            exif = stored[id_].payload.get("exif_place")
-            self._add(picture, stored[id_].vectors["image"], Place(*exif) if exif else None)
-        self.flush()
-
-    def _write_fresh(self, batch: Sequence[tuple[Picture, Decoded | Failure]]) -> None:
-        images = [r.pixels for _, r in batch if isinstance(r, Decoded) and r.pixels is not None]
-        embedded = iter(self._models.image.embed_images(images).tolist() if images else ())
-        for picture, result in batch:
-            if isinstance(result, Failure):
-                self._skip(picture, result)
-            else:
-                vector = next(embedded) if result.vector is None else result.vector
-                self._add(picture, vector, result.place)
-        self.flush()
-
-    def _skip(self, picture: Picture, failure: Failure) -> None:
-        for record in picture.records:
-            skip = Skip(record.path, failure.code, failure.reason)
-            self._run.refuse_if_strict(skip)
-            self.skips.append(skip)
-            self.failed.add(point_id(record.record_id))
-
-    def _add(self, picture: Picture, image: Vector, exif_place: Place | None) -> None:
-        self._ready += [
-            _Ready(record, picture.file, image, exif_place) for record in picture.records
-        ]
-
-    def _embedded(self, texts: Sequence[str]) -> list[list[float]]:
-        return list(self._models.text.embed_documents(texts).tolist()) if texts else []
-
-    def _point(self, ready: _Ready, texts: Iterator[list[float]]) -> Point:
-        """Build the point of a record; its captions' vectors are the next of `texts`."""
-        record = ready.record
-        vectors: dict[str, Vector] = {"image": ready.image}
-        if record.captions:
-            vectors["text"] = list(islice(texts, len(record.captions)))
-            average = self._collection.manifest.average_length
-            if sparse := keywords.embed_document("\n".join(record.captions), average):
-                vectors["keywords"] = sparse
-        payload = payload_of(record, ready.file, self._collection.fields, ready.exif_place)
-        return Point(point_id(record.record_id), vectors, payload)
-
-
-T = TypeVar("T")
-
-
-def _batched(items: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(items)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
+    before = own.get(point_id(record.record_id))
+    try:
+        stat = record.file.stat()
+        if before is not None and same_stat(before, stat.st_size, stat.st_mtime_ns):
+            return before.file
+        return FileState(content_hash(record.file), stat.st_size, stat.st_mtime_ns)
+    except OSError as error:
+        return Skip(record.path, "unreadable_file", f"cannot be read: {error.strerror}")

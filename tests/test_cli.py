@@ -165,7 +165,7 @@ def test_an_interrupted_ingest_reports_what_is_in(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ingest.pipeline.Decoders.decode", interrupt)
+    monkeypatch.setattr("ingest.decode.Decoders.decode", interrupt)
     ran = sightline("ingest", squares, "-c", "mine", "--offline", "--json")
     assert ran.code == 130
     assert ran.json["new"] == 0

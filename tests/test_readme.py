@@ -1,4 +1,4 @@
-"""The README cannot drift: its commands run, its output is what they print, its table is the code's."""
+"""The README cannot drift: its commands run, and print what it says; its tables are the code's."""
 
 import re
 import runpy

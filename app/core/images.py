@@ -8,8 +8,6 @@ import hashlib
 import io
 import math
 import stat
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +35,6 @@ MAX_SIDE = 2048
 apiece. The same for what is ingested and what is asked with."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What a file says of its picture besides the pixels."""
-
-    format: str
-    place: Place | None
-    taken: datetime | None
-
-
 def open_image(
     source: Path | bytes, *, max_megapixels: float = 100.0, max_side: int = MAX_SIDE
 ) -> Image.Image:
@@ -56,31 +45,32 @@ def open_image(
     Raises SourceError with a code: missing_file, not_a_file, empty_file, file_too_large,
     not_an_image, too_many_pixels, broken_image.
     """
+    return open_with_place(source, max_megapixels=max_megapixels, max_side=max_side)[0]
+
+
+def open_with_place(
+    source: Path | bytes, *, max_megapixels: float = 100.0, max_side: int = MAX_SIDE
+) -> tuple[Image.Image, Place | None]:
+    """Open a picture as `open_image` does; also return where its EXIF says that it was taken."""
     with _open_header(source, max_megapixels) as image:
         try:
             image.draft("RGB", (max_side, max_side))  # JPEG only: decodes at 1/2, 1/4, 1/8 size
             image.load()
-            upright = _to_rgb(_upright(image))
+            exif = _exif(image)  # after the pixels, behind which a PNG may keep it
+            upright = _to_rgb(_upright(image, exif))
         except Exception as error:  # decoders raise anything from struct.error to MemoryError
             raise SourceError(
                 "broken_image", f"{_name(source)} is damaged: its pixels cannot be decoded"
             ) from error
+        place = _place(_directory(exif, ExifTags.IFD.GPSInfo))
     upright.info.clear()  # Pillow would write the comment of a JPEG into every copy
-    return shrink(upright, max_side)
+    return shrink(upright, max_side), place
 
 
-def read_facts(source: Path | bytes) -> ImageFacts:
-    """Read format, place and time from a picture's header; no pixels are decoded.
-
-    A broken EXIF block counts as none. Raises SourceError as `open_image` does.
-    """
+def image_format(source: Path | bytes) -> str:
+    """Return what a picture is, by its content: JPEG, PNG, …; raises as `open_image` does."""
     with _open_header(source, math.inf) as image:
-        exif = _exif(image)
-        return ImageFacts(
-            format=str(image.format),
-            place=_place(_directory(exif, ExifTags.IFD.GPSInfo)),
-            taken=_taken(_directory(exif, ExifTags.IFD.Exif), exif),
-        )
+        return str(image.format)
 
 
 def content_hash(file: Path) -> str:
@@ -170,13 +160,12 @@ def _directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
         return {}
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image, exif: Image.Exif) -> Image.Image:
     """Apply the EXIF orientation, unless the pixels were turned already and the flag is stale.
 
     Some programs turn the pixels and leave the flag. Then the size that EXIF records (the camera's)
     lies across the size of the pixels, although an orientation of 5 to 8 says it should not.
     """
-    exif = _exif(image)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     if orientation not in range(2, 9):
         return image
@@ -264,11 +253,3 @@ def _degrees(parts: Any, reference: Any, negative: str) -> float:  # noqa: ANN40
     value = degrees + minutes / 60 + seconds / 3600
     letter = reference.decode("latin-1") if isinstance(reference, bytes) else str(reference)
     return -value if letter.strip().upper().startswith(negative) else value
-
-
-def _taken(camera: dict[int, Any], exif: Image.Exif) -> datetime | None:
-    text = camera.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
-    try:
-        return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
-    except ValueError:
-        return None

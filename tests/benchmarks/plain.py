@@ -15,7 +15,7 @@ from qdrant_client import QdrantClient
 from app.core.embeddings import FloatMatrix
 from app.core.nodes import point_id
 from app.core.records import Record
-from ingest.pipeline import BATCH
+from ingest.write import BATCH
 from tests.benchmarks.prepared import Rows
 
 

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-from unittest.mock import patch
 
 from PIL import Image
 from qdrant_client import QdrantClient
@@ -12,9 +9,9 @@ from qdrant_client import QdrantClient
 from app.core.collection import Collection, create_collection
 from app.core.records import Record
 from app.core.settings import Settings
-from ingest.decode import Decoded
-from ingest.pipeline import Watch, _Run, _Writer
+from ingest.decode import Decoded, Decoders, Failure
 from ingest.plan import make_plan
+from ingest.write import Writer
 from tests.benchmarks import plain
 from tests.benchmarks.prepared import (
     IMAGE_DIMENSIONS,
@@ -29,21 +26,12 @@ from tests.benchmarks.prepared import (
 from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
 
 
-class AlreadyDecoded:
+class AlreadyDecoded(Decoders):
     """In place of the decoding processes: every file is this picture."""
 
-    def __init__(self, embedding: str, settings: Settings) -> None:
-        self._pixels = Image.new("RGB", (8, 8))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None: ...
-
-    def decode(self, files: Iterable[Path]) -> Iterator[Decoded]:
-        return (Decoded(self._pixels, None, None) for _ in files)
+    def decode(self, files: Iterable[Path]) -> Iterator[Decoded | Failure]:
+        pixels = Image.new("RGB", (8, 8))
+        return (Decoded(pixels, None, None) for _ in files)
 
 
 def write(
@@ -52,9 +40,9 @@ def write(
     """Plan and write records as an ingest does, from the decoded pictures on."""
     collection = create_collection(name, prepared_manifest(), settings)
     plan = make_plan(records, file_states(records), {}, {})
-    run = _Run(settings, Watch(), strict=False, allow_removals=False)
-    with patch("ingest.pipeline.Decoders", AlreadyDecoded):
-        _Writer(collection, prepared_models(image, text, settings), run, plan).write()
+    models = prepared_models(image, text, settings)
+    decoders = AlreadyDecoded("none", settings)
+    Writer(plan, collection, models, decoders, skip=print, progress=lambda *_: None).write()
     return collection
 
 

@@ -8,7 +8,6 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
-from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,8 +20,9 @@ from app.core.errors import SourceError
 from app.core.images import (
     MAX_SIDE,
     content_hash,
+    image_format,
     open_image,
-    read_facts,
+    open_with_place,
     shrink,
     to_jpeg,
     valid_place,
@@ -389,7 +389,7 @@ def test_a_decoder_that_raises_anything_is_a_broken_image(
 @pytest.mark.parametrize("make", ["folder", "pipe", "device", "nothing", "loop", "too long", "NUL"])
 def test_what_is_no_file_is_refused_without_waiting(make: str, tmp_path: Path) -> None:
     path, code = _no_file(make, tmp_path)
-    for look in (open_image, read_facts):
+    for look in (open_image, image_format):
         with pytest.raises(SourceError) as caught:
             look(path)
         assert caught.value.code == code
@@ -444,7 +444,7 @@ def test_the_content_counts_and_the_name_does_not(format: str, name: str, tmp_pa
     file = tmp_path / name
     file.write_bytes(encoded(marked(), format, quality=95))
     assert difference(open_image(file), marked()) < 3
-    assert read_facts(file).format == format
+    assert image_format(file) == format
 
 
 @pytest.mark.parametrize(
@@ -460,7 +460,7 @@ def test_the_content_counts_and_the_name_does_not(format: str, name: str, tmp_pa
 def test_what_lies_around_the_picture_does_no_harm(damage: Callable[[bytes], bytes]) -> None:
     data = encoded(marked(), "JPEG", quality=95)
     assert difference(open_image(damage(data)), open_image(data)) == 0
-    assert read_facts(damage(data)).place is None
+    assert open_with_place(damage(data))[1] is None
 
 
 # ---- facts
@@ -469,7 +469,7 @@ def test_what_lies_around_the_picture_does_no_harm(damage: Callable[[bytes], byt
 def place(lat: object, lat_ref: object, lon: object, lon_ref: object) -> object:
     gps = {1: lat_ref, 2: lat, 3: lon_ref, 4: lon}
     gps = {tag: value for tag, value in gps.items() if value is not None}
-    return read_facts(encoded(marked(), "JPEG", exif=exif(gps=gps))).place
+    return open_with_place(encoded(marked(), "JPEG", exif=exif(gps=gps)))[1]
 
 
 @pytest.mark.parametrize(
@@ -508,27 +508,12 @@ def test_zero_zero_stands_for_unknown(lat: float, lon: float, valid: bool) -> No
     assert (valid_place(lat, lon) == (lat, lon)) is valid
 
 
-@pytest.mark.parametrize(
-    ("text", "taken"),
-    [
-        ("2010:01:27 14:05:15", datetime(2010, 1, 27, 14, 5, 15)),
-        ("2010:01:27 14:05:15\0", datetime(2010, 1, 27, 14, 5, 15)),
-        ("0000:00:00 00:00:00", None),
-        ("    :  :     :  :  ", None),
-        ("yesterday", None),
-    ],
-)
-def test_the_time_is_the_camera_s_or_none(text: str, taken: datetime | None) -> None:
-    camera = {ExifTags.Base.DateTimeOriginal: text}
-    assert read_facts(encoded(marked(), "JPEG", exif=exif(camera=camera))).taken == taken
-
-
-def test_facts_are_read_without_decoding_a_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_format_is_told_without_decoding_a_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = {format: encoded(marked(), format) for format in ("PNG", "JPEG", "WEBP", "TIFF")}
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
     for format, picture in pictures.items():
-        assert read_facts(picture).format == format
-    assert read_facts(_bomb()).format == "PNG"
+        assert image_format(picture) == format
+    assert image_format(_bomb()) == "PNG"
 
 
 def test_an_orientation_behind_the_pixels_of_a_png_counts() -> None:

