@@ -23,7 +23,19 @@ FORMATS = (
 )
 """What is decoded. By content, never by name; the formats of documents and layouts stay out."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+MIME_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".avif": "image/avif",
+}
+
+SUFFIXES = frozenset(MIME_TYPES)
 """File names that a folder of pictures is searched for, in lower case."""
 
 MAX_FILE_BYTES = 1 << 29

@@ -6,12 +6,13 @@ lies beside that: the user's fields by slug under `fields`, so that none of them
 
 import hashlib
 import json
-import mimetypes
+import posixpath
 import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_
 from app.core.conditions import key_of
 from app.core.engines import IndexKind
 from app.core.errors import CollectionError
+from app.core.images import MIME_TYPES
 from app.core.records import Field, FieldType, Place, Record
 from app.core.words import words_of
 
@@ -58,6 +60,7 @@ class FileState:
     mtime_ns: int
 
 
+@lru_cache(maxsize=1 << 16)
 def point_id(record_id: str) -> str:
     """Return the point's id: UUIDv5 of the record id, in the URL namespace."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, record_id))
@@ -181,4 +184,4 @@ def field_indexes(fields: Iterable[Field]) -> dict[str, IndexKind]:
 
 def mimetype_of(path: str) -> str:
     """Return a picture's type by its name; LlamaIndex guesses nothing for .JPG in capitals."""
-    return mimetypes.guess_type(path.lower())[0] or "image/jpeg"
+    return MIME_TYPES.get(posixpath.splitext(path)[1].lower(), "image/jpeg")

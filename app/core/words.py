@@ -18,8 +18,13 @@ def words_of(text: str) -> list[str]:
     >>> words_of("The dog’s DOG, 夜市 at 7")
     ['the', "dog's", 'dog', '夜', '市', 'at', '7']
     """
+    plain = text.casefold() if text.isascii() else _fold(text)
+    found = (match.group() for match in _WORD.finditer(plain))
+    return list(islice(dict.fromkeys(found), MAX_WORDS))
+
+
+def _fold(text: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     # Marks that no letter absorbs (Devanagari vowels, Arabic points) would split a word in two.
-    plain = "".join(sign for sign in folded if unicodedata.category(sign)[0] != "M")
-    found = (match.group() for match in _WORD.finditer(plain.replace("’", "'")))
-    return list(islice(dict.fromkeys(found), MAX_WORDS))
+    unmarked = "".join(sign for sign in folded if unicodedata.category(sign)[0] != "M")
+    return unmarked.replace("’", "'")

@@ -22,8 +22,8 @@ class Sizes:
 
 
 FULL = Sizes(
-    ingest_records=2_000,
-    jpegs=2_000,
+    ingest_records=10_000,
+    jpegs=4_000,
     points=50_000,
     queries=80,
     plain_queries=20,
