@@ -146,7 +146,11 @@ class CollectionRetriever(BaseRetriever):
         if not finding:
             raise QueryError("--unlike pushes away from something: say too what to search for")
         found = self._collection.search([s.query for s in finding], limit=limit, where=where)
-        return {signal.name: hits for signal, hits in zip(finding, found, strict=True)}
+        return {
+            # The engine returns ties in any order; a search should return the same each time.
+            signal.name: sorted(hits, key=lambda hit: (-hit.score, hit.id))
+            for signal, hits in zip(finding, found, strict=True)
+        }
 
     def _all_scores(
         self,
