@@ -20,6 +20,25 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from app.core.errors import CollectionError, QueryError, SettingsError, SightlineError
+from app.options import (
+    Collection,
+    Device,
+    Figure,
+    Home,
+    Image,
+    Json,
+    Like,
+    MaxMegapixels,
+    MinScore,
+    Mode,
+    Near,
+    Qdrant,
+    TopK,
+    Unlike,
+    Weight,
+    Where,
+    path_of,
+)
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer
@@ -50,78 +69,28 @@ BATCH_SIZE = 64
 """Queries of `--batch` that are embedded together."""
 
 
-def _path(text: str) -> Path:
-    """Refuse an empty path: it would mean the folder one is in, and is a variable nobody set."""
-    if not text:
-        raise typer.BadParameter("the path is empty")
-    return Path(text)
-
-
-Collection = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-Home = Annotated[
-    Path | None,
-    typer.Option(
-        parser=_path, metavar="PATH", help="Folder of the embedded collections. [SIGHTLINE_HOME]"
-    ),
-]
-Qdrant = Annotated[
-    str | None, typer.Option(metavar="URL", help="A Qdrant server instead. [SIGHTLINE_QDRANT]")
-]
-Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where models run.")]
-MaxMegapixels = Annotated[
-    float | None, typer.Option(help="Refuse larger pictures, undecoded. Default 100.")
-]
-Image = Annotated[
-    Path | None, typer.Option(parser=_path, metavar="FILE", help="A picture to search with.")
-]
-Mode = Annotated[
-    str | None,
-    typer.Option(
-        metavar="text-to-image|image-to-image|text|hybrid",
-        help="Default: hybrid for words, image-to-image for a picture alone.",
-    ),
-]
-Where = Annotated[
-    str | None, typer.Option(help="Filter, e.g. 'city == \"Singapore\" and safer >= 5'.")
-]
-Near = Annotated[str | None, typer.Option(metavar="LAT,LON,KM", help="Only within KM of a place.")]
-Like = Annotated[
-    list[str] | None, typer.Option(help="Push towards a picture or words; repeatable.")
-]
-Unlike = Annotated[list[str] | None, typer.Option(help="Push away from them; repeatable.")]
-TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many hits come back.")]
-MinScore = Annotated[
-    float | None, typer.Option(help="Keep hits of which some cosine reaches this.")
-]
-Weight = Annotated[
-    list[str] | None, typer.Option(metavar="SIGNAL=W", help="Override a weight; see `info`.")
-]
-Figure = Annotated[
-    Path | None, typer.Option(parser=_path, metavar="FILE", help="Write the hits as one picture.")
-]
-
-
 @app.command("ingest")
 def ingest_command(
     path: Annotated[
         Path,
         typer.Argument(
-            parser=_path, metavar="PATH", help="A metadata file, a picture, or a folder."
+            parser=path_of, metavar="PATH", help="A metadata file, a picture, or a folder."
         ),
     ],
     collection: Collection,
     image: Annotated[
-        str | None, typer.Option(help="Image embedding: clip[:CHECKPOINT] or palette.")
+        str | None,
+        typer.Option(metavar="NAME", help="Image embedding: clip[:CHECKPOINT] or palette."),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="Text embedding: sentence[:CHECKPOINT] or minilm.")
+        str | None,
+        typer.Option(metavar="NAME", help="Text embedding: sentence[:CHECKPOINT] or minilm."),
     ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="palette and minilm: no network, no download.")
     ] = False,
     label: Annotated[
-        str | None, typer.Option(help="Name of this source within the collection.")
+        str | None, typer.Option(metavar="NAME", help="Name of this source within the collection.")
     ] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the collection again from all its sources.")
@@ -183,7 +152,7 @@ def search_command(
     weight: Weight = None,
     batch: Annotated[
         Path | None,
-        typer.Option(parser=_path, metavar="FILE", help="Many queries, one JSON object a line."),
+        typer.Option(parser=path_of, metavar="FILE", help="Many queries, one JSON object a line."),
     ] = None,
     figure: Figure = None,
     json_: Json = False,
@@ -219,7 +188,7 @@ def ask_command(
     collection: Collection,
     image: Annotated[
         Path | None,
-        typer.Option(parser=_path, metavar="FILE", help="A picture that the question is about."),
+        typer.Option(parser=path_of, metavar="FILE", help="A picture that the question is about."),
     ] = None,
     mode: Mode = None,
     where: Where = None,
@@ -229,12 +198,15 @@ def ask_command(
     top_k: TopK = 5,
     min_score: MinScore = None,
     weight: Weight = None,
-    model: Annotated[str | None, typer.Option(help="Vision model. [SIGHTLINE_MODEL]")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Vision model. [SIGHTLINE_MODEL]")
+    ] = None,
     ollama: Annotated[
         str | None, typer.Option(metavar="URL", help="Ollama server. [SIGHTLINE_OLLAMA]")
     ] = None,
     max_images: Annotated[
-        int | None, typer.Option(min=1, help="Show the model at most so many pictures.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Show the model at most so many pictures."),
     ] = None,
     figure: Figure = None,
     json_: Json = False,
@@ -340,7 +312,9 @@ def remove_command(
 
 @app.command("doctor")
 def doctor_command(
-    model: Annotated[str | None, typer.Option(help="Vision model to look at.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Vision model to look at.")
+    ] = None,
     ollama: Annotated[str | None, typer.Option(metavar="URL", help="Ollama server.")] = None,
     json_: Json = False,
     home: Home = None,

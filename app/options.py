@@ -1,0 +1,74 @@
+"""Options: what several commands take, each written once."""
+
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Annotated
+
+import typer
+
+
+def path_of(text: str) -> Path:
+    """Refuse an empty path: it would mean the folder one is in, and is a variable nobody set."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
+def _modes() -> list[str]:
+    """The retrievers there are, by their files: importing one would load LlamaIndex."""
+    folder = Path(__file__).parent / "retrieval" / "modes"
+    return sorted(module.name.replace("_", "-") for module in iter_modules([str(folder)]))
+
+
+Collection = Annotated[
+    str, typer.Option("--collection", "-c", metavar="NAME", help="Name of the collection.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        parser=path_of, metavar="PATH", help="Folder of the embedded collections. [SIGHTLINE_HOME]"
+    ),
+]
+Qdrant = Annotated[
+    str | None, typer.Option(metavar="URL", help="A Qdrant server instead. [SIGHTLINE_QDRANT]")
+]
+Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where models run.")]
+MaxMegapixels = Annotated[
+    float | None, typer.Option(metavar="N", help="Refuse larger pictures, undecoded. Default 100.")
+]
+Image = Annotated[
+    Path | None, typer.Option(parser=path_of, metavar="FILE", help="A picture to search with.")
+]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(_modes()),
+        help="Default: hybrid for words, image-to-image for a picture alone.",
+    ),
+]
+Where = Annotated[
+    str | None,
+    typer.Option(metavar="EXPR", help="Filter, e.g. 'city == \"Singapore\" and safer >= 5'."),
+]
+Near = Annotated[str | None, typer.Option(metavar="LAT,LON,KM", help="Only within KM of a place.")]
+Like = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE|WORDS", help="Push towards a picture or words; repeatable."),
+]
+Unlike = Annotated[
+    list[str] | None, typer.Option(metavar="FILE|WORDS", help="Push away from them; repeatable.")
+]
+TopK = Annotated[
+    int, typer.Option("--top-k", "-k", min=1, metavar="N", help="How many hits come back.")
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(metavar="COSINE", help="Keep hits of which some cosine reaches this."),
+]
+Weight = Annotated[
+    list[str] | None, typer.Option(metavar="SIGNAL=W", help="Override a weight; see `info`.")
+]
+Figure = Annotated[
+    Path | None, typer.Option(parser=path_of, metavar="FILE", help="Write the hits as one picture.")
+]
