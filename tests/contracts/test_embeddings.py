@@ -52,7 +52,7 @@ def variants(space):
             yield from (f"{name}:{layout}" for layout in LAYOUTS[name])
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def calls_to_the_network():
     """Watch, in all of this file, that no embedding opens a connection, not even to be refused."""
     calls = []
