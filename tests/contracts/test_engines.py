@@ -17,8 +17,9 @@ import app.core.engines
 from app.core.engines import Engine, Point, Query, Spaces
 from app.core.engines.edge import EdgeEngine
 from app.core.engines.lock import Purpose
-from app.core.engines.server import ServerEngine
-from app.core.errors import CollectionBusyError
+from app.core.engines.server import ServerEngine, connect
+from app.core.errors import CollectionBusyError, SettingsError
+from app.core.settings import Settings
 
 # The stand-in has no payload indexes and says so; a real server has them.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
@@ -219,3 +220,9 @@ def test_create_replaces_what_was_there_only_if_told_to(engine: Engine) -> None:
         engine.create(SPACES, INDEXES, {"made": "anew"})
     engine.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
     assert (engine.count(), engine.read_manifest()) == (0, {"made": "anew"})
+
+
+@pytest.mark.parametrize("url", ["not a url", "http://[", "127.0.0.1:6333", "", "ftp://a/b"])
+def test_what_is_no_url_of_a_server_is_refused_as_a_setting(url: str) -> None:
+    with pytest.raises(SettingsError, match="no URL"):
+        connect(url, Settings())

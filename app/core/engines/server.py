@@ -3,6 +3,7 @@
 Only calls that Qdrant 1.16 has. The manifest is the collection's own metadata.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ from app.core.engines import (
     server_filters,
 )
 from app.core.engines.lock import Purpose, hold, refuse_second
-from app.core.errors import CollectionError, ServiceUnavailableError
+from app.core.errors import CollectionError, ServiceUnavailableError, SettingsError
 from app.core.settings import Settings, is_loopback
 
 T = TypeVar("T")
@@ -44,8 +45,16 @@ MANIFEST_KEY = "sightline"
 """One key of the collection's metadata, because an update merges keys and replaces values."""
 
 
+URL = re.compile(r"https?://([^\s/?#\[\]]+|\[[0-9a-fA-F:.]+\](:\d+)?)(/.*)?")
+
+
 def connect(url: str, settings: Settings) -> QdrantClient:
-    """Return a client for `url`; nothing is sent yet. Proxies are not used for loopback."""
+    """Return a client for `url`; nothing is sent yet. Proxies are not used for loopback.
+
+    Raises SettingsError when it is no URL.
+    """
+    if not URL.fullmatch(url):
+        raise SettingsError(f"{url!r} is no URL of a Qdrant server; one is http://127.0.0.1:6333")
     key = settings.qdrant_api_key
     with warnings.catch_warnings():
         # A key over plain http is what a private network of containers uses; the README says more.
