@@ -173,7 +173,7 @@ def search_command(
     found = _found(collection, search, settings)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if figure is not None:
-        _write_sheet(figure, words or str(image or where), found, image)
+        _write_sheet(figure, words or str(image or where or near or ""), found, image)
     if json_:
         shown = found_json(words, search.chosen_mode, found, elapsed_ms)
         _show(shown | {"notices": [*shown["notices"], *_heard.texts]})

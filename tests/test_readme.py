@@ -54,7 +54,7 @@ def test_the_python_of_the_readme_runs(sample_folder: Path, tmp_path: Path) -> N
     (script,) = blocks("python")
     file = tmp_path / "script.py"
     file.write_text(script)
-    names = runpy.run_path(str(file))
+    names = runpy.run_path(str(file), run_name="__main__")
     assert len(names["found"].hits) == 3
     assert names["said"].status == "model_unavailable"
 
