@@ -132,7 +132,7 @@ def spaces(index: CollectionIndex, node_id: str) -> set[str]:
 
 
 def points(index: CollectionIndex, *node_ids: str) -> list[Any]:
-    from app.core.index_nodes import id_of
+    from app.core.index.nodes import id_of
 
     every = ["image", "text", "keywords"]
     return list(

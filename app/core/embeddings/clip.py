@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from app.core.checkpoints import cut, embed, find_weights, model_id, open_model
 from app.core.embeddings import EmbeddingSpec, FloatMatrix
 from app.core.errors import EmbeddingError
 from app.core.settings import Settings
-from app.core.weights import cut, embed, find_weights, model_id, open_model
 
 if TYPE_CHECKING:
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding

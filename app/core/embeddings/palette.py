@@ -4,8 +4,8 @@ Two parts, each of length 1 before it is weighed: a histogram of gradients in 8 
 Triggs 2005, doi:10.1109/CVPR.2005.177) and of hues and greys in 2 x 2 cells. A cell and its
 mirror image are kept as their sum and the size of their difference, so that a picture and its
 mirror image have one vector: R@1 on edited copies .92 → .93, on the same building .27 → .67.
-The constants were chosen on the three sets of tests/test_palette.py themselves, so what they reach
-there flatters; hence from the middle of a region where they matter little.
+The constants were chosen on the three sets of tests/core/test_palette.py themselves, so what they
+reach there flatters; hence from the middle of a region where they matter little.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ COLOUR_CELLS, HUES, GREYS = 2, 12, 4
 
 COLOUR_WEIGHT = 0.7
 """Share of the colour part in a cosine. At .5 the same building is lost (R@1 .49), at .9 edited
-copies are (R@1 .82); from .63 to .8 every measure of tests/test_palette.py is reached."""
+copies are (R@1 .82); from .63 to .8 every measure of tests/core/test_palette.py is reached."""
 
 DIFFERENCE = 0.5
 """What a difference between mirrored cells counts beside their sum."""

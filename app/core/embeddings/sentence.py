@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core.checkpoints import cut, embed, find_weights, model_id, open_model
 from app.core.embeddings import EmbeddingSpec, FloatMatrix
 from app.core.settings import Settings
-from app.core.weights import cut, embed, find_weights, model_id, open_model
 
 if TYPE_CHECKING:
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding

@@ -18,7 +18,7 @@ from app.core.conditions import AllOf, Compare, Condition, Ids, OneOf
 from app.core.engines import Query, ScoredId, Vector
 from app.core.errors import CollectionError, QueryError
 from app.core.filters import from_metadata_filters
-from app.core.index_nodes import id_of
+from app.core.index.nodes import id_of
 from app.core.where import parse
 
 

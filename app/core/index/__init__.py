@@ -30,11 +30,11 @@ from app.core.conditions import OneOf
 from app.core.engines import Point, Vector
 from app.core.errors import QueryError
 from app.core.images import open_image
-from app.core.index_nodes import WholeNode, new_fields, whole_node
-from app.core.llama_embeddings import ImageAdapter, TextAdapter
+from app.core.index.embeddings import ImageAdapter, TextAdapter
+from app.core.index.nodes import WholeNode, new_fields, whole_node
+from app.core.index.views import SpaceView
 from app.core.models import Models
 from app.core.settings import Settings
-from app.core.space_view import SpaceView
 
 if TYPE_CHECKING:
     from PIL import Image

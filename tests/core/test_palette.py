@@ -15,7 +15,7 @@ from app.core.embeddings import load_image_embedding
 from app.core.images import open_image
 from app.core.settings import Settings
 
-SHARED = Path(__file__).parents[1] / "../shared/data"
+SHARED = Path(__file__).parents[2] / "../shared/data"
 PALETTE = load_image_embedding("palette", Settings())
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from app.core.checkpoints import find_weights, model_id, pick_device
 from app.core.errors import EmbeddingError
-from app.core.weights import find_weights, model_id, pick_device
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NOWHERE = "http://127.0.0.1:9"
@@ -85,7 +85,7 @@ def find(checkpoint: str, home: Path, endpoint: str = NOWHERE, **environment: st
     """Call find_weights in a process of its own: the hub's client reads its settings at import."""
     code = (
         f"import logging; logging.basicConfig(format='%(message)s')\n"
-        f"from app.core.weights import find_weights; print(find_weights({checkpoint!r}))"
+        f"from app.core.checkpoints import find_weights; print(find_weights({checkpoint!r}))"
     )
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     return subprocess.run(
@@ -95,7 +95,7 @@ def find(checkpoint: str, home: Path, endpoint: str = NOWHERE, **environment: st
         text=True,
         timeout=60,
         check=False,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
     )
 
 
