@@ -48,14 +48,27 @@ def choose_columns(
     `finds` tells whether a value names a picture of the source. `images` is empty when no column
     does: then the rows are not about pictures.
     """
-    sample = rows[:SAMPLE_ROWS]
-    names = list(dict.fromkeys(name for row in rows for name in row.fields))
+    sample, names = rows[:SAMPLE_ROWS], column_names(rows)
     if given.image is not None:
         images = tuple(name for name in names if name == given.image)
     else:
         images = _image_columns(sample, names, finds)
     captions = tuple(given.captions or _caption_columns(sample, names))
     return Columns(images, captions, _place_columns(sample, names, given))
+
+
+def column_names(rows: Iterable[Row]) -> list[str]:
+    """Return the columns that rows have, in the order in which they first appear."""
+    return list(dict.fromkeys(name for row in rows for name in row.fields))
+
+
+def named_columns(given: DatasetFile) -> list[tuple[str, str]]:
+    """Return the columns that dataset.toml names, each with the key that it stands at."""
+    named = [("image", given.image)] if given.image is not None else []
+    named += [("captions", name) for name in given.captions]
+    if given.place is not None:
+        named += [("place.lat", given.place.lat), ("place.lon", given.place.lon)]
+    return named
 
 
 def names_an_image(name: str) -> bool:

@@ -1,10 +1,12 @@
 """dataset.toml: what a person says of a source, so that it need not be guessed."""
 
 import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.core.errors import SettingsError
 from app.core.records import FieldType
@@ -33,17 +35,25 @@ class PlaceColumns(BaseModel):
 
 
 class DatasetFile(BaseModel):
-    """The keys of a dataset.toml; each may be left out."""
+    """The keys of a dataset.toml, each with what it takes; each may be left out."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    label: str | None = None
-    image: str | None = None
-    captions: Annotated[list[str], BeforeValidator(_listed)] = []
-    place: PlaceColumns | None = None
-    pattern: Annotated[str | None, BeforeValidator(_checked_pattern)] = None
-    text: Literal["captions", "rows"] = "captions"
-    types: dict[str, FieldType] = {}
+    label: str | None = Field(None, description="a text in quotes")
+    image: str | None = Field(None, description="the name of a column in quotes")
+    captions: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        [], description='the name of a column, or several: ["title", "description"]'
+    )
+    place: PlaceColumns | None = Field(
+        None, description='the names of two columns: { lat = "north", lon = "east" }'
+    )
+    pattern: Annotated[str | None, BeforeValidator(_checked_pattern)] = Field(
+        None, description='a text with fields in braces, each once: "{lat}_{lon}_{city}"'
+    )
+    text: Literal["captions", "rows"] = Field("captions", description='"captions" or "rows"')
+    types: dict[str, FieldType] = Field(
+        {}, description='"number", "time", "boolean" or "words" for each column'
+    )
 
 
 def read_dataset_file(path: Path) -> DatasetFile:
@@ -51,11 +61,37 @@ def read_dataset_file(path: Path) -> DatasetFile:
     try:
         return DatasetFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        known = ", ".join(DatasetFile.model_fields)
+        raise SettingsError(f"{path}: {_told(error.errors()[0]['loc'])}") from error
+    except tomllib.TOMLDecodeError as error:
+        what, _, where = str(error).removesuffix(")").rpartition(" (at ")
         raise SettingsError(
-            f"{path}: {key!r} cannot be used: {first['msg']}. The keys are {known}"
+            f'{path} is no TOML at {where} ({what}); a text stands in quotes: image = "photo"'
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeError, OSError) as error:
-        raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path} is nested too deeply") from error
+    except UnicodeError as error:
+        raise SettingsError(f"{path} is not UTF-8; save it as UTF-8") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question for a name that is not among the known ones, if one of them is close.
+
+    >>> did_you_mean("titel", ["Title", "score"]), did_you_mean("x", ["Title"])
+    ("; did you mean 'Title'?", '')
+    """
+    folded = {other.casefold(): other for other in known}
+    close = get_close_matches(name.casefold(), folded, n=1)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def _told(place: tuple[int | str, ...]) -> str:
+    """Say what is wrong at a place of the file: an unknown key, or a value that it cannot take."""
+    name, keys = str(place[0]), DatasetFile.model_fields
+    if name not in keys:
+        return (
+            f"there is no key {name!r} (the keys are {', '.join(keys)}){did_you_mean(name, keys)}"
+        )
+    key = ".".join(map(str, place))
+    return f"{key!r} cannot be used: {name} takes {keys[name].description}"

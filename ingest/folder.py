@@ -28,7 +28,7 @@ LINKED_FOLDER = "linked_folder"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:(?!\s)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"[a-z]:|/|\\", re.IGNORECASE)
 
-_REASONS = {
+REASONS = {
     "bad_path": "is no usable file name",
     "not_a_picture": "is a folder or a device, not a picture",
     "path_outside_root": "leads out of the source's folder",
@@ -143,7 +143,17 @@ def _starts_above(folder: Folder, name: str) -> bool:
 
 def refusal(path: str, code: str) -> str:
     """Say why a path that is there was refused."""
-    return f"{shown(path)} {_REASONS[code]}"
+    return f"{shown(path)} {REASONS[code]}"
+
+
+def reason_of(error: SourceError, file: str) -> str:
+    """Return what an error says of a file, for a Skip, which names its file itself.
+
+    >>> reason_of(SourceError("empty_file", "a.jpg has no bytes"), "photos/a.jpg")
+    'it has no bytes'
+    """
+    said = str(error).removeprefix(f"{posixpath.basename(file)} ")
+    return str(error) if said == str(error) else f"it {said}"
 
 
 def shown(name: str, length: int = 120) -> str:

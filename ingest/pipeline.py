@@ -13,16 +13,19 @@ from app.core.collection import (
     find_manifest,
     open_collection,
 )
+from app.core.conditions import AllOf, Compare, Exists
 from app.core.errors import CollectionError, SourceError
 from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
 from app.core.models import Models
 from app.core.nodes import FileState, point_id
-from app.core.records import Field, Record, Skip
+from app.core.records import Record, Skip
 from app.core.settings import Settings
-from ingest.dataset import Source, default_label, load
+from ingest.dataset import Source
 from ingest.decode import Decoders
 from ingest.plan import Plan, Stored, by_content, make_plan, same_stat
+from ingest.rows import counted
+from ingest.sources import read_sources, told_guesses
 from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
@@ -31,7 +34,7 @@ OFFLINE_IMAGE = "palette"
 OFFLINE_TEXT = "minilm"
 
 LOST_LIMIT = 0.2
-"""Share of a source's records that an ingest may remove without being told that it may."""
+"""Share of a source's records, or of those with captions, that may lose them unasked."""
 
 
 @dataclass(slots=True)
@@ -77,76 +80,22 @@ def ingest(
     what is in. Raises SourceError, EmbeddingError, CollectionError before anything is written.
     """
     started = time.monotonic()
-    run = _Run(settings, watch or Watch(), strict, allow_removals)
-    manifest = run.manifest(collection, rebuild)
-    paths = _paths(_resolved(path), label, manifest, rebuild)
-    fields = manifest.fields if manifest and not rebuild else ()
-    sources: list[Source] = []
-    for name, where in paths.items():
-        sources.append(run.read(where, name, fields))
-        fields = sources[-1].fields  # those known so far, then new ones
     report = Report(collection)
-    if manifest is None and not any(source.records for source in sources):
-        run.watch.notice(f"nothing to take in {path}: no collection was made")
-        _count_skips(report, sources)
-        return report
-    models = _models(manifest, image, text, rebuild, settings)
-    with Decoders(models.image_name, settings) as decoders:
-        if manifest is None or rebuild:  # everything will be decoded; models load meanwhile
-            decoders.start(sum(len(source.records) for source in sources))
-        with _opened(collection, manifest, sources, models, rebuild, settings) as opened:
-            for source in sources:
-                run.bring_in_step(opened, source, models, decoders, report)
-                if report.interrupted:
-                    break
-            opened.settle()
+    run = _Run(settings, watch or Watch(), strict, allow_removals, rebuild, report)
+    try:
+        manifest = run.manifest()
+        tell = run.watch.notice
+        sources = read_sources(path, label, manifest, rebuild=rebuild, notice=tell)
+        run.refuse_if_strict(*(skip for source in sources for skip in source.skips))
+        if manifest is None and not any(source.records for source in sources):
+            run.nothing_taken(path)
+            _count_skips(report, sources)
+        else:
+            run.write(manifest, sources, _models(manifest, image, text, rebuild, settings))
+    except KeyboardInterrupt:
+        report.interrupted = True
     report.seconds = round(time.monotonic() - started, 3)
     return report
-
-
-def _resolved(path: Path) -> Path:
-    """Return the whole path. It is kept as text, so one that is none is refused."""
-    try:
-        resolved = path.resolve()
-        str(resolved).encode()
-    except UnicodeEncodeError as error:
-        raise SourceError(
-            "bad_path", f"the path {str(path)!r} is not Unicode: rename that folder or file"
-        ) from error
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: `load` says so
-        return path
-    return resolved
-
-
-def _paths(
-    path: Path, label: str | None, manifest: Manifest | None, rebuild: bool
-) -> dict[str, Path]:
-    """Which sources to read, by label: the one given; in a rebuild, every one of the collection."""
-    known = manifest.sources if manifest else {}
-    name = label or _label(path, known)
-    if not rebuild:
-        return {name: path}
-    paths = {other: entry.path for other, entry in known.items()} | {name: path}
-    for other, where in paths.items():
-        if other != name and not where.exists():
-            raise SourceError(
-                "missing_source",
-                f"a rebuild reads every source again, but {other!r} is no longer at {where}."
-                " Put it back, or remove the collection and ingest what there is",
-            )
-    return paths
-
-
-def _label(path: Path, known: Mapping[str, SourceEntry]) -> str:
-    """The label under which this path is known; a moved source keeps its own; else a free one."""
-    for label, entry in known.items():
-        if entry.path == path:
-            return label
-    wanted = default_label(path)
-    candidates = (wanted, *(f"{wanted}-{number}" for number in range(2, len(known) + 3)))
-    return next(
-        label for label in candidates if label not in known or not known[label].path.exists()
-    )
 
 
 def _models(
@@ -184,7 +133,7 @@ def _opened(
         text=text,
         keywords=f"bm25:{keywords.LANGUAGE}",
         average_length=keywords.average_length(captions),
-        text_kind=first.text_kind,
+        text_kind=first.given.text,
         fields=first.fields,
         # All of them from the start: a rebuild that is killed must still know what to read again.
         sources={source.label: _entry(source) for source in sources},
@@ -203,55 +152,67 @@ def _count_skips(report: Report, sources: Sequence[Source]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How one ingest is to go about it."""
+    """How one ingest is to go about it, and what it did so far."""
 
     settings: Settings
     watch: Watch
     strict: bool
     allow_removals: bool
+    rebuild: bool
+    report: Report
 
-    def manifest(self, collection: str, rebuild: bool) -> Manifest | None:
+    def manifest(self) -> Manifest | None:
         """What is there; a rebuild goes on without one that cannot be read."""
         try:
-            return find_manifest(collection, self.settings)
+            return find_manifest(self.report.collection, self.settings)
         except CollectionError as error:
-            if not rebuild:
+            if not self.rebuild:
                 raise
             self.watch.notice(f"made again from this source alone, for {error}")
             return None
 
-    def read(self, path: Path, label: str, fields: Sequence[Field]) -> Source:
-        """Read a source whole: its records are small, its pictures stay on disk."""
-        source = load(path, label=label, known_fields=fields)
-        if source.guesses:
-            guessed = ", ".join(f"{part} = {guess}" for part, guess in source.guesses.items())
-            self.watch.notice(f"{source.label}: guessed {guessed}; dataset.toml can say otherwise")
-        for notice in source.notices:
-            self.watch.notice(f"{source.label}: {notice}")
-        if source.skips:
-            self.refuse_if_strict(source.skips[0])
-        return source
+    def nothing_taken(self, path: Path) -> None:
+        self.watch.notice(f"nothing was taken from {path}: no collection was made")
 
-    def refuse_if_strict(self, skip: Skip) -> None:
-        if self.strict:
+    def refuse_if_strict(self, *skips: Skip) -> None:
+        if skips and self.strict:
+            skip = skips[0]
             raise SourceError(skip.code, f"{skip.source}: {skip.reason} (--strict)")
 
+    def write(self, manifest: Manifest | None, sources: Sequence[Source], models: Models) -> None:
+        """Bring every source in; what was made for nothing goes again, however this ends."""
+        name, settings = self.report.collection, self.settings
+        with Decoders(models.image_name, settings) as decoders:
+            if manifest is None or self.rebuild:  # all will be decoded; models load meanwhile
+                decoders.start(sum(len(source.records) for source in sources))
+            with _opened(name, manifest, sources, models, self.rebuild, settings) as opened:
+                try:
+                    for source in sources:
+                        self.bring_in_step(opened, source, models, decoders)
+                    opened.settle()
+                except KeyboardInterrupt:
+                    opened.settle(optimise=False)
+                    raise
+                finally:
+                    if manifest is None and not opened.count():
+                        opened.engine.drop()
+                        self.nothing_taken(sources[0].path)
+
     def bring_in_step(
-        self,
-        collection: Collection,
-        source: Source,
-        models: Models,
-        decoders: Decoders,
-        report: Report,
+        self, collection: Collection, source: Source, models: Models, decoders: Decoders
     ) -> None:
         """Plan, write and sweep one source, and count it in the report."""
+        plan, skips = self._plan(collection, source)
+        if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
+            for guess in told_guesses(source):
+                self.watch.notice(f"{source.label}: {guess}")
+        self._refuse_losses(plan.lost, plan.stored, source)
+        self._refuse_silence(plan.bare, collection, source)
         known = {field.name for field in collection.fields}
         collection.remember(
             fields=[field for field in source.fields if field.name not in known],
             sources={source.label: _entry(source)},
         )
-        plan, skips = self._plan(collection, source)
-        self._refuse_losses(plan.lost, plan.stored, source)
         writer = Writer(
             plan,
             collection,
@@ -263,15 +224,17 @@ class _Run:
         try:
             writer.write()
             stale = plan.gone | (plan.changed & writer.failed)
-            self._refuse_losses(stale - plan.moved, plan.stored, source)
+            self._refuse_losses(stale - plan.moved.keys(), plan.stored, source)
             collection.delete(sorted(stale))
-            report.gone += len(stale)
+            self.report.gone += len(stale)
         except KeyboardInterrupt:
-            report.interrupted = True
             writer.flush()
-        self._count(report, plan, writer, [*source.skips, *skips])
+            raise
+        finally:
+            self._count(plan, writer, [*source.skips, *skips])
 
-    def _count(self, report: Report, plan: Plan, writer: Writer, skips: list[Skip]) -> None:
+    def _count(self, plan: Plan, writer: Writer, skips: list[Skip]) -> None:
+        report = self.report
         report.new += len(plan.new & writer.done)
         report.changed += len(plan.changed & writer.done)
         report.unchanged += len(plan.unchanged)
@@ -283,7 +246,8 @@ class _Run:
         own = {id_: known for id_, label, known in everything if label == source.label}
         files: dict[str, FileState] = {}
         skips: list[Skip] = []
-        with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter
+        pool = ThreadPoolExecutor()  # hashing lets go of the interpreter
+        try:
             states = pool.map(lambda record: _file_state(record, own), source.records)
             for record, state in zip(source.records, states, strict=True):
                 if isinstance(state, FileState):
@@ -291,14 +255,31 @@ class _Run:
                 else:
                     self.refuse_if_strict(state)
                     skips.append(state)
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C the rest is not wanted
         return make_plan(source.records, files, own, by_content(everything)), skips
 
     def _refuse_losses(self, lost: frozenset[str], before: int, source: Source) -> None:
         if len(lost) > LOST_LIMIT * before and not self.allow_removals:
             raise CollectionError(
-                f"{len(lost)} of {before} records of source {source.label!r} are no longer in"
-                f" {source.path}: more than a fifth, so none was removed. If that is meant, add"
+                f"{source.path} has lost {len(lost):,} of the {counted(before, 'record')} of source"
+                f" {source.label!r}: more than a fifth, so none was removed. If that is meant, add"
                 " --allow-removals; if a disk or folder is missing, bring it back"
+            )
+
+    def _refuse_silence(self, bare: frozenset[str], collection: Collection, source: Source) -> None:
+        """Guard captions as records are guarded: a lost metadata file leaves the pictures."""
+        if not bare or self.allow_removals:
+            return
+        spoken = AllOf((Compare("source", "==", source.label), Exists("captions")))
+        captioned = {id_ for _, id_ in collection.record_ids(spoken)}
+        lost = bare & captioned
+        if len(lost) > LOST_LIMIT * len(captioned):
+            raise CollectionError(
+                f"{source.path} no longer has captions for {len(lost):,} of the"
+                f" {counted(len(captioned), 'record')} of source {source.label!r} that had them:"
+                " more than a fifth, so nothing was changed. If that is meant, add"
+                " --allow-removals; if metadata is missing, bring it back"
             )
 
 
@@ -321,4 +302,4 @@ def _file_state(record: Record, own: Mapping[str, Stored]) -> FileState | Skip:
             return before.file
         return FileState(content_hash(record.file), stat.st_size, stat.st_mtime_ns)
     except OSError as error:
-        return Skip(record.path, "unreadable_file", f"cannot be read: {error.strerror}")
+        return Skip(record.path, "unreadable_file", f"it cannot be read: {error.strerror}")

@@ -44,7 +44,8 @@ def compile_pattern(pattern: str) -> tuple[re.Pattern[str], list[str]]:
     {'lat': '1.27', 'lon': '103.8', 'id': '50f', 'city': 'Sing_apore'}
     """
     literals, names = _FIELD.split(pattern)[::2], _FIELD.findall(pattern)
-    if not names or len(set(names)) < len(names) or not all(name.strip() for name in names):
+    named = len(set(names)) == len(names) > 0 and all(name.strip() for name in names)
+    if not named or any(brace in "".join(literals) for brace in "{}"):
         raise ValueError('a pattern names its fields in braces, each once: "{lat}_{lon}_{city}"')
     parts = [re.escape(literals[0])]
     for number, (name, literal) in enumerate(zip(names, literals[1:], strict=True), start=1):

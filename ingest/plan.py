@@ -39,8 +39,8 @@ class Plan:
     touched: dict[str, FileState]
     """Unchanged but for the file's time: only that is noted."""
     gone: frozenset[str]
-    moved: frozenset[str]
-    """Those of `gone` whose bytes came back under another name: nothing is lost with them."""
+    moved: dict[str, str]
+    """Those of `gone` whose bytes, by their hash, came back under another name: no loss."""
 
     @property
     def stored(self) -> int:
@@ -50,7 +50,16 @@ class Plan:
     @property
     def lost(self) -> frozenset[str]:
         """What would leave the collection for good."""
-        return self.gone - self.moved
+        return self.gone - self.moved.keys()
+
+    @property
+    def bare(self) -> frozenset[str]:
+        """What is stored and comes back, changed or moved, without a caption."""
+        said = [(p, r) for p in self.pictures for r in p.records if r.captions]
+        ids = {point_id(record.record_id) for _, record in said}
+        contents = {picture.file.content_hash for picture, _ in said}
+        moved = {id_ for id_, content in self.moved.items() if content not in contents}
+        return frozenset(self.changed - ids | moved)
 
 
 def same_stat(stored: Stored | None, size: int, mtime_ns: int) -> bool:
@@ -90,6 +99,7 @@ def make_plan(
         picture.records.append(record)
         picture.reuse = elsewhere.get(file.content_hash)
     gone = stored.keys() - new - changed - unchanged
+    hashes = {id_: stored[id_].file.content_hash for id_ in gone}
     return Plan(
         pictures=list(pictures.values()),
         new=frozenset(new),
@@ -97,7 +107,7 @@ def make_plan(
         unchanged=frozenset(unchanged),
         touched=touched,
         gone=frozenset(gone),
-        moved=frozenset(id_ for id_ in gone if stored[id_].file.content_hash in pictures),
+        moved={id_: content for id_, content in hashes.items() if content in pictures},
     )
 
 

@@ -14,7 +14,7 @@ from ingest.columns import Columns, image_names, nested_place
 from ingest.folder import Folder, find_picture
 from ingest.loaders import Row
 from ingest.places import NameFields, place_of, read_sidecar
-from ingest.schema import is_blank, plain, typed
+from ingest.schema import WHAT_FITS, is_blank, plain, typed
 
 MAX_EXAMPLES = 3
 """Rows or values that a notice names; it counts all of them."""
@@ -93,8 +93,8 @@ def conflicts(entries: Sequence[Entry]) -> list[str]:
         for name, value in entry.values.items():
             if first.setdefault((entry.path, name), value) != value:
                 found.append(f"{name!r} in {entry.where}")
-    told = f"{len(found):,} values contradict an earlier row of the same picture"
-    return [f"{told} and were left out: {examples(found)}"] if found else []
+    told = f"left out, for an earlier row of the same picture says otherwise ({len(found):,})"
+    return [f"{told}: {examples(found)}"] if found else []
 
 
 def type_entries(
@@ -112,8 +112,8 @@ def type_entries(
         values = {**entry.values, **named}
         done.append(replace(entry, values=_typed_values(values, types, odd)))
     return done, [
-        f"{len(values):,} values of {name!r} are no {types[name]} and count as missing:"
-        f" {examples(dict.fromkeys(values))}"
+        f"{counted(len(values), 'value')} of {name!r} counted as missing, being no {types[name]}:"
+        f" {examples(dict.fromkeys(values))}; {WHAT_FITS[types[name]]}"
         for name, values in odd.items()
     ]
 
@@ -136,7 +136,18 @@ def noted(entries: Iterable[Entry]) -> list[str]:
     for entry in entries:
         for note in entry.notes:
             rows[note].append(entry.where)
-    return [f"{len(found):,} rows: {note} ({examples(found)})" for note, found in rows.items()]
+    return [
+        f"{counted(len(found), 'row')}: {note} ({examples(found)})" for note, found in rows.items()
+    ]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def examples(items: Iterable[str]) -> str:
@@ -150,7 +161,7 @@ def _entry(row: Row, table: Table, folder: Folder) -> Entry | Skip:
     called = image_names(row, table.columns)
     if not called:
         columns = ", ".join(map(repr, table.columns.images))
-        return Skip(where, "missing_image_field", f"names no picture; looked at {columns}")
+        return Skip(where, "missing_image_field", f"it names no picture; looked at {columns}")
     try:
         path = find_picture(folder, called[0], base=posixpath.dirname(table.file))
     except SourceError as error:
@@ -187,7 +198,8 @@ def _row_place(row: Row, columns: Columns) -> tuple[Place | None, list[str]]:
     if not values or all(map(is_blank, values)):
         return None, []
     place = place_of(*values)
-    return place, [] if place else ["latitude and longitude are no place on the earth"]
+    told = "latitude and longitude are no place on the earth, such as 1.35 and 103.82"
+    return place, [] if place else [told]
 
 
 def _values(row: Row, columns: Columns) -> dict[str, Any]:

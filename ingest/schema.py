@@ -27,6 +27,20 @@ _TIME = re.compile(
 )
 _EXIF_TIME = re.compile(r"([0-9]{4}):([0-9]{2}):([0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})")
 
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "y", "on", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "n", "off", "0", "0.0"), False),
+}
+"""In any case. A column is guessed from `true` and `false` alone: `1` may be any number."""
+
+WHAT_FITS: Mapping[FieldType, str] = {
+    "number": "a number is written 4.51: decimal commas and units are not read",
+    "boolean": "true and false are written true, yes, y, on, 1 and false, no, n, off, 0",
+    "time": "a time is written 2026-11-21 or 2026-11-21T08:30:00Z",
+    "words": "words are a text or a list of texts",
+}
+"""For the report of values that do not fit their column."""
+
 _Vote = FieldType | Literal["nested"]
 
 
@@ -110,7 +124,7 @@ def _vote(value: object) -> _Vote | None:
         return None
     if isinstance(value, dict) or (isinstance(value, list) and _words(value) is None):
         return "nested"
-    if _boolean(value) is not None:
+    if isinstance(value, bool | str) and str(value).strip().lower() in ("true", "false"):
         return "boolean"
     if _number(value) is not None or _is_infinite(value):
         return "number"
@@ -147,9 +161,10 @@ def _number(value: object) -> float | int | None:
 
 
 def _boolean(value: object) -> bool | None:
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower())
-    return value if isinstance(value, bool) else None
+    """Return what a column that was said to be boolean holds; 1 and 0 may be numbers."""
+    if not isinstance(value, str | bool | int | float):
+        return None
+    return _BOOLEANS.get(str(value).strip().lower())
 
 
 def _time(value: object) -> datetime | None:

@@ -109,6 +109,12 @@ def test_the_same_picture_gets_the_same_vector(
     assert one @ other > 0.99
 
 
+def test_each_reason_speaks_of_its_own_file(bad: Path, settings: Settings) -> None:
+    report = bring(bad, settings)
+    reasons = {skip.source: skip.reason for skip in report.skipped if skip.code == "empty_file"}
+    assert reasons == {"images/zero.jpg": "it has no bytes", "pdf/empty.pdf": "it has no bytes"}
+
+
 def test_places_are_read_from_exif_with_their_signs(
     pictures: tuple[Report, dict[str, Point]],
 ) -> None:
@@ -154,9 +160,9 @@ METADATA: dict[str, tuple[int, dict[str, int], str]] = {
     "caption_quirks.json": (1, {}, ""),
     "same_image_other_caption.json": (1, {}, ""),
     "case_clash.json": (2, {}, ""),
-    "nan_inf.json": (1, {}, "values of 'safer' are no number and count as missing"),
+    "nan_inf.json": (1, {}, "values of 'safer' counted as missing, being no number"),
     "numbers_native.json": (1, {}, ""),
-    "mixed_types.json": (1, {}, "contradict an earlier row"),
+    "mixed_types.json": (1, {}, "for an earlier row of the same picture says otherwise"),
     "huge_int.json": (0, {"bad_row": 1}, ""),
     "caption_1e6.json": (1, {}, ""),
     "caption_long_word.json": (1, {}, ""),

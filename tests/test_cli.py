@@ -139,7 +139,7 @@ def test_ingest_reports_as_json_and_nothing_else(sightline: Run, squares: Path) 
                 "code": "missing_picture",
                 "reason": "'none.png' is not in squares",
             },
-            {"source": "red.png", "code": "empty_file", "reason": "red.png has no bytes"},
+            {"source": "red.png", "code": "empty_file", "reason": "it has no bytes"},
         ],
     }
     assert "Relative Path" in ran.err  # what was guessed is told, beside the JSON
@@ -148,7 +148,7 @@ def test_ingest_reports_as_json_and_nothing_else(sightline: Run, squares: Path) 
 def test_ingest_reports_in_words(sightline: Run, squares: Path) -> None:
     (squares / "red.png").write_bytes(b"")
     first = sightline("ingest", squares, "-c", "mine", "--offline")
-    assert first.out.startswith("skipped red.png: red.png has no bytes [empty_file]\nmine: 3 read")
+    assert first.out.startswith("skipped red.png: it has no bytes [empty_file]\nmine: 3 read")
     again = sightline("ingest", squares, "-c", "mine")
     assert "= 0 new + 0 changed + 2 unchanged + 1 skipped; 0 gone;" in again.out
 

@@ -123,11 +123,10 @@ class Collection:
             sources={**self.manifest.sources, **(sources or {})},
         )
 
-    def settle(self) -> None:
-        """End an ingest: remember the count and, for a large collection, build its index."""
-        points = self.engine.count()
-        self._update(points=points)
-        if points > OPTIMISE_ABOVE:
+    def settle(self, *, optimise: bool = True) -> None:
+        """End an ingest: remember the count, and make a large collection fast to search."""
+        self._update(points=self.engine.count())
+        if optimise:
             self.engine.optimise()
 
     def _update(self, **changes: object) -> None:

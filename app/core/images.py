@@ -55,7 +55,7 @@ def open_image(
     The first frame of an animation and the first page of a TIFF stand for the file. Transparent
     pixels are laid on white; 16-bit greys are scaled, not clipped.
     Raises SourceError with a code: missing_file, not_a_file, empty_file, file_too_large,
-    not_an_image, too_many_pixels, broken_image.
+    not_an_image, too_many_pixels, broken_image. Its message begins with the name of the file.
     """
     return open_with_place(source, max_megapixels=max_megapixels, max_side=max_side)[0]
 

@@ -119,7 +119,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
 def object_row(value: object, where: str) -> Row | Skip:
     """Return the row that a JSON object is; a Skip when it is none, or holds what no type can."""
     if not isinstance(value, dict):
-        return Skip(where, "bad_row", f"is {_kind(value)}, not an object")
+        return Skip(where, "bad_row", f"it is {_kind(value)}, not an object")
     huge = [key for key, found in value.items() if isinstance(found, HugeInteger)]
     if huge:
         digits = len(value[huge[0]])

@@ -40,7 +40,7 @@ def load(path: Path) -> Iterator[Row | Skip]:
         try:
             cells = next(table, None)
         except csv.Error as error:
-            yield Skip(f"line {table.line_num}", "bad_row", f"is no row of a table: {error}")
+            yield Skip(f"line {table.line_num}", "bad_row", f"it is no row of a table: {error}")
             continue
         if cells is None:
             break
@@ -77,5 +77,5 @@ def _row(header: list[str], cells: list[str], delimiter: str, where: str) -> Row
     width = len(header)
     if len(cells) > width:
         cells = [*cells[: width - 1], delimiter.join(cells[width - 1 :])]
-    note = "" if len(cells) == width else f"has {len(cells)} of {width} columns"
+    note = "" if len(cells) == width else f"only {len(cells)} of {width} columns"
     return Row(dict(zip(header, cells, strict=False)), where, note)

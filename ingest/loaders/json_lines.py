@@ -51,10 +51,10 @@ def _bounded_lines(stream: TextIO) -> Iterator[str | None]:
 
 def _row(line: str | None, where: str) -> Row | Skip:
     if line is None:
-        return Skip(where, "bad_row", f"is longer than {MAX_LINE_CHARACTERS:,} characters")
+        return Skip(where, "bad_row", f"it is longer than {MAX_LINE_CHARACTERS:,} characters")
     if not line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in line):
-        return Skip(where, "bad_row", "is not UTF-8")
+        return Skip(where, "bad_row", "it is not UTF-8")
     try:
         return object_row(parse_json(line), where)
     except ValueError as error:
-        return Skip(where, "bad_row", f"is no valid JSON: {error}")
+        return Skip(where, "bad_row", f"it is no valid JSON: {error}")

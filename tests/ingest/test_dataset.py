@@ -141,7 +141,9 @@ def test_a_bare_folder_names_the_links_that_lead_out(source, tmp_path):
     (root / "leak.png").symlink_to(tmp_path / "secret.png")
     read = load(root)
     assert ids(read) == ["streets/a.png"]
-    assert [(skip.source, skip.code) for skip in read.skips] == [("leak.png", "path_outside_root")]
+    (skip,) = read.skips
+    assert (skip.source, skip.code) == ("leak.png", "path_outside_root")
+    assert skip.reason == "it leads out of the source's folder"
 
 
 def test_one_picture_is_a_source_of_one_record(source):
@@ -203,7 +205,7 @@ def test_a_picture_that_is_found_elsewhere_by_its_name_is_told(source):
     read = load(source(["train/1.png"], {"m.json": rows}))
     assert ids(read) == ["streets/train/1.png"]
     assert read.notices == [
-        "1 rows: the path is not there; a picture of that name was taken (m.json row 1)"
+        "1 row: the path is not there; a picture of that name was taken (m.json row 1)"
     ]
 
 
@@ -221,7 +223,9 @@ def test_json_that_is_no_metadata_does_not_stand_for_the_pictures(source):
 
 def test_a_broken_file_among_others_is_a_skip_and_alone_an_error(source):
     root = source(["a.png"], {"bad.json": "{bad", "m.json": [{"image": "a.png"}]})
-    assert [(skip.source, skip.code) for skip in load(root).skips] == [("bad.json", "bad_metadata")]
+    (skip,) = load(root).skips
+    assert (skip.source, skip.code) == ("bad.json", "bad_metadata")
+    assert skip.reason.startswith("it is no valid JSON: ")
     with pytest.raises(SourceError, match=r"bad\.json is no valid JSON"):
         load(root / "bad.json")
 
@@ -241,7 +245,10 @@ def test_what_fits_no_column_is_missing_and_told(source):
     rows = [{"image": f"{n}.png", "s": s} for n, s in enumerate(["1", 2.5, "inf", "1,5", None])]
     read = load(source([f"{n}.png" for n in range(5)], {"m.json": rows}))
     assert [record.metadata for record in read.records] == [{"s": 1}, {"s": 2.5}, {}, {}, {}]
-    assert read.notices == ["2 values of 's' are no number and count as missing: 'inf', '1,5'"]
+    assert read.notices == [
+        "2 values of 's' counted as missing, being no number: 'inf', '1,5';"
+        " a number is written 4.51: decimal commas and units are not read"
+    ]
 
 
 def test_a_known_field_keeps_its_type(source):
@@ -266,7 +273,8 @@ def test_fields_beat_file_names_and_file_names_beat_sidecars(source):
     places = [record.place for record in read.records]
     assert places == [Place(-2.5, 10), Place(1.5, 103.5), Place(7.5, 8.5)]
     assert read.records[0].metadata == {"id": "x", "city": "City"}
-    assert any("no place on the earth (m.json row 2)" in notice for notice in read.notices)
+    told = "no place on the earth, such as 1.35 and 103.82 (m.json row 2)"
+    assert any(told in notice for notice in read.notices)
 
 
 # dataset.toml and labels
@@ -291,17 +299,24 @@ def test_dataset_toml_says_what_need_not_be_guessed(source):
     assert record.record_id == "my streets/2011-Bern.png"
     assert (record.captions, record.place) == (("s", "l"), Place(1.5, 2.5))
     assert record.metadata == {"image": "x.png", "house": "12", "year": 2011, "city": "Bern"}
-    assert (read.text_kind, read.guesses, default_label(root)) == ("rows", {}, "my streets")
+    assert (read.given.text, read.guesses, default_label(root)) == ("rows", {}, "my streets")
 
 
 @pytest.mark.parametrize(
     ("toml", "told"),
     [
-        ('imgae = "x"', "'imgae' cannot be used.*The keys are label, image"),
-        ("image = 3", "'image' cannot be used"),
-        ('pattern = "none"', "braces"),
-        ('[types]\na = "float"', "types.a"),
-        ("= broken", "cannot be read as TOML"),
+        ('imgae = "x"', r"no key 'imgae' \(the keys are label, image.*did you mean 'image'\?"),
+        ("image = 3", "'image' cannot be used: image takes the name of a column in quotes"),
+        ("captions = [1]", r"'captions.0' cannot be used: captions takes the name of a column, or"),
+        ('place = {lat = "a"}', "'place.lon' cannot be used: place takes the names of two columns"),
+        ('place = {lat = "a", lon = "b", alt = "c"}', "'place.alt' cannot be used: place takes"),
+        ('pattern = "none"', "pattern takes a text with fields in braces"),
+        ('pattern = "{lat_{lon}"', "pattern takes a text with fields in braces"),
+        ('text = "row"', '\'text\' cannot be used: text takes "captions" or "rows"'),
+        ('[types]\na = "float"', '\'types.a\' cannot be used: types takes "number", "time"'),
+        ('text = "rows"\nimage = foto', "is no TOML at line 2, column 9 .*stands in quotes"),
+        ('label = "a', r"is no TOML at end of document \(Unterminated string\)"),
+        (f"x = {'[' * 5000}", "is nested too deeply"),
         ('label = "a/b"', "is no label"),
     ],
 )
@@ -309,6 +324,101 @@ def test_a_dataset_toml_that_cannot_be_used_is_refused(source, toml, told):
     root = source(["a.png"], {"dataset.toml": toml})
     with pytest.raises(SettingsError, match=told):
         load(root)
+
+
+TITLED = [{"photo": "a.png", "title": "red", "score": 1}]
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ('image = "foto"', r"image = 'foto', but .* in m\.json .*; did you mean 'photo'\?"),
+        ('captions = "titel"', r"captions = 'titel', but .* in m\.json .*; did you mean 'title'\?"),
+        ('captions = ["title", "zzz"]', r"captions = 'zzz', but .*'photo', 'title', 'score'\)$"),
+        ('place = {lat = "nord", lon = "east"}', r"place\.lat = 'nord', but"),
+    ],
+)
+def test_a_column_that_dataset_toml_names_and_no_metadata_has_is_refused(source, toml, told):
+    root = source(["a.png"], {"m.json": TITLED, "dataset.toml": toml})
+    for path in (root, root / "m.json"):
+        with pytest.raises(SettingsError, match=told):
+            load(path)
+
+
+def test_it_is_enough_that_one_of_several_metadata_files_has_a_named_column(source):
+    more = [{"photo": "b.png", "north": 1.5, "east": 2.5}]
+    toml = 'captions = "title"\nplace = {lat = "north", lon = "east"}'
+    files = {"m.json": TITLED, "more.json": more, "dataset.toml": toml}
+    first, second = load(source(["a.png", "b.png"], files)).records
+    assert (first.captions, first.place) == (("red",), None)
+    assert (second.captions, second.place) == ((), Place(1.5, 2.5))
+
+
+def test_a_column_of_a_file_that_names_no_pictures_does_not_count(source):
+    files = {
+        "m.json": TITLED,
+        "labels.csv": "label,year\nx,1\n",
+        "dataset.toml": 'captions = "label"',
+    }
+    with pytest.raises(SettingsError, match=r"captions = 'label', but .* in m\.json "):
+        load(source(["a.png"], files))
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "has no metadata with rows about pictures. Bring it back, or take the key out"),
+        ({"m.json": []}, "about pictures: m.json holds no rows. Bring"),
+        ({"m.json": "{bad"}, "about pictures: m.json: it is no valid JSON"),
+        ({"m.json": [{"title": "red"}]}, "about pictures: m.json has no column that names"),
+    ],
+)
+def test_a_column_named_where_no_metadata_is_left_is_refused(source, files, told):
+    root = source(["a.png"], {**files, "dataset.toml": 'captions = "title"'})
+    with pytest.raises(SettingsError, match=f"captions = 'title', but streets .*{told}"):
+        load(root)
+    assert ids(load(root / "a.png", label="one")) == ["one/a.png"]  # it needs no metadata
+
+
+def test_types_that_are_said_of_no_column_with_a_type_are_told(source):
+    toml = '[types]\nscroe = "words"\ntitle = "words"'
+    read = load(source(["a.png"], {"m.json": TITLED, "dataset.toml": toml}))
+    assert read.notices == [
+        "[types] in dataset.toml names 'scroe', which no row has, 'title', which is the picture, a"
+        " caption or the place and has no type"
+    ]
+
+
+def test_yes_and_no_are_booleans_only_where_somebody_says_so(source):
+    spelled = ["yes", "No", "Y", "off", 1, "0", "maybe"]
+    rows = [{"image": f"{n}.png", "sold": value} for n, value in enumerate(spelled)]
+    pictures = [row["image"] for row in rows]
+    assert load(source(pictures, {"m.json": rows})).records[0].metadata == {"sold": "yes"}
+    read = load(source([], {"dataset.toml": '[types]\nsold = "boolean"'}))
+    values = [record.metadata.get("sold") for record in read.records]
+    assert values == [True, False, True, False, True, False, None]
+    assert read.notices == [
+        "1 value of 'sold' counted as missing, being no boolean: 'maybe';"
+        " true and false are written true, yes, y, on, 1 and false, no, n, off, 0"
+    ]
+
+
+def test_names_that_do_not_fit_a_guessed_pattern_are_told(source):
+    read = load(source(["img_1.5,2.5.jpg", "img_3,4.jpg", "other.jpg"]))
+    assert read.guesses == {"pattern": "img_{lat},{lon}"}
+    assert read.notices == [
+        "names that do not fit the pattern 'img_{lat},{lon}' (1 of 3): 'other.jpg'"
+    ]
+
+
+def test_what_was_guessed_of_many_files_is_told_in_numbers(source):
+    pictures = [f"{n}.png" for n in range(4)]
+    files = {f"{n}.json": [{"image": f"{n}.png", "caption": "x"}] for n in range(3)}
+    files["last.csv"] = "photo,title\n3.png,y\n"
+    assert load(source(pictures, files)).guesses == {
+        "image": "image in 3 files or photo in last.csv",
+        "captions": "caption in 3 files or title in last.csv",
+    }
 
 
 def test_a_label_has_no_slash_and_is_never_empty(source):

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from app.core.embeddings.palette import load
 from app.core.images import open_image
 from app.core.settings import Settings
 from ingest.decode import Decoded, Decoders, Failure
+from tests.ingest.slow import takes_a_minute
 
 
 @pytest.fixture
@@ -61,6 +64,25 @@ def test_a_process_that_dies_takes_no_picture_along(
     assert isinstance(first, Decoded)
     assert len(rest) == len(pictures) - 1
     assert all(isinstance(result, Decoded) for result in rest)
+
+
+def test_an_interrupt_waits_for_no_picture(
+    pictures: list[Path], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.decode._decode_chunk", takes_a_minute)
+    threading.Thread(target=_interrupt_once, args=(pictures[0].with_suffix(".begun"),)).start()
+    with pytest.raises(KeyboardInterrupt), Decoders("palette", settings) as decoders:
+        list(decoders.decode(pictures))
+    started = time.monotonic()
+    while multiprocessing.active_children():
+        time.sleep(0.05)
+    assert time.monotonic() - started < 2
+
+
+def _interrupt_once(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_script_without_a_main_guard_is_told_so_and_stores_nothing(

@@ -86,7 +86,10 @@ def test_a_row_with_an_integer_that_nothing_holds_is_skipped(write):
 def test_one_bad_line_does_not_cost_the_others(write):
     path = write('{"a": 1}\n{bad\n\n[]\n{"a": 2}', name="lines.jsonl")
     assert fields(json_lines, path) == [{"a": 1}, {"a": 2}]
-    assert [skip.source for skip in skips(json_lines, path)] == ["line 2", "line 4"]
+    broken, listed = skips(json_lines, path)
+    assert (broken.source, listed.source) == ("line 2", "line 4")
+    assert broken.reason.startswith("it is no valid JSON: ")
+    assert listed.reason == "it is a list, not an object"
 
 
 def test_a_line_in_another_encoding_is_one_skip(tmp_path):
@@ -134,7 +137,7 @@ def test_surplus_commas_belong_to_the_last_column(write):
 def test_a_short_row_is_used_and_noted(write):
     row = next(csv_table.load(write("id,year,name\n6044,2011\n", "t.csv")))
     assert row.fields == {"id": "6044", "year": "2011"}
-    assert row.note == "has 2 of 3 columns"
+    assert row.note == "only 2 of 3 columns"
 
 
 def test_columns_without_a_name_or_with_the_same_one_are_kept_apart(write):

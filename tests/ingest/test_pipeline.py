@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.core.collection import Collection, open_collection
+from app.core.collection import Collection, collection_names, open_collection
 from app.core.errors import (
     CollectionBusyError,
     CollectionError,
@@ -158,6 +158,68 @@ def test_more_than_a_fifth_gone_stops_and_asks(squares: Path, settings: Settings
     assert len(stored(settings)) == 2
 
 
+def test_an_ingest_that_was_refused_moves_no_source(
+    squares: Path, settings: Settings, tmp_path: Path
+) -> None:
+    bring(squares, settings)
+    away = squares.rename(tmp_path / "away")
+    make_squares(squares.parent / "other" / "squares", {"red": COLOURS["red"]})
+    with pytest.raises(CollectionError, match="--allow-removals"):
+        bring(squares.parent / "other" / "squares", settings)
+    away.rename(squares)
+    assert counts(bring(squares, settings)) == (0, 0, 3, 0, 0)
+
+
+def rename_column(folder: Path, old: str, new: str) -> None:
+    file = folder / "metadata.json"
+    file.write_text(file.read_text().replace(f'"{old}":', f'"{new}":'))
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_more_than_a_fifth_without_their_captions_stops_and_asks(
+    renamed: bool, squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    before = stored(settings)
+    rename_column(squares, "Caption", "said of it")
+    if renamed:  # the pictures come back under other names, and still without a caption
+        for name in ("red", "green", "blue"):
+            (squares / f"{name}.png").rename(squares / f"{name}2.png")
+        text = (squares / "metadata.json").read_text()
+        (squares / "metadata.json").write_text(text.replace(".png", "2.png"))
+    with pytest.raises(CollectionError, match=r"captions for 3 of the 3 records .*--allow-rem"):
+        bring(squares, settings)
+    assert stored(settings) == before
+    bring(squares, settings, allow_removals=True)
+    assert not any(point.payload["captions"] for point in stored(settings).values())
+
+
+def test_captions_that_were_never_there_or_are_few_are_no_loss(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = make_squares(tmp_path / "many", {f"c{n}": (n * 20, 100, 99) for n in range(10)})
+    bring(folder, settings)
+    edit(folder, Caption="")
+    assert counts(bring(folder, settings)) == (0, 1, 9, 0, 0)
+    bare = make_squares(tmp_path / "bare", COLOURS)
+    rename_column(bare, "Caption", "said of it")
+    bring(bare, settings)
+    rename_column(bare, "brightness", "light")
+    assert counts(bring(bare, settings)) == (0, 3, 0, 0, 0)
+
+
+def test_a_dataset_toml_with_a_wrong_column_costs_a_collection_nothing(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    before = stored(settings)
+    for key in ("image", "captions"):
+        (squares / "dataset.toml").write_text(f'{key} = "Captoin"')
+        with pytest.raises(SettingsError, match="did you mean 'Caption'"):
+            bring(squares, settings, allow_removals=True)
+    assert stored(settings) == before
+
+
 def test_a_picture_that_broke_is_a_skip_and_leaves(settings: Settings, tmp_path: Path) -> None:
     colours = {f"c{n}": (n * 20, 100, 200 - n * 10) for n in range(10)}
     folder = make_squares(tmp_path / "many", colours)
@@ -215,6 +277,42 @@ def test_types_stay_as_the_first_source_fixed_them(squares: Path, settings: Sett
     bring(squares, settings, watch=Watch(notice=notices.append))
     assert "brightness" not in stored(settings)["squares/red.png"].payload["fields"]
     assert any("very bright" in notice for notice in notices)
+
+
+def told(path: Path, settings: Settings, **options: Any) -> list[str]:
+    """What an ingest tells besides its report."""
+    notices: list[str] = []
+    bring(path, settings, watch=Watch(notice=notices.append), **options)
+    return notices
+
+
+def test_what_dataset_toml_says_too_late_is_told(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    (squares / "dataset.toml").write_text(
+        'label = "walks"\ntext = "rows"\n[types]\nbrightness = "words"\nshade = "words"'
+    )
+    assert told(squares, settings) == [
+        "squares: label = 'walks' in dataset.toml comes too late: the collection has this source"
+        " as 'squares'; to change that, remove the collection and ingest again",
+        "squares: text = 'rows' in dataset.toml comes too late: the collection was made with"
+        " 'captions'; --rebuild decides anew, by its first source",
+        "squares: [types] in dataset.toml comes too late: the collection has 'brightness' as"
+        " number; --rebuild decides anew, by the first source with that column",
+    ]
+    assert stored(settings)["squares/red.png"].payload["fields"]["brightness"] == 1.5
+    assert not any("[types]" in notice for notice in told(squares, settings, rebuild=True))
+    assert stored(settings)["squares/red.png"].payload["fields"]["brightness"] == "1.5"
+
+
+def test_a_guess_is_told_when_something_may_be_new_of_it(squares: Path, settings: Settings) -> None:
+    guess = told(squares, settings)
+    assert guess == [
+        "squares: guessed image = Relative Path, captions = Caption; dataset.toml can say otherwise"
+    ]
+    assert told(squares, settings) == []
+    edit(squares, Caption="['a crimson tile']")
+    assert told(squares, settings) == guess
+    assert told(squares, settings, rebuild=True) == guess
 
 
 def test_rebuild_decides_types_anew(squares: Path, settings: Settings) -> None:
@@ -281,6 +379,39 @@ def test_a_source_with_nothing_to_take_makes_no_collection(
     assert not (settings.collections_folder / "squares").exists()
 
 
+def break_pictures(folder: Path) -> None:
+    for file in folder.glob("*.png"):
+        file.write_bytes(f"{file.name} is no picture".encode())
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_new_collection_into_which_nothing_came_does_not_stay(
+    strict: bool, squares: Path, settings: Settings
+) -> None:
+    break_pictures(squares)
+    notices: list[str] = []
+    options = {"strict": strict, "watch": Watch(notice=notices.append)}
+    if strict:
+        with pytest.raises(SourceError, match=r"it is no picture of a known format \(--strict\)"):
+            bring(squares, settings, **options)
+    else:
+        assert counts(bring(squares, settings, **options)) == (0, 0, 0, 3, 0)
+    assert notices[-1] == f"nothing was taken from {squares}: no collection was made"
+    assert collection_names(settings) == []
+    assert list(settings.collections_folder.iterdir()) == []
+
+
+def test_a_collection_that_was_there_stays_even_when_it_is_emptied(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    break_pictures(squares)
+    assert counts(bring(squares, settings, allow_removals=True)) == (0, 0, 0, 3, 3)
+    assert collection_names(settings) == ["squares"]
+    assert counts(bring(squares, settings, rebuild=True)) == (0, 0, 0, 3, 0)
+    assert collection_names(settings) == ["squares"]
+
+
 def test_a_low_disk_is_refused_before_the_engine_can_be_hurt(
     squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,14 +458,17 @@ def many_squares(folder: Path, count: int) -> Path:
     return make_squares(folder, shades)
 
 
-def start_ingest(folder: Path, home: Path) -> "subprocess.Popen[str]":
+def start_ingest(
+    folder: Path, home: Path, stderr: int = subprocess.DEVNULL
+) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "app.cli", "ingest", str(folder), "-c", "squares", "--offline"]
     return subprocess.Popen(
         [*command, "--json"],
         env={**os.environ, "SIGHTLINE_HOME": str(home)},
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -379,3 +513,48 @@ def test_ctrl_c_ends_with_a_report_of_what_is_in(tmp_path: Path) -> None:
         pytest.skip("it was done before the signal came")
     assert process.returncode == 130
     assert report["new"] == len(stored(Settings(home=tmp_path / "home")))
+
+
+def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: Path) -> None:
+    folder = many_squares(tmp_path / "squares", 600)
+    process = start_ingest(folder, tmp_path / "home", stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    assert "guessed" in process.stderr.readline()  # read, and nothing else done
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(out)["new"] == 0
+    assert "the same command goes on from here" in err
+    assert "Traceback" not in err
+    assert collection_names(Settings(home=tmp_path / "home")) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["sources.load", "pipeline.content_hash", "pipeline.Models", "pipeline.create_collection"],
+)
+def test_an_interrupt_before_anything_is_written_ends_with_a_report(
+    step: str, squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"ingest.{step}", interrupt)
+        report = bring(squares, settings)
+    assert report.interrupted
+    assert counts(report) == (0, 0, 0, 0, 0)
+    assert collection_names(settings) == []
+    assert counts(bring(squares, settings)) == (3, 0, 0, 0, 0)
+
+
+def test_a_collection_that_a_kill_left_empty_is_filled_by_the_next_run(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:  # as far as a kill after the collection was made
+        patch.setattr("ingest.pipeline._Run.bring_in_step", lambda *_: None)
+        patch.setattr("app.core.engines.edge.EdgeEngine.drop", lambda _: None)
+        bring(squares, settings)
+    assert collection_names(settings) == ["squares"]
+    assert counts(bring(squares, settings)) == (3, 0, 0, 0, 0)

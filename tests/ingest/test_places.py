@@ -31,7 +31,9 @@ def test_a_pattern_is_guessed_when_half_of_the_names_fit():
     assert guess_pattern([]) is None
 
 
-@pytest.mark.parametrize("pattern", ["no fields", "{lat}_{lat}", "{}_{b}"])
+@pytest.mark.parametrize(
+    "pattern", ["no fields", "{lat}_{lat}", "{}_{b}", "{lat_{lon}", "{lat}_{lon", "a}{b}"]
+)
 def test_a_pattern_without_usable_fields_is_refused(pattern):
     with pytest.raises(ValueError, match="braces"):
         compile_pattern(pattern)

@@ -21,6 +21,8 @@ def type_of(*values):
         (["4.5", "", None, "n/a", "NaN"], "number"),
         (["inf", "1e400", "4.5"], "number"),
         (["true", "False", True], "boolean"),
+        (["yes", "no"], "words"),
+        (["1", 0], "number"),
         (["2026-11-21", "2026-11-21T08:30:00Z"], "time"),
         (["2010:01:27 14:05:15", ""], "time"),
         (["Singapore", "Zürich"], "words"),
@@ -51,6 +53,10 @@ def test_values_get_the_type_of_their_column():
     assert typed("4.51", "number") == 4.51
     assert type(typed("2011", "number")) is int
     assert typed("TRUE", "boolean") is True
+    assert [typed(value, "boolean") for value in ("Yes", "n", 1, "0", " on ")] == [
+        *(True, False, True, False, True)
+    ]
+    assert typed(2, "boolean") is typed("maybe", "boolean") is None
     assert typed("2010:01:27 14:05:15", "time") == datetime(2010, 1, 27, 14, 5, 15, tzinfo=UTC)
     assert typed("2026-11-21", "time") == datetime(2026, 11, 21, tzinfo=UTC)
     assert typed(12, "words") == "12"
