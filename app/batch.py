@@ -86,7 +86,6 @@ def _search(query: dict[str, Any], base: Search) -> Search:
     for key, kind in (("words", str), ("image", str), ("where", str), ("mode", str)):
         if not isinstance(given.get(key, ""), kind):
             raise QueryError(f"{key} takes a string, not {str(given[key])[:80]}")
-        require_unicode(given.get(key, ""), key)
     if type(given.get("top_k", 1)) is not int:
         raise QueryError(f"top_k takes a whole number, not {str(given['top_k'])[:80]}")
     if "near" in given:
@@ -94,14 +93,6 @@ def _search(query: dict[str, Any], base: Search) -> Search:
     if "image" in given:
         given["image"] = Path(given["image"])
     return replace(base, **given)
-
-
-def require_unicode(text: str, what: str) -> None:
-    """Raise QueryError for halves of characters: from another encoding, or from broken JSON."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise QueryError(f"{what}: {text[:80]!r} is not valid Unicode") from error
 
 
 def _near(value: object) -> tuple[float, float, float]:

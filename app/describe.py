@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.collection import Collection
+from app.core.conditions import Exists
 from app.core.records import Field
-from app.render import shown
+from app.render import counted, shown, value_text
 from app.retrieval.weights import WEIGHTS
 
 COMMONEST = 5
@@ -18,6 +19,8 @@ def describe(collection: Collection) -> dict[str, Any]:
     return {
         "collection": collection.name,
         "records": collection.count(),
+        "with_captions": collection.count(Exists("words.caption")),
+        "with_place": collection.count(Exists("place.lat")),
         "sources": {
             label: {"path": str(entry.path), "records": collection.count_source(label)}
             for label, entry in manifest.sources.items()
@@ -46,7 +49,8 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
     """Yield a description as lines."""
     disk = description["disk_mb"]
     yield (
-        f"{description['collection']}: {description['records']} records"
+        f"{description['collection']}: {counted(description['records'], 'record')},"
+        f" {description['with_captions']} with captions, {description['with_place']} with a place"
         + (f", {disk} MB on disk" if disk is not None else "")
     )
     for label, source in description["sources"].items():
@@ -61,6 +65,6 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
 
 def _values(field: dict[str, Any]) -> str:
     if "range" in field:
-        return " to ".join(str(end) for end in field["range"]) if field["range"] else "no values"
-    counted = (f"{shown(value)} ({count})" for value, count in field["commonest"].items())
+        return " to ".join(map(value_text, field["range"])) if field["range"] else "no values"
+    counted = (f"{value_text(value)} ({count})" for value, count in field["commonest"].items())
     return ", ".join(counted) or "no values"

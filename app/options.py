@@ -2,9 +2,11 @@
 
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
+
+from app.core.errors import QueryError
 
 
 def path_of(text: str) -> Path:
@@ -12,6 +14,29 @@ def path_of(text: str) -> Path:
     if not text:
         raise typer.BadParameter("the path is empty")
     return Path(text)
+
+
+class Circle(NamedTuple):
+    """A place in degrees and a radius in km."""
+
+    lat: float
+    lon: float
+    km: float
+
+
+def _circle(text: str) -> Circle:
+    try:
+        return Circle(*map(float, text.split(",")))
+    except (TypeError, ValueError) as error:
+        raise QueryError(f"near takes LAT,LON,KM, not {text!r}") from error
+
+
+def _weight(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError as error:
+        raise QueryError(f"--weight takes SIGNAL=NUMBER, not {text!r}") from error
 
 
 def _modes() -> list[str]:
@@ -51,7 +76,10 @@ Where = Annotated[
     str | None,
     typer.Option(metavar="EXPR", help="Filter, e.g. 'city == \"Singapore\" and safer >= 5'."),
 ]
-Near = Annotated[str | None, typer.Option(metavar="LAT,LON,KM", help="Only within KM of a place.")]
+Near = Annotated[
+    Circle | None,
+    typer.Option(parser=_circle, metavar="LAT,LON,KM", help="Only within KM of a place."),
+]
 Like = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE|WORDS", help="Push towards a picture or words; repeatable."),
@@ -67,7 +95,8 @@ MinScore = Annotated[
     typer.Option(metavar="COSINE", help="Keep hits of which some cosine reaches this."),
 ]
 Weight = Annotated[
-    list[str] | None, typer.Option(metavar="SIGNAL=W", help="Override a weight; see `info`.")
+    list[Any] | None,
+    typer.Option(parser=_weight, metavar="SIGNAL=W", help="Override a weight; see `info`."),
 ]
 Figure = Annotated[
     Path | None, typer.Option(parser=path_of, metavar="FILE", help="Write the hits as one picture.")

@@ -1,7 +1,7 @@
 """Render: values of the line → JSON objects and lines of text. Pure; `cli` prints them."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 SKIPS_SHOWN = 20
+
+VALUE_CHARACTERS = 60
+"""Of a field's value; an address of a picture can be ten times that."""
 
 UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories: controls, marks of direction, halves of surrogate pairs, other line ends."""
@@ -32,6 +35,15 @@ def shown(text: object) -> str:
 
 def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "record"), counted(2000, "record")
+    ('1 record', '2,000 records')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def report_lines(report: Json) -> Iterator[str]:
@@ -96,15 +108,30 @@ def found_lines(found: "Found") -> Iterator[str]:
         yield f"{rank:>3}  {score}  {shown(hit.source)}"
         if hit.caption:
             yield f"            {shown(hit.caption)}"
-        if hit.signals:
-            yield f"            {_why(hit.signals)}"
+        if why := [*_scores(hit.signals), *_answers(hit.answers)]:
+            yield f"            {'  '.join(why)}"
 
 
-def _why(signals: Mapping[str, "SignalScore"]) -> str:
-    return "  ".join(
-        f"{shown(name)} {said.score:.3f}" + (f" (#{said.rank})" if said.rank else "")
-        for name, said in signals.items()
-    )
+def _scores(signals: Mapping[str, "SignalScore"]) -> Iterator[str]:
+    for name, said in signals.items():
+        yield f"{shown(name)} {said.score:.3f}" + (f" (#{said.rank})" if said.rank else "")
+
+
+def _answers(answers: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in answers.items():
+        yield f"{value:.2f} km away" if name == "km" else f"{shown(name)} {value_text(value)}"
+
+
+def value_text(value: object) -> str:
+    """Return a value of a field as a person writes it, not too long.
+
+    >>> value_text(2010.0), value_text(4.25), value_text(["red", "blue"])
+    ('2010', '4.25', 'red, blue')
+    """
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return shown(text if len(text) <= VALUE_CHARACTERS else f"{text[:VALUE_CHARACTERS]}…")
 
 
 def answer_json(answer: "Answer", elapsed_ms: float) -> Json:
@@ -130,12 +157,13 @@ def _evidence_json(evidence: "Evidence") -> Json:
     }
 
 
-def evidence_lines(evidence: "Sequence[Evidence]", cited: Sequence[int]) -> Iterator[str]:
-    """Yield the numbered evidence; what the answer cites is marked."""
-    for each in evidence:
-        mark = "*" if each.number in cited else " "
+def answer_lines(answer: "Answer") -> Iterator[str]:
+    """Yield the numbered evidence, what the answer cites marked, and how the answer stands."""
+    for each in answer.evidence:
+        mark = "*" if each.number in answer.citations else " "
         caption = f"  {shown(each.caption)}" if each.caption else ""
         yield f"{mark} [{each.number}] {shown(each.source)}{caption}"
+    yield f"status: {answer.status}; model: {shown(answer.model)}"
 
 
 def check_lines(checks: "Iterable[Check]") -> Iterator[str]:

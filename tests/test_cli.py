@@ -211,6 +211,12 @@ def test_a_filter_alone_gives_what_passes_by_record_id(sightline: Run, home: Pat
     assert {hit["score"] for hit in said["hits"]} == {None}
 
 
+def test_a_filter_alone_shows_what_it_asked_about(sightline: Run, home: Path) -> None:
+    ran = sightline("search", "-c", "squares", "--where", "brightness > 2 and taken > '2019'")
+    assert "blue.png\n            a blue square on a white table\n            " in ran.out
+    assert "brightness 4.5  taken 2020-01-03T00:00:00+00:00\n" in ran.out
+
+
 def test_search_prints_hits_for_people(sightline: Run, home: Path) -> None:
     ran = sightline("search", "a red square", "-c", "squares", "-k", 1)
     assert ran.out.startswith("  1  ")
@@ -278,6 +284,16 @@ def test_a_figure_is_written_and_told(sightline: Run, home: Path, tmp_path: Path
         assert image.format == "PNG"
 
 
+def test_a_figure_that_cannot_be_written_is_refused_before_the_search(
+    sightline: Run, home: Path, tmp_path: Path
+) -> None:
+    for name, told in (("found.txt", ".png"), ("no/found.png", "not there")):
+        for command in ("search", "ask"):
+            ran = sightline(command, "x", "-c", "none", "--figure", tmp_path / name, "--json")
+            assert (ran.code, ran.json["error"]["code"]) == (1, "settings")
+            assert told in ran.json["error"]["message"]
+
+
 # ---- errors
 
 
@@ -318,6 +334,13 @@ ERRORS: dict[str, tuple[list[str], int, str, str]] = {
         "none.png",
     ),
     "no batch": (["search", "-c", "squares", "--batch", "none.jsonl"], 1, "missing_file", "none"),
+    "batch and words": (
+        ["search", "x", "-c", "squares", "--batch", "none.jsonl"],
+        1,
+        "query",
+        "of its own",
+    ),
+    "misspelt collection": (["info", "sqares"], 1, "collection_missing", "mean 'squares'?"),
     "no source": (["ingest", "none", "-c", "new", "--offline"], 1, "missing_source", "none"),
     "offline and more": (
         ["ingest", ".", "-c", "new", "--offline", "--image", "clip"],
@@ -532,7 +555,7 @@ def test_ask_says_how_it_ended(
 def test_ask_shows_the_evidence_when_nobody_answers(sightline: Run, home: Path) -> None:
     ran = sightline("ask", "Which is red?", "-c", "squares", "--ollama", unused_url())
     assert ran.code == 3
-    assert "red.png" in ran.out
+    assert ran.out.startswith("  [1] red.png")
     assert "status: model_unavailable" in ran.out
     assert "ollama serve" in ran.err or "docker compose" in ran.err
 
@@ -570,7 +593,7 @@ def test_info_tells_what_is_in_a_collection(sightline: Run, made: tuple[Path, Pa
     assert fields["brightness"]["range"] == [1.5, 4.5]
     assert fields["framed"]["commonest"] == {"false": 2, "true": 1}
     words = sightline("info", "squares", "--home", made[0]).out
-    assert words.startswith("squares: 3 records")
+    assert words.startswith("squares: 3 records, 3 with captions, 0 with a place")
     assert "field    brightness (number): 1.5 to 4.5" in words
 
 

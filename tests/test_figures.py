@@ -253,5 +253,5 @@ def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "figure.png").mkdir()
-    with pytest.raises(SettingsError, match=r"figure\.png cannot be written"):
+    with pytest.raises(SettingsError, match=r"figure\.png is a folder"):
         write_figure(bar_chart({"car": 1}), tmp_path / "figure.png")

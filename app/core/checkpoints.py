@@ -199,7 +199,8 @@ def _with_weights(folder: Path, checkpoint: str) -> Path:
 def _no_safetensors(checkpoint: str) -> EmbeddingError:
     return EmbeddingError(
         f"{checkpoint} has no weights as .safetensors; pickles (.bin, .pt) can run code and are not"
-        " read. Convert them with transformers' save_pretrained, or choose another checkpoint"
+        " read. Convert them with transformers' save_pretrained, or choose another checkpoint, for"
+        " pictures such as clip:google/siglip2-base-patch16-224"
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self
 
 from app.core.conditions import Compare, Condition, key_of
@@ -165,7 +166,9 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
     engine = _engine(name, settings, purpose)
     manifest = _manifest(name, engine)
     if manifest is None:
-        raise CollectionMissingError(_missing(name, settings))
+        raise CollectionMissingError(
+            f"{_missing(name, settings)}. Make it: sightline ingest PATH --collection {name}"
+        )
     engine.open()
     try:
         if manifest.points and not engine.count():
@@ -226,11 +229,10 @@ def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
 
 
 def _missing(name: str, settings: Settings) -> str:
-    known = ", ".join(collection_names(settings)) or "none yet"
-    return (
-        f"there is no collection {name!r} (there is: {known})."
-        f" Make it: sightline ingest PATH --collection {name}"
-    )
+    known = collection_names(settings)
+    close = get_close_matches(name, known, n=1)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    return f"there is no collection {name!r}{guess} (there is: {', '.join(known) or 'none yet'})"
 
 
 def _check_vectors(point: Point, manifest: Manifest) -> None:

@@ -241,7 +241,7 @@ _KINDS: Mapping[FieldType, str] = {
 
 _EXAMPLES: Mapping[FieldType, str] = {
     "number": "write one without quotes: 4.5",
-    "time": 'write one in quotes: "2010-01-27" or "2010-01-27T14:05"',
+    "time": 'write one in quotes, as precise as you like: "2010", "2010-01-27", "2010-01-27T14:05"',
     "boolean": "write true or false, without quotes",
     "words": 'write them in quotes: "Singapore"',
 }
@@ -300,8 +300,8 @@ def _time_comparison(column: Column, order: Order, value: Value) -> Condition:
 
 _TIME = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
-    r"(?:[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})"
-    r"(?:[.,](?P<fraction>[0-9]{1,9}))?)?(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?)?"
+    r"(?:[Tt ](?P<hour>[0-9]{2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})"
+    r"(?:[.,](?P<fraction>[0-9]{1,9}))?)?)?(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?)?"
 )
 
 
@@ -325,7 +325,7 @@ def _period(column: Column, text: str) -> _Period:
 def _after(start: datetime, part: Mapping[str, str | None]) -> datetime:
     """Return the first moment past the period; its last written part says how long it is."""
     try:
-        for name in ("second", "minute", "day"):
+        for name in ("second", "minute", "hour", "day"):
             if part[name]:
                 return start + timedelta(**{f"{name}s": 1})
         if part["month"]:

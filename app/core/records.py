@@ -1,11 +1,15 @@
 """Records: one thing a person can point at, as plain data. The first value on the line."""
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+
+EARTH_KM = 6371.0088
+"""Mean radius, as the engines' geo filters have it (the `geo` crate: 6,371,008.8 m)."""
 
 FieldType = Literal["number", "time", "boolean", "words"]
 """What a column holds: numbers, moments, true/false, or words (anything else that is text)."""
@@ -19,6 +23,17 @@ class Place(NamedTuple):
 
     lat: float
     lon: float
+
+    def km_to(self, other: "Place") -> float:
+        """Return the distance along a great circle in km, on a sphere of Qdrant's radius.
+
+        >>> round(Place(1.2834, 103.8607).km_to(Place(1.3138, 103.8159)), 2)
+        6.02
+        """
+        north, east = math.radians(other.lat - self.lat), math.radians(other.lon - self.lon)
+        shrunk = math.cos(math.radians(self.lat)) * math.cos(math.radians(other.lat))
+        half = math.sin(north / 2) ** 2 + shrunk * math.sin(east / 2) ** 2
+        return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, half)))
 
 
 @dataclass(frozen=True, slots=True)

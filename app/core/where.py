@@ -8,14 +8,15 @@ condition = field ( == | != | < | <= | > | >= ) value
           | field "." "contains" "(" string ")"
           | "exists" "(" field ")"
           | "near" "(" latitude "," longitude "," km ")"
-field     = a name, its slug, or the name in backticks; upper or lower case
+field     = a name, its slug, or the name in backticks; upper or lower case. A bare name may have
+            blanks in it, but not the words above; with those or other signs it needs backticks
 value     = 4.5 | "words" | 'words' | true | false
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple, NoReturn, cast, get_args
 
 from app.core.conditions import (
@@ -228,12 +229,24 @@ class _Parser:
 
     def column(self) -> Column:
         token = self.take()
-        reserved = token.kind == "name" and token.text.lower() in _KEYWORDS
-        if token.kind not in ("name", "backticks") or reserved:
+        if token.kind != "backticks" and not _is_name(token):
             self.refuse(token, "expected the name of a field, in backticks if it has odd signs")
         quoted = token.kind == "backticks"
+        if not quoted and (column := self.spaced(token)):
+            return column
         with self.pointing_at(token.start, token.end):
             return find_column(self.columns, token.text.strip("`"), quoted=quoted)
+
+    def spaced(self, first: Token) -> Column | None:
+        """Return the column whose name has blanks in it, if that is what stands here."""
+        at = self.at
+        while _is_name(self.next):
+            self.take()
+        name = " ".join(token.text for token in (first, *self.tokens[at : self.at]))
+        with suppress(QueryError):
+            return find_column(self.columns, name)
+        self.at = at
+        return None
 
     def value(self) -> Value:
         token = self.take()
@@ -306,6 +319,10 @@ class _Parser:
         except QueryError as error:
             fields = f"\n{listed(self.columns, column.slug)}" if column else ""
             _refuse(self.text, start, end, f"{error}{fields}")
+
+
+def _is_name(token: Token) -> bool:
+    return token.kind == "name" and token.text.lower() not in _KEYWORDS
 
 
 def _refuse(text: str, start: int, end: int, message: str) -> NoReturn:

@@ -1,18 +1,23 @@
 """Figures: hits, places, scores and vectors → matplotlib Figures. They look on beside the line.
 
 Nothing here opens a window or keeps a state (no pyplot): a figure is returned, and `write_figure`
-writes it. All text is drawn as it is, never read as mathematics.
+writes it. All text is drawn as it is, never read as mathematics. `files.check_target` says before
+the work whether it can be written; like all names here, it is imported when it is first used.
 """
 
-from app.figures.files import write_figure
-from app.figures.maps import place_map
-from app.figures.plane import principal_plane
-from app.figures.plots import bar_chart, embedding_plot, histograms
-from app.figures.sheet import result_sheet
-from app.figures.text import drawable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.figures.files import check_target, write_figure
+    from app.figures.maps import place_map
+    from app.figures.plane import principal_plane
+    from app.figures.plots import bar_chart, embedding_plot, histograms
+    from app.figures.sheet import result_sheet
+    from app.figures.text import drawable
 
 __all__ = [
     "bar_chart",
+    "check_target",
     "drawable",
     "embedding_plot",
     "histograms",
@@ -21,3 +26,23 @@ __all__ = [
     "result_sheet",
     "write_figure",
 ]
+
+_HOMES = {
+    "bar_chart": "plots",
+    "check_target": "files",
+    "drawable": "text",
+    "embedding_plot": "plots",
+    "histograms": "plots",
+    "place_map": "maps",
+    "principal_plane": "plane",
+    "result_sheet": "sheet",
+    "write_figure": "files",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as above
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from app.figures.plane import principal_plane
 from app.figures.points import Values, colours_of, draw_points, explain, numbers_of
 from app.figures.style import ACCENT, INK, MUTED, airy_figure, plain, set_titles
-from app.figures.text import FONT, TEXT, wrap
+from app.figures.text import FONTS, TEXT, wrap
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -56,7 +56,7 @@ def bar_chart(counts: Mapping[str, int]) -> Figure:
     axes = plain(figure.subplots())
     names = [wrap(name, inches=2.5, points=9) for name in counts]
     bars = axes.barh(range(len(counts)), list(counts.values()), color=ACCENT, height=0.66)
-    axes.bar_label(bars, padding=4, color=MUTED, fontsize=8.5, family=FONT)
+    axes.bar_label(bars, padding=4, color=MUTED, fontsize=8.5, family=FONTS)
     axes.set_yticks(range(len(counts)), names, parse_math=False)
     axes.tick_params(axis="y", labelcolor=INK, labelsize=9)
     axes.xaxis.set_visible(False)

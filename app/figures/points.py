@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from app.figures.style import ACCENT, HUES, INK, OTHER, quiet_ticks
-from app.figures.text import FONT, TEXT, wrap
+from app.figures.text import FONTS, TEXT, wrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def _draw_legend(figure: Figure, meanings: Mapping[str, str], label: str) -> Non
         frameon=False,
         title=label,
         alignment="left",
-        prop={"family": FONT, "size": 9},
+        prop={"family": FONTS, "size": 9},
     )
     for text in (legend.get_title(), *legend.get_texts()):
         text.set(parse_math=False, color=INK)

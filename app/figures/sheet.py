@@ -17,7 +17,7 @@ from PIL import Image
 from app.core.errors import SourceError
 from app.core.images import open_image
 from app.figures.style import ACCENT, FAINT, INK, MUTED, WIDTH_INCHES
-from app.figures.text import TEXT, wrap
+from app.figures.text import FONT, TEXT, wrap
 
 if TYPE_CHECKING:
     from app.retrieval.hits import Hit
@@ -136,7 +136,7 @@ def _draw_tile(
     left, top = corner
     _draw_picture(_frame(figure, left, top, grid.cell, grid.picture), tile.picture)
     below = top + grid.picture + 0.09
-    _write(figure, left, below, str(rank), size=10, color=ACCENT, weight="bold")
+    _write(figure, left, below, str(rank), size=10, color=ACCENT, weight="bold", family=FONT)
     if tile.score is not None:
         score = f"{tile.score:.3f}"
         _write(figure, left + grid.cell, below + 0.01, score, color=MUTED, ha="right")

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from app.figures.text import FONT, TEXT, wrap
+from app.figures.text import FONTS, TEXT, wrap
 
 INK, MUTED, FAINT, ACCENT = "#1f2933", "#7b8794", "#e9ecef", "#0072b2"
 
@@ -34,7 +34,7 @@ def plain(axes: Axes) -> Axes:
 
 def quiet_ticks(axes: Axes, *, size: float = 8) -> None:
     """Keep of ticks their small grey words."""
-    axes.tick_params(length=0, labelsize=size, labelcolor=MUTED, labelfontfamily=FONT)
+    axes.tick_params(length=0, labelsize=size, labelcolor=MUTED, labelfontfamily=FONTS)
 
 
 def set_titles(axes: Axes, left: str, right: str) -> None:

@@ -1,17 +1,56 @@
-"""Figures, their text: what the font can draw, in lines of a given width."""
+"""Figures, their text: what the fonts can draw, in lines of a given width."""
 
+import logging
 import unicodedata
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import Any
 
-from matplotlib.font_manager import findfont, get_font
+from matplotlib.font_manager import findfont, findSystemFonts, fontManager, get_font
 from PIL import ImageFont
+
+logger = logging.getLogger(__name__)
 
 FONT = "DejaVu Sans"
 """Comes with matplotlib, so that a figure looks the same on every machine."""
 
-TEXT: dict[str, Any] = {"family": FONT, "parse_math": False}
+FALLBACKS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans CJK TC"),
+    *("Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Noto Sans TC"),
+    *("Source Han Sans", "Source Han Sans SC", "Source Han Sans CN", "Source Han Sans JP"),
+    *("PingFang SC", "Hiragino Sans GB", "Hiragino Sans", "Apple SD Gothic Neo"),
+    *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Meiryo", "SimHei", "MS Gothic"),
+    *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Arial Unicode MS"),
+    *("IPAexGothic", "IPAGothic", "TakaoGothic", "VL Gothic", "NanumGothic", "Unifont"),
+)
+"""Of Linux, macOS and Windows: those that are installed draw what DejaVu lacks, Chinese, Japanese
+and Korean above all."""
+
+
+def _families() -> list[str]:
+    """Return the font, and after it those of the others that this machine has."""
+    if not (installed := _installed()):
+        # matplotlib remembers which fonts there were when it first looked.
+        for file in set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}:
+            try:
+                fontManager.addfont(file)
+            except Exception:  # noqa: BLE001 - a font it cannot read is no font
+                continue
+        installed = _installed()
+    return [FONT, *installed]
+
+
+def _installed() -> list[str]:
+    """Return those of the usual weight, for matplotlib complains of others; else one of another."""
+    usual = {font.name for font in fontManager.ttflist if font.weight in (400, "normal")}
+    others = {font.name for font in fontManager.ttflist}
+    among = [name for name in FALLBACKS if name in usual]
+    return among or [name for name in FALLBACKS if name in others][:1]
+
+
+FONTS = _families()
+
+TEXT: dict[str, Any] = {"family": FONTS, "parse_math": False}
 """Of every text that is drawn: a caption with two dollar signs is no formula."""
 
 SLACK = 0.96
@@ -19,14 +58,13 @@ SLACK = 0.96
 
 
 def drawable(text: str) -> str:
-    r"""Return text on one line that the font can draw; a sign that it lacks becomes a box.
+    r"""Return text on one line that the fonts can draw; a sign that they lack becomes a box.
 
-    >>> drawable("a\n夜 b\u202e")
+    >>> drawable("a\n\ue000 b\u202e")
     'a □ b'
     """
-    known = get_font(findfont(FONT)).get_charmap()
     return "".join(
-        sign if ord(sign) in known else "□"
+        sign if _font_of(sign) else _box(sign)
         for sign in " ".join(text.split())
         if unicodedata.category(sign) != "Cf"  # turns the direction, joins, hides: draws nothing
     )
@@ -64,9 +102,35 @@ def _fitting(text: str, room: float) -> int:
 @lru_cache(maxsize=10_000)
 def _advance(sign: str) -> float:
     """Width of a sign in ems."""
-    return _measure().getlength(sign) / 100
+    return _measure(_font_of(sign) or FONT).getlength(sign) / 100
+
+
+@lru_cache(maxsize=10_000)
+def _font_of(sign: str) -> str | None:
+    """The first font that draws a sign, as matplotlib will choose it."""
+    return next((name for name in FONTS if ord(sign) in _signs(name)), None)
 
 
 @cache
-def _measure() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(findfont(FONT), 100)
+def _signs(name: str) -> frozenset[int]:
+    return frozenset(get_font(findfont(name)).get_charmap())
+
+
+@cache
+def _measure(name: str) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(findfont(name), 100)
+
+
+def _box(sign: str) -> str:
+    if unicodedata.category(sign)[0] != "C":  # of control codes and the like nobody draws any
+        _tell_of_boxes()
+    return "□"
+
+
+@cache
+def _tell_of_boxes() -> None:
+    """Say once why there are boxes."""
+    logger.warning(
+        "no font of this machine draws every sign of the figures' words: boxes stand for the rest."
+        " Noto Sans CJK draws Chinese, Japanese and Korean: install it, or another that does"
+    )

@@ -1,7 +1,7 @@
 """Hits: what a retriever hands on. A LlamaIndex NodeWithScore that can say why it is there."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from llama_index.core.bridge.pydantic import Field
 from llama_index.core.schema import NodeWithScore
@@ -27,6 +27,8 @@ class Hit(NodeWithScore):
     captions: tuple[str, ...] = ()
     signals: dict[str, SignalScore] = Field(default_factory=dict)
     """By signal name: image, text, keywords, like:…, unlike:…"""
+    answers: dict[str, Any] = Field(default_factory=dict)
+    """What it has where the filter asks: values by slug, `km` from the place."""
 
     @property
     def file(self) -> Path:

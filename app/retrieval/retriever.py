@@ -6,7 +6,7 @@ signal, and `fuse` joins them.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from app.core.collection import Collection
-from app.core.conditions import AllOf, Condition, Ids
+from app.core.conditions import AllOf, Condition, Exists, Ids
 from app.core.engines import ScoredId
 from app.core.errors import QueryError
 from app.core.images import open_image
 from app.core.models import QueryVectors, Wanted
+from app.retrieval.explain import answers, misspelt
 from app.retrieval.fusion import SignalScores, fuse
 from app.retrieval.hits import Hit, SignalScore
 from app.retrieval.signals import Asked, Signal, Signals
@@ -95,10 +96,12 @@ class CollectionRetriever(BaseRetriever):
             return self._passing(asked)
         where = _both(self._where, asked.where)
         hits, nearest = self._rank(signals.found, where)
-        return Found(hits, signals.notices, nearest)
+        notices = signals.notices if hits else self._why_nothing(where, signals.notices)
+        return Found(hits, notices, nearest)
 
     def note(self, asked: Asked, wanted: Wanted) -> None:
         """Note what `search` will want embedded, so that many queries can be embedded together."""
+        _check(asked)
         signals = Signals(wanted, self._weights)
         self.gather(asked, signals)
         signals.add_examples((*asked.like, *asked.unlike), "like")
@@ -133,9 +136,10 @@ class CollectionRetriever(BaseRetriever):
             for id_ in candidates
         }
         order = sorted(candidates, key=lambda id_: (-fused[id_], id_))
-        kept = [id_ for id_ in order if self._reaches(said[id_])]
-        hits = self._hits(kept[: self._top_k], fused, said)
-        nearest = self._hits(order[:1], fused, said) if not kept else []
+        finding = {signal.name for signal in signals if signal.weight > 0}
+        kept = [id_ for id_ in order if self._reaches(said[id_], finding)]
+        hits = self._hits(kept[: self._top_k], fused, said, where)
+        nearest = self._hits(order[:1], fused, said, where) if not kept else []
         return hits, (nearest[0] if nearest else None)
 
     def _lists(
@@ -173,15 +177,15 @@ class CollectionRetriever(BaseRetriever):
                 scores[signal.name] = {hit.id: hit.score for hit in hits}
         return scores
 
-    def _reaches(self, said: Mapping[str, SignalScore]) -> bool:
+    def _reaches(self, said: Mapping[str, SignalScore], finding: Container[str]) -> bool:
+        """Whether a cosine is high enough; those of signals that push away do not count."""
         if self._min_score is None:
             return True
-        cosines = [
-            signal.score
+        return any(
+            signal.score >= self._min_score
             for name, signal in said.items()
-            if name != "keywords" and not name.startswith("unlike:")
-        ]
-        return any(cosine >= self._min_score for cosine in cosines)
+            if name != "keywords" and name in finding
+        )
 
     def _passing(self, asked: Asked) -> Found:
         """Nothing to rank by: what passes the filter, by record id."""
@@ -190,24 +194,43 @@ class CollectionRetriever(BaseRetriever):
         where = _both(self._where, asked.where)
         if where is None:
             raise QueryError("nothing is asked: give words, a picture (--image) or a filter")
-        ids = [id_ for _, id_ in self._collection.record_ids(where)[: self._top_k]]
-        return Found(self._hits(ids, {}, {}))
+        ids = [id_ for _, id_ in self._collection.record_ids(where)]
+        hits = self._hits(ids[: self._top_k], {}, {}, where)
+        if not hits:
+            return Found([], self._why_nothing(where))
+        more = [f"{len(ids):,} pass; these are the first {len(hits):,} by record id"]
+        return Found(hits, more if len(ids) > len(hits) else [])
+
+    def _why_nothing(self, where: Condition | None, notices: Sequence[str] = ()) -> list[str]:
+        if where is not None and not self._collection.count(where):
+            return ["no record passes the filter", *misspelt(where, self._collection)]
+        if not self._collection.count(Exists("words.caption")):
+            return [
+                "no record has a caption, so words find nothing here: give the pictures captions,"
+                " or ingest with an image embedding that reads words (clip)"
+            ]
+        return list(notices)
 
     def _hits(
         self,
         ids: Sequence[str],
         fused: Mapping[str, float],
         said: Mapping[str, dict[str, SignalScore]],
+        where: Condition | None,
     ) -> list[Hit]:
         points = self._collection.fetch(ids) if ids else {}
         return [
-            self._hit(points[id_].payload, fused.get(id_), said.get(id_, {}))
+            self._hit(points[id_].payload, fused.get(id_), said.get(id_, {}), where)
             for id_ in ids
             if id_ in points
         ]
 
     def _hit(
-        self, payload: Mapping[str, Any], score: float | None, said: dict[str, SignalScore]
+        self,
+        payload: Mapping[str, Any],
+        score: float | None,
+        said: dict[str, SignalScore],
+        where: Condition | None,
     ) -> Hit:
         return Hit(
             node=self._collection.node(payload),
@@ -216,6 +239,7 @@ class CollectionRetriever(BaseRetriever):
             source=payload.get("path", ""),
             captions=tuple(payload.get("captions", ())),
             signals=said,
+            answers=answers(where, self._collection, payload),
         )
 
 
@@ -224,6 +248,12 @@ def _both(one: Condition | None, other: Condition | None) -> Condition | None:
 
 
 def _check(asked: Asked) -> None:
+    examples = [each.name for each in (*asked.like, *asked.unlike) if each.picture is None]
+    for text in (asked.words, *examples):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise QueryError(f"{text[:80]!r} is not valid Unicode") from error
     if len(asked.words) > MAX_WORDS_CHARACTERS:
         raise QueryError(
             f"the words have {len(asked.words):,} characters; at most {MAX_WORDS_CHARACTERS:,}"

@@ -124,8 +124,10 @@ def test_a_missing_collection_says_which_there_are_and_how_to_make_it(settings: 
     message = r"'streets' \(there is: lanes\).*sightline ingest PATH --collection streets"
     with pytest.raises(CollectionMissingError, match=message):
         open_collection("streets", settings)
-    with pytest.raises(CollectionMissingError, match=message):
+    with pytest.raises(CollectionMissingError, match=r"'streets' \(there is: lanes\)$"):
         remove_collection("streets", settings)
+    with pytest.raises(CollectionMissingError, match=r"did you mean 'lanes'\?"):
+        open_collection("lane", settings)
 
 
 def test_a_removed_collection_is_gone(settings: Settings) -> None:

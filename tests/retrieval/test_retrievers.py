@@ -207,6 +207,47 @@ def test_palette_says_that_it_searched_captions_instead(searcher: Searcher) -> N
     assert any("cannot read words" in notice for notice in found.notices)
 
 
+def test_a_threshold_is_not_reached_by_what_pushes_away(searcher: Searcher) -> None:
+    """The record that says just these words is the last thing to show to who wants it least."""
+    away = Search(words="dark-red", weights={"text": -1.0}, min_score=0.3, top_k=9)
+    assert searcher.search(away).hits == []
+
+
+def test_a_hit_has_what_the_filter_asks_about(searcher: Searcher) -> None:
+    where = 'shade.contains("red") and (brightness > 1 or exists(taken)) and not framed == true'
+    hit = searcher.search(Search(where=where)).hits[0]
+    assert hit.answers == {
+        "brightness": 4.5,
+        "shade": "dark-red",
+        "taken": "2020-01-03T00:00:00+00:00",
+        "framed": "false",
+    }
+
+
+def test_a_filter_alone_tells_how_many_pass(searcher: Searcher) -> None:
+    found = searcher.search(Search(where='shade.contains("red")', top_k=2))
+    assert found.notices == ["3 pass; these are the first 2 by record id"]
+    assert searcher.search(Search(where='shade.contains("red")')).notices == []
+
+
+@pytest.mark.parametrize("words", ["", "a square"])
+def test_a_value_that_no_record_has_is_told_with_those_like_it(
+    searcher: Searcher, words: str
+) -> None:
+    found = searcher.search(Search(words=words, where='shade == "Dark-Red" and brightness > 0'))
+    assert found.hits == []
+    assert found.notices[0] == "no record passes the filter"
+    assert found.notices[1].startswith('no record has shade == "Dark-Red"; there is "dark-red"')
+    assert len(found.notices) == 2
+
+
+def test_half_a_character_is_refused_alone_and_among_many(searcher: Searcher) -> None:
+    search = Search(words="caf\udce9")
+    with pytest.raises(QueryError, match="not valid Unicode"):
+        searcher.search(search)
+    assert isinstance(searcher.search_many([search])[0], QueryError)
+
+
 def test_near_keeps_what_lies_close(searcher: Searcher) -> None:
     assert searcher.search(Search(near=(1.3, 103.8, 5))).hits == []
     with pytest.raises(QueryError, match="latitude"):
@@ -266,6 +307,31 @@ def test_a_picture_without_caption_is_neither_lifted_nor_thrown_out(
     assert hits[0].source == "green.png"
     bare = next(hit for hit in hits if hit.source == "red.png")
     assert bare.signals.keys() == {"image"}
+
+
+def test_words_without_captions_to_find_say_so(tmp_path: Path) -> None:
+    folder = make_squares(tmp_path / "bare", COLOURS)
+    (folder / "metadata.json").unlink()
+    settings = Settings(home=tmp_path / "home")
+    ingest(folder, "bare", settings, image="palette", text="minilm")
+    with open_collection("bare", settings) as opened:
+        found = Searcher(opened, settings).search(Search(words="a red square"))
+    assert found.hits == []
+    assert len(found.notices) == 1
+    assert found.notices[0].startswith("no record has a caption, so words find nothing here")
+
+
+def test_a_hit_near_a_place_says_how_far_it_is(tmp_path: Path) -> None:
+    """Marina Bay and the Botanic Gardens lie 6.0 km apart."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for name, colour in zip(("1.2834_103.8607_a_S", "1.3138_103.8159_b_S"), COLOURS, strict=False):
+        Image.new("RGB", (64, 64), colour).save(folder / f"{name}.png")
+    settings = Settings(home=tmp_path / "home")
+    ingest(folder, "two", settings, image="palette", text="minilm")
+    with open_collection("two", settings) as opened:
+        hits = Searcher(opened, settings).search(Search(near=(1.2834, 103.8607, 7))).hits
+    assert [hit.answers["km"] for hit in hits] == [0, pytest.approx(6.02, abs=0.01)]
 
 
 def test_words_find_pictures_through_clip(tmp_path: Path) -> None:

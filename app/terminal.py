@@ -1,0 +1,175 @@
+"""Terminal: values → what is printed; a failure → one message and an exit code."""
+
+import io
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from app.core.errors import SightlineError
+from app.render import shown
+
+if TYPE_CHECKING:
+    from ingest.pipeline import Watch
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_NO_MODEL = 3
+"""Evidence is shown, but the model is unavailable, missing, or broke off."""
+EXIT_INTERRUPTED = 130
+
+USAGE_ERROR: type = typer.BadParameter.__mro__[1]
+"""UsageError. Typer brings a click of its own, of which it gives out only some names."""
+
+PROGRESS_SECONDS = 30
+"""Between two lines of progress where no terminal can show a bar: in a log."""
+
+
+def run(app: typer.Typer) -> None:
+    """Run the command line; every failure becomes one message and an exit code."""
+    _prepare()
+    try:
+        code = app(prog_name="sightline", standalone_mode=False)
+        sys.stdout.flush()
+        if code == EXIT_INTERRUPTED:
+            notice("interrupted")
+    except SightlineError as error:
+        _fail(error.code, str(error))
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted", "interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader of the pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_ERROR
+    except OSError as error:  # of the disk or of a folder's permissions, wherever it comes up
+        _fail("system", f"the system refuses: {error}")
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug gets a line, not a traceback
+        if isinstance(error, USAGE_ERROR):
+            _fail_usage(error)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        _fail("bug", f"this is a bug in sightline ({type(error).__name__} at {place}): {error}")
+    raise SystemExit(code)
+
+
+def show(value: dict[str, Any]) -> None:
+    """Print one JSON object on a line."""
+    # ASCII: safe on every terminal and in every encoding, also with halves of surrogate pairs.
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print lines of a result."""
+    for text in texts:
+        print(text)
+
+
+def notice(text: str) -> None:
+    """Print on stderr what a person should know, and a program can do without."""
+    print("\n".join(shown(line) for line in text.split("\n")), file=sys.stderr)
+
+
+def notices(texts: Iterable[str]) -> None:
+    """Print several."""
+    for text in texts:
+        notice(text)
+
+
+def heard() -> list[str]:
+    """Return the log lines of this program so far; a person has seen them, `--json` has not."""
+    return list(_heard.texts)
+
+
+def stream(text: str) -> None:
+    """Print a piece of a model's answer: line ends are its own, all else is made visible."""
+    print("\n".join(shown(line) for line in text.split("\n")), end="", flush=True)
+
+
+@contextmanager
+def watching() -> "Iterator[Watch]":
+    """Show an ingest's progress on stderr, with a rate and an end; in a log, a line at times."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from ingest.pipeline import Watch
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    started = said = time.monotonic()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("pictures", total=None, rate="")
+
+        def tell(done: int, total: int) -> None:
+            nonlocal said
+            now = time.monotonic()
+            rate = done / max(now - started, 1e-6)
+            progress.update(task, completed=done, total=total, rate=f"{rate:.0f}/s")
+            if progress.disable and now - said >= PROGRESS_SECONDS and done < total:
+                said = now
+                left = (total - done) / rate / 60 if rate else 0
+                notice(f"{done:,} of {total:,} pictures, {rate:.0f}/s, {left:.0f} min left")
+
+        yield Watch(progress=tell, notice=notice)
+
+
+def _prepare() -> None:
+    """See to it that what libraries say stays off the terminal, and what this program says not."""
+    warnings.simplefilter("ignore")
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    logging.getLogger("app").addHandler(_heard)
+    _heard.texts.clear()
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
+
+
+class _Heard(logging.Handler):
+    """Log lines of this program: notices as they come, and in `texts` for --json."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a line, and keep it."""
+        self.texts.append(record.getMessage())
+        notice(self.texts[-1])
+
+
+_heard = _Heard()
+
+
+def _fail_usage(error: Any) -> NoReturn:  # noqa: ANN401 - typer's own UsageError
+    """Say what of the command line was not understood, with how it is used."""
+    if "--json" not in sys.argv:
+        error.show()
+        raise SystemExit(EXIT_USAGE)
+    _fail("usage", error.format_message(), EXIT_USAGE)
+
+
+def _fail(code: str, message: str, exit_code: int = EXIT_ERROR) -> NoReturn:
+    if "--json" in sys.argv:
+        show({"error": {"code": code, "message": message}})
+    else:
+        notice(f"error: {message}")
+    raise SystemExit(exit_code)
