@@ -9,6 +9,7 @@ MAX_WORDS = 2_000
 
 # Chinese, Japanese and Korean are written without spaces between words: each sign is a word.
 _SIGN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_APART = re.compile(f"[{_SIGN}]")
 _WORD = re.compile(rf"[{_SIGN}]|(?:(?![{_SIGN}])\w)+(?:'(?:(?![{_SIGN}])\w)+)*")
 
 
@@ -21,6 +22,15 @@ def words_of(text: str) -> list[str]:
     plain = text.casefold() if text.isascii() else _fold(text)
     found = (match.group() for match in _WORD.finditer(plain))
     return list(islice(dict.fromkeys(found), MAX_WORDS))
+
+
+def signs_apart(text: str) -> str:
+    """Return a text with blanks around each sign of Chinese, Japanese and Korean.
+
+    >>> signs_apart("a 夜市"), signs_apart("plain")
+    ('a  夜  市 ', 'plain')
+    """
+    return text if text.isascii() else _APART.sub(r" \g<0> ", text)
 
 
 def _fold(text: str) -> str:
