@@ -29,6 +29,7 @@ def test_every_benchmark_runs_and_writes_its_rows(tmp_path: Path) -> None:
         "text-to-image at 200 points",
         "text-to-image at 200 points, half pass",
         "text-to-image at 200 points, 2 % pass",
+        "text-to-image at 200 points, on one shard",
         "hybrid at 200 points",
         "text-to-image at 200 points, beside the plain way",
     } <= rows.keys()

@@ -4,12 +4,15 @@
 SIGHTLINE_TEST_QDRANT names one.
 """
 
+import logging
 import os
 import pkgutil
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
@@ -18,7 +21,7 @@ from app.core.engines import Engine, Point, Query, Spaces
 from app.core.engines.edge import EdgeEngine
 from app.core.engines.lock import Purpose
 from app.core.engines.server import ServerEngine, connect
-from app.core.errors import CollectionBusyError, SettingsError
+from app.core.errors import CollectionBusyError, CollectionError, SettingsError
 from app.core.settings import Settings
 
 # The stand-in has no payload indexes and says so; a real server has them.
@@ -226,3 +229,129 @@ def test_create_replaces_what_was_there_only_if_told_to(engine: Engine) -> None:
 def test_what_is_no_url_of_a_server_is_refused_as_a_setting(url: str) -> None:
     with pytest.raises(SettingsError, match="no URL"):
         connect(url, Settings())
+
+
+# ---- Edge alone: what it keeps of its own, and what `optimise` does there
+
+
+DIMENSIONS, MANY = 2048, 5200
+"""42 MB of vectors: enough for `optimise` to have something to do."""
+
+
+@pytest.fixture(scope="module")
+def crowd() -> np.ndarray:
+    """Unit rows, the first 400 of which are almost the same: frames of one fixed camera."""
+    rows = np.random.default_rng(5).standard_normal((MANY, DIMENSIONS), dtype=np.float32)
+    rows[:400] = rows[0] + 0.02 * rows[:400]
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def points_of(rows: np.ndarray, first: int = 0) -> list[Point]:
+    """Points numbered from `first`; every third is of city Bonn."""
+    return [
+        Point(id_of(n), {"image": row}, {"fields": {"city": ("Bonn", "Ghent", "Oslo")[n % 3]}})
+        for n, row in enumerate(rows.tolist(), first)
+    ]
+
+
+def best_ten(rows: np.ndarray, query: np.ndarray, numbers: range) -> list[float]:
+    """What a search should give, worked out in full."""
+    return sorted((rows[list(numbers)] @ query).tolist(), reverse=True)[:10]
+
+
+def found_ten(engine: Engine, query: np.ndarray, **city: str) -> list[float]:
+    where = [engine.filters.equals("fields.city", name) for name in city.values()]
+    passing = engine.filters.all_of(where) if where else None
+    (hits,) = engine.search([Query("image", query.tolist())], limit=10, filter=passing)
+    return [hit.score for hit in hits]
+
+
+@pytest.fixture
+def optimised(tmp_path: Path, crowd: np.ndarray) -> Iterator[EdgeEngine]:
+    engine = EdgeEngine(tmp_path / "frames", "write")
+    engine.create(Spaces({"image": DIMENSIONS}, {}, ()), INDEXES, MANIFEST)
+    for start in range(0, MANY, 1300):
+        engine.upsert(points_of(crowd[start : start + 1300], start))
+    engine.optimise()
+    assert engine.shard.info().indexed_vectors_count == MANY
+    yield engine
+    engine.drop()
+
+
+def test_an_optimised_collection_finds_what_a_full_scan_would(
+    optimised: EdgeEngine, crowd: np.ndarray
+) -> None:
+    everything, bonn = range(MANY), range(0, MANY, 3)
+    for query in (crowd[0], crowd[123], crowd[4000]):
+        assert found_ten(optimised, query) == pytest.approx(
+            best_ten(crowd, query, everything), abs=1e-6
+        )
+        assert found_ten(optimised, query, city="Bonn") == pytest.approx(
+            best_ten(crowd, query, bonn), abs=1e-6
+        )
+
+
+def test_an_optimised_collection_can_be_written_on(
+    optimised: EdgeEngine, crowd: np.ndarray
+) -> None:
+    optimised.delete([id_of(n) for n in range(200)])
+    optimised.upsert([Point(id_of(300), {"image": crowd[4000].tolist()}, {"record_id": "moved"})])
+    optimised.upsert([Point(id_of(MANY), {"image": crowd[0].tolist()}, {"record_id": "new"})])
+    optimised.optimise()
+    rows = np.concatenate([crowd[200:300], crowd[301:], crowd[[4000, 0]]])
+    for query in (crowd[0], crowd[123], crowd[4000]):
+        assert found_ten(optimised, query) == pytest.approx(
+            best_ten(rows, query, range(len(rows))), abs=1e-6
+        )
+    (moved, new) = optimised.fetch([id_of(300), id_of(MANY)])
+    assert {moved.payload["record_id"], new.payload["record_id"]} == {"moved", "new"}
+    assert optimised.count() == MANY - 200 + 1
+
+
+def test_what_is_optimised_already_is_not_done_again(
+    optimised: EdgeEngine, crowd: np.ndarray
+) -> None:
+    optimised.upsert(points_of(crowd[:100], MANY))
+    optimised.optimise()
+    few = optimised.shard.info()
+    optimised.upsert(points_of(crowd, MANY))
+    optimised.optimise()
+    many = optimised.shard.info()
+    assert (few.indexed_vectors_count, many.indexed_vectors_count) == (MANY, 2 * MANY)
+    assert (few.segments_count, many.segments_count) == (2, 3)  # one is open to new points
+
+
+def test_what_a_killed_optimise_left_behind_goes(tmp_path: Path) -> None:
+    engine = edge(tmp_path)("write")
+    engine.create(SPACES, INDEXES, MANIFEST)
+    left = tmp_path / "streets" / "shard" / "temp_segments" / "segment_builder_killed"
+    left.mkdir(parents=True)
+    engine.optimise()
+    assert not left.exists()
+    engine.close()
+
+
+def test_a_collection_that_the_disk_cannot_hold_twice_stays_as_it_is_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = edge(tmp_path)("write")
+    engine.create(SPACES, INDEXES, MANIFEST)
+    engine.upsert(POINTS)
+    full = shutil.disk_usage(tmp_path)._replace(free=engine.size_bytes())
+    monkeypatch.setattr("app.core.engines.edge.shutil.disk_usage", lambda _path: full)
+    with caplog.at_level(logging.WARNING, "app"):
+        engine.optimise()
+    assert "'streets' is stored" in caplog.text
+    assert "Free some" in caplog.text
+    assert engine.count() == 3
+    engine.close()
+
+
+@pytest.mark.parametrize("damage", ["", "[1]", "{", "[" * 100_000])
+def test_a_damaged_manifest_is_named_with_a_way_out(tmp_path: Path, damage: str) -> None:
+    engine = edge(tmp_path)("write")
+    engine.create(SPACES, INDEXES, MANIFEST)
+    (tmp_path / "streets" / "manifest.json").write_text(damage, encoding="utf-8")
+    with pytest.raises(CollectionError, match=r"manifest\.json is damaged.*--rebuild"):
+        engine.read_manifest()
+    engine.close()
