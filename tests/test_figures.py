@@ -2,18 +2,25 @@
 
 import io
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from llama_index.core.schema import ImageNode
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from PIL import Image
 
 from app.core.errors import SettingsError
 from app.figures import (
     bar_chart,
+    check_target,
     drawable,
     embedding_plot,
     histograms,
@@ -22,6 +29,7 @@ from app.figures import (
     result_sheet,
     write_figure,
 )
+from app.figures import text as lettering
 from app.retrieval.hits import Hit
 
 SINGAPORE, LISBON, MELBOURNE = (1.3, 103.8), (38.72, -9.14), (-37.81, 144.96)
@@ -120,8 +128,73 @@ def test_dollar_signs_stay_dollar_signs(squares):
     assert "from $5 to $9" in words_in(result_sheet("from $5 to $9", []))
 
 
-def test_a_sign_that_the_font_lacks_becomes_a_box_and_accents_stay():
-    assert drawable("Café 夜 №7") == "Café □ №7"
+def test_a_sign_that_no_font_has_becomes_a_box_and_accents_stay():
+    assert drawable("Café \ue000 №7") == "Café □ №7"
+
+
+@pytest.fixture
+def fonts(monkeypatch):
+    """The families that figures are drawn with, on a machine that has no font but matplotlib's."""
+    bundled = [font for font in fontManager.ttflist if "mpl-data" in font.fname]
+    monkeypatch.setattr(fontManager, "ttflist", bundled)
+    before = lettering.FONTS[:]
+    forget_fonts()
+    lettering.FONTS[1:] = []
+    yield lettering.FONTS
+    lettering.FONTS[:] = before
+    forget_fonts()
+
+
+def forget_fonts():
+    for name in ("_font_of", "_advance", "_signs", "_tell_of_boxes"):
+        getattr(lettering, name).cache_clear()
+
+
+def square_font(file: Path, family: str) -> Path:
+    """A font of one sign: 夜 is a full black square."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((0, 800), (1000, 800), (1000, 0)):
+        pen.lineTo(corner)
+    pen.closePath()
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder([".notdef", "night"])
+    font.setupCharacterMap({ord("夜"): "night"})
+    font.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "night": pen.glyph()})
+    font.setupHorizontalMetrics({".notdef": (500, 0), "night": (1000, 0)})
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": family, "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(file)
+    return file
+
+
+def test_what_the_font_lacks_is_drawn_with_one_that_was_installed_since(
+    fonts, squares, tmp_path, monkeypatch
+):
+    night = square_font(tmp_path / "night.ttf", "VL Gothic")
+    broken = tmp_path / "broken.ttf"
+    broken.write_bytes(b"no font")
+    monkeypatch.setattr(lettering, "findSystemFonts", lambda: [str(broken), str(night)])
+    fonts[:] = lettering._families()
+    assert fonts == ["DejaVu Sans", "VL Gothic"]
+    assert drawable("夜 Café") == "夜 Café"
+    sheet = result_sheet("夜夜夜", [hit(squares / "red.png")])
+    assert pixel(sheet, 0.3 + 1.5 * 15 / 72, 0.63) == (31, 41, 51)  # the ink of the middle one
+    assert lettering.wrap("夜" * 20, inches=1, points=9, lines=2) == "夜夜夜夜夜夜夜\n夜夜夜夜夜夜…"
+
+
+def test_of_signs_that_no_font_draws_a_person_is_told_once(fonts, squares, caplog):
+    words = words_in(result_sheet("夜市", [hit(squares / "red.png", "東京")]))
+    assert words.count("□□") == 2
+    (told,) = caplog.messages
+    assert "Noto Sans CJK" in told
+
+
+def test_of_signs_that_no_font_can_have_nothing_is_said(fonts, caplog):
+    assert drawable("Café\x00\ue000") == "Café□□"
+    assert not caplog.messages
 
 
 def test_a_long_caption_is_cut_after_a_word(squares):
@@ -242,16 +315,39 @@ def test_a_figure_is_written_as_its_name_says(tmp_path, suffix, begins):
 @pytest.mark.parametrize("name", ["figure.exe", "figure"])
 def test_a_name_that_says_no_format_is_refused_with_those_there_are(tmp_path, name):
     with pytest.raises(SettingsError, match=r"figure.*\.png"):
-        write_figure(bar_chart({"car": 1}), tmp_path / name)
+        check_target(tmp_path / name)
 
 
 def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path):
-    with pytest.raises(SettingsError, match="absent"):
-        write_figure(bar_chart({"car": 1}), tmp_path / "absent" / "figure.png")
+    with pytest.raises(SettingsError, match=r"absent is not there; make it"):
+        check_target(tmp_path / "absent" / "figure.png")
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path):
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     (tmp_path / "figure.png").mkdir()
-    with pytest.raises(SettingsError, match=r"figure\.png is a folder"):
-        write_figure(bar_chart({"car": 1}), tmp_path / "figure.png")
+    with pytest.raises(SettingsError, match=r"figure\.png cannot be written: it is a folder"):
+        check_target(tmp_path / "figure.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_a_place_where_nothing_may_be_written_is_named(tmp_path):
+    (tmp_path / "theirs").mkdir(mode=0o555)
+    with pytest.raises(SettingsError, match=r"figure\.png may not be written"):
+        check_target(tmp_path / "theirs" / "figure.png")
+
+
+def test_a_figure_that_can_be_written_passes_and_nothing_is_there_yet(tmp_path):
+    check_target(tmp_path / "figure.PNG")
+    assert not list(tmp_path.iterdir())
+
+
+def test_writing_a_figure_checks_its_target(tmp_path):
+    with pytest.raises(SettingsError, match="absent"):
+        write_figure(bar_chart({"car": 1}), tmp_path / "absent" / "figure.png")
+
+
+def test_a_target_is_checked_without_loading_what_draws():
+    code = "import sys; from app.figures.files import check_target; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"matplotlib", "numpy", "PIL"} & set(ran.stdout.split())

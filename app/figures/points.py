@@ -87,14 +87,16 @@ def explain(figure: Figure, axes: list[Axes], colours: Colours, label: str) -> N
 
 
 def _draw_legend(figure: Figure, meanings: Mapping[str, str], label: str) -> None:
+    font = {"family": FONTS, "size": 9}
     legend = figure.legend(
         [_dot(colour) for colour in meanings.values()],
         [wrap(word, inches=1.6, points=9) for word in meanings],
         loc="outside right center",
         frameon=False,
         title=label,
+        title_fontproperties=font,
         alignment="left",
-        prop={"family": FONTS, "size": 9},
+        prop=font,
     )
     for text in (legend.get_title(), *legend.get_texts()):
         text.set(parse_math=False, color=INK)
