@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 from typing import Literal, NamedTuple
 
 from app.core.errors import QueryError
@@ -101,6 +102,7 @@ class Ids:
 Condition = AllOf | AnyOf | Not | Compare | OneOf | Contains | Exists | Near | Ids
 
 
+@cache
 def key_of(*names: str) -> str:
     """Return the path of a payload key; quoted where an engine could read it as something else.
 

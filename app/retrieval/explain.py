@@ -28,7 +28,9 @@ def answers(
     where: Condition | None, collection: Collection, payload: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what a record has where a filter asks: values by slug, and `km` from its place."""
-    asked = list(_leaves(where)) if where else []
+    if where is None:
+        return {}
+    asked = list(_leaves(where))
     keys = {part.key for part in asked if not isinstance(part, Near)}
     found = {
         column.slug: value

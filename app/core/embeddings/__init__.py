@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
@@ -71,6 +72,7 @@ def available(space: Literal["image", "text"]) -> dict[str, EmbeddingSpec]:
     return {name: spec for name, spec in specs.items() if spec.space == space}
 
 
+@cache
 def spec_of(name: str) -> EmbeddingSpec:
     """Return the spec of `clip` or `clip:a/checkpoint`; SettingsError if there is none."""
     return cast(EmbeddingSpec, _module(name.partition(":")[0]).SPEC)
