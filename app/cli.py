@@ -392,7 +392,8 @@ def _write_sheet(file: Path | None, search: "Search", found: "Found") -> None:
     if file is None:
         return
     picture = search.image.name if search.image else ""
-    title = search.words or picture or search.where or _place(search)
+    asked = search.words or picture or (_place(search) if search.near else "")
+    title = " · ".join(part for part in (asked, search.where) if part)
     write_figure(result_sheet(title, found.hits, query_image=search.image), file)
     notice(f"wrote {file}")
 

@@ -137,7 +137,7 @@ def _check_server(url: str, settings: Settings) -> Check:
             "engine",
             "problem",
             f"no Qdrant answers at {url} ({type(error).__name__})",
-            "`docker compose up -d qdrant`, or leave out --qdrant for the embedded engine",
+            "`docker run -p 127.0.0.1:6333:6333 qdrant/qdrant`, or leave out --qdrant",
         )
     return Check("engine", "ok", f"Qdrant server {version} at {url}")
 

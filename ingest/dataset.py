@@ -143,6 +143,7 @@ def _source(
     typed_entries, misfits = type_entries(entries, fields, names)
     notices = [*contents.notices, *_unnamed(path, contents, paths), *noted(entries)]
     notices += [*_unfitting(pattern, names), *_untyped(given, columns, keys)]
+    notices += [*_wordless(contents, columns), *_twins(fields)]
     notices += [*misfits, *nested(columns, fields), *conflicts(typed_entries)]
     return Source(
         label=label,
@@ -170,6 +171,32 @@ def _unfitting(pattern: str | None, names: Mapping[str, NameFields]) -> list[str
     odd = [path for path, name in names.items() if not name.fits]
     told = f"({len(odd):,} of {len(names):,}): {examples(map(shown, odd))}"
     return [f"names that do not fit the pattern {pattern!r} {told}"] if odd else []
+
+
+def _wordless(contents: Contents, columns: Mapping[str, Sequence[object]]) -> list[str]:
+    """Tell of texts that might be captions, where there are none: words would find nothing."""
+    if contents.bare or any(table.columns.captions for table in contents.tables):
+        return []
+    texts = [name for name, values in columns.items() if _are_texts(values)]
+    told = f'if these say what is on the pictures, say captions = "…" in {NAME}'
+    return [f"no column was taken for captions; {told}: {examples(map(shown, texts))}"] * any(texts)
+
+
+def _are_texts(values: Sequence[object]) -> bool:
+    """Whether most values have several words."""
+    several = sum(isinstance(value, str) and " " in value.strip() for value in values)
+    return 2 * several > len(values)
+
+
+def _twins(fields: Sequence[Field]) -> list[str]:
+    """Tell of columns whose names differ only in case: a filter must tell them apart."""
+    first: dict[str, Field] = {}
+    told = []
+    for field in fields:
+        twin = first.setdefault(field.name.casefold(), field)
+        if twin is not field:
+            told.append(f"{field.name!r} is not {twin.name!r}: filters call it {field.slug}")
+    return told
 
 
 def _untyped(given: DatasetFile, columns: Collection[str], keys: Collection[str]) -> list[str]:

@@ -32,6 +32,9 @@ from ingest.rows import Table, examples
 METADATA_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".jsonlines", ".csv", ".tsv", ".txt"})
 """What is offered to the loaders within a folder; a file that is named itself is always offered."""
 
+UNTOLD_SUFFIXES = frozenset({".gps", ".md", ".toml", ".yaml", ".yml", ".py", ".ipynb", ".html"})
+"""Of what lies beside pictures and is not missed."""
+
 MAX_COLUMNS_LISTED = 30
 
 _BARE = Columns(images=("file_name",), captions=(), place=())
@@ -82,7 +85,21 @@ def read_folder(path: Path, given: DatasetFile) -> Contents:
     if contents.ignored:
         told = f"({len(contents.ignored):,}): {examples(contents.ignored)}"
         contents.notices.append(f"ignored, for they are no metadata {told}")
+    contents.notices.extend(_strangers(contents.folder))
     return contents if contents.tables else _bare_folder(path, contents, given)
+
+
+def _strangers(folder: Folder) -> list[str]:
+    """Tell of files that are neither pictures nor metadata; a photograph may be among them."""
+    known = METADATA_SUFFIXES | SUFFIXES | UNTOLD_SUFFIXES
+    odd = sorted(
+        file
+        for file in folder.files
+        if posixpath.splitext(file)[1].lower() not in known
+        and not posixpath.basename(file).startswith(".")
+    )
+    told = examples(map(shown, odd))
+    return [f"not read, being neither pictures nor metadata ({len(odd):,}): {told}"] if odd else []
 
 
 def read_file(path: Path, given: DatasetFile) -> Contents:

@@ -108,8 +108,10 @@ def _models(
     """The models asked for; a collection's own, which need no loading to be known, if they are."""
     own = (manifest.image.name, manifest.text.name) if manifest else (DEFAULT_IMAGE, DEFAULT_TEXT)
     asked = (image or own[0], text or own[1])
-    if manifest and not rebuild and asked == own:
-        return Models.of(manifest, settings)
+    if manifest and not rebuild:
+        if asked == own:
+            return Models.of(manifest, settings)
+        manifest.require_kinds(*asked)  # what can be told before a model is loaded, or fetched
     return Models(*asked, settings)
 
 
@@ -265,6 +267,7 @@ class _Run:
                 f"{source.path} has lost {len(lost):,} of the {counted(before, 'record')} of source"
                 f" {source.label!r}: more than a fifth, so none was removed. If that is meant, add"
                 " --allow-removals; if a disk or folder is missing, bring it back"
+                f"{_first_skip(source)}"
             )
 
     def _refuse_silence(self, bare: frozenset[str], collection: Collection, source: Source) -> None:
@@ -280,7 +283,17 @@ class _Run:
                 f" {counted(len(captioned), 'record')} of source {source.label!r} that had them:"
                 " more than a fifth, so nothing was changed. If that is meant, add"
                 " --allow-removals; if metadata is missing, bring it back"
+                f"{_first_skip(source)}"
             )
+
+
+def _first_skip(source: Source) -> str:
+    """Name what may be the cause of a loss: something that could not be read."""
+    if not source.skips:
+        return ""
+    skip, more = source.skips[0], len(source.skips) - 1
+    told = f". Not read: {skip.source}: {skip.reason}"
+    return f"{told}, and {more:,} more" if more else told
 
 
 def _stored(collection: Collection) -> Iterator[tuple[str, str, Stored]]:

@@ -57,7 +57,8 @@ def compile_pattern(pattern: str) -> tuple[re.Pattern[str], list[str]]:
 def read_name(path: str, pattern: str, taken: Container[str] = ()) -> NameFields:
     """Return what a file name says; `taken` are keys, in small letters, that rows have already.
 
-    `lat` and `lon` are the place and no metadata.
+    `lat` and `lon` are the place and no metadata; a name with a place that is not on the earth does
+    not fit, though what else it says is kept.
     """
     expression, names = compile_pattern(pattern)
     match = expression.fullmatch(stem_of(path))
@@ -66,7 +67,8 @@ def read_name(path: str, pattern: str, taken: Container[str] = ()) -> NameFields
     fields = dict(zip(names, match.groups(), strict=True))
     values = {key: text for key, text in fields.items() if key not in ("lat", "lon")}
     kept = {key: text for key, text in values.items() if key.lower() not in taken}
-    return NameFields(True, kept, place_of(fields.get("lat"), fields.get("lon")))
+    place = place_of(fields.get("lat"), fields.get("lon"))
+    return NameFields("lat" not in fields or place is not None, kept, place)
 
 
 def guess_pattern(paths: Sequence[str]) -> str | None:

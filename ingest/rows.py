@@ -198,7 +198,7 @@ def _row_place(row: Row, columns: Columns) -> tuple[Place | None, list[str]]:
     if not values or all(map(is_blank, values)):
         return None, []
     place = place_of(*values)
-    told = "latitude and longitude are no place on the earth, such as 1.35 and 103.82"
+    told = "what the columns of the place say is no latitude and longitude in degrees"
     return place, [] if place else [told]
 
 

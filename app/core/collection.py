@@ -11,6 +11,7 @@ from app.core.conditions import Compare, Condition, key_of
 from app.core.engines import Engine, Point, Query, ScoredId, Spaces
 from app.core.engines.lock import Purpose
 from app.core.errors import (
+    CollectionBusyError,
     CollectionError,
     CollectionMissingError,
     EmbeddingError,
@@ -31,12 +32,17 @@ UNIT_TOLERANCE = 1e-3
 
 
 class Collection:
-    """An open collection. Use it as a context manager, or close it."""
+    """An open collection. Use it as a context manager, or close it.
+
+    The engine is opened when first used: models take seconds to load, and while one search holds
+    the embedded engine no other process can.
+    """
 
     def __init__(self, name: str, engine: Engine, manifest: Manifest) -> None:
         self.name = name
-        self.engine = engine
         self.manifest = manifest
+        self._engine = engine
+        self._is_open = False
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +52,39 @@ class Collection:
 
     def close(self) -> None:
         """Let go of the collection, so that others can open it."""
-        self.engine.close()
+        self._engine.close()
+        self._is_open = False
+
+    @property
+    def engine(self) -> Engine:
+        """The open engine. Raises CollectionBusyError, CollectionError for a store that is lost."""
+        if not self._is_open:
+            self._refuse_another()
+            self._engine.open()
+            self._is_open = True
+            try:
+                self._refuse_loss()
+            except BaseException:
+                self.close()
+                raise
+        return self._engine
+
+    def _refuse_another(self) -> None:
+        """Refuse what was made again with other models, or removed, since it was found."""
+        made = _manifest(self.name, self._engine)
+        if made is None or made.models != self.manifest.models:
+            raise CollectionBusyError(
+                f"another process has just removed collection {self.name!r}, or made it again with"
+                " other models; run the command again"
+            )
+
+    def _refuse_loss(self) -> None:
+        if self.manifest.points and not self._engine.count():
+            raise CollectionError(
+                f"collection {self.name!r} had {self.manifest.points} records and now has none: its"
+                f" store was lost. Make it again: sightline ingest … --collection {self.name}"
+                " --rebuild"
+            )
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -155,9 +193,10 @@ def create_collection(
 
 
 def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read") -> Collection:
-    """Open a collection that exists; the embedded engine is held until it is closed.
+    """Open a collection that exists; for writing, the engine is held from now on.
 
-    Raises CollectionMissingError, CollectionMismatchError (another format), CollectionBusyError.
+    Raises CollectionMissingError, CollectionMismatchError (another format); when the engine is
+    opened, CollectionBusyError.
     """
     engine = _engine(name, settings, purpose)
     manifest = _manifest(name, engine)
@@ -165,17 +204,10 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
         raise CollectionMissingError(
             f"{_missing(name, settings)}. Make it: sightline ingest PATH --collection {name}"
         )
-    engine.open()
-    try:
-        if manifest.points and not engine.count():
-            raise CollectionError(
-                f"collection {name!r} had {manifest.points} records and now has none: its store"
-                f" was lost. Make it again: sightline ingest … --collection {name} --rebuild"
-            )
-    except BaseException:
-        engine.close()
-        raise
-    return Collection(name, engine, manifest)
+    collection = Collection(name, engine, manifest)
+    if purpose == "write":
+        _ = collection.engine
+    return collection
 
 
 def find_manifest(name: str, settings: Settings) -> Manifest | None:

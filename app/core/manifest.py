@@ -54,6 +54,11 @@ class Manifest(_Frozen):
     sources: dict[str, SourceEntry] = {}
     points: int = 0
 
+    @property
+    def models(self) -> tuple[Model, Model, int]:
+        """What its vectors were made with."""
+        return self.image, self.text, self.pixels
+
     @classmethod
     def read(cls, name: str, stored: dict[str, Any]) -> Self:
         """Read what an engine stored. Raises CollectionError when this program cannot use it."""
@@ -74,6 +79,15 @@ class Manifest(_Frozen):
     def write(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return self.model_dump(mode="json")
+
+    def require_kinds(self, image: str, text: str) -> None:
+        """Raise CollectionMismatchError for embeddings that cannot have made the collection."""
+        for made, asked in ((self.image.name, image), (self.text.name, text)):
+            if made.partition(":")[0] != asked.partition(":")[0]:
+                raise CollectionMismatchError(
+                    f"the collection was built with {made}; this run asks for {asked}. Leave it"
+                    " out, or make the collection again with --rebuild"
+                )
 
     def require_models(self, name: str, image: Model, text: Model) -> None:
         """Raise CollectionMismatchError unless these models made the collection, to the version."""

@@ -204,10 +204,13 @@ class CollectionRetriever(BaseRetriever):
     def _why_nothing(self, where: Condition | None, notices: Sequence[str] = ()) -> list[str]:
         if where is not None and not self._collection.count(where):
             return ["no record passes the filter", *misspelt(where, self._collection)]
-        if not self._collection.count(Exists("words.caption")):
+        spoken = Exists("words.caption")
+        if not self._collection.count(AllOf((where, spoken)) if where else spoken):
+            which = "that passes the filter " if where else ""
             return [
-                "no record has a caption, so words find nothing here: give the pictures captions,"
-                " or ingest with an image embedding that reads words (clip)"
+                f"no record {which}has a caption, so words find nothing: give the pictures captions"
+                " (captions in dataset.toml names their column), or ingest with an image embedding"
+                " that reads words (clip)"
             ]
         return list(notices)
 

@@ -117,7 +117,7 @@ def test_qdrant_server_that_is_not_there_is_a_problem(tmp_path):
     with OllamaDouble(reply=look) as ollama:
         checks = examine(tmp_path, ollama, qdrant=unused_url())
     assert checks["engine"].status == "problem"
-    assert "docker compose" in checks["engine"].fix
+    assert "docker run" in checks["engine"].fix
 
 
 def test_what_is_no_qdrant_is_a_problem(tmp_path):

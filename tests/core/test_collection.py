@@ -219,10 +219,10 @@ def test_a_lost_store_is_an_error_and_not_an_empty_collection(on_disk: Settings)
     for part in ("segments", "wal"):  # what is left opens, as an empty store
         shutil.rmtree(shard / part)
     with pytest.raises(CollectionError, match=r"had 1 records and now has none.*--rebuild"):
-        open_collection("squares", on_disk)
+        open_collection("squares", on_disk).count()
     shutil.rmtree(shard)
     with pytest.raises(CollectionError, match=r"cannot be opened.*squares --rebuild"):
-        open_collection("squares", on_disk)
+        open_collection("squares", on_disk).count()
 
 
 def test_a_collection_that_was_killed_as_it_was_made_counts_as_none(on_disk: Settings) -> None:

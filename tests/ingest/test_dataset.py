@@ -273,7 +273,7 @@ def test_fields_beat_file_names_and_file_names_beat_sidecars(source):
     places = [record.place for record in read.records]
     assert places == [Place(-2.5, 10), Place(1.5, 103.5), Place(7.5, 8.5)]
     assert read.records[0].metadata == {"id": "x", "city": "City"}
-    told = "no place on the earth, such as 1.35 and 103.82 (m.json row 2)"
+    told = "no latitude and longitude in degrees (m.json row 2)"
     assert any(told in notice for notice in read.notices)
 
 
@@ -427,3 +427,28 @@ def test_a_label_has_no_slash_and_is_never_empty(source):
     for label in ("", "a/b", " a", "a\nb"):
         with pytest.raises(SettingsError):
             load(root, label=label)
+
+
+# What a person would miss
+
+
+def test_metadata_without_captions_says_which_columns_hold_texts(source):
+    rows = [{"file": "a.jpg", "kind": "shoe", "productDisplayName": "a red shoe"}]
+    root = source(["a.jpg"], {"m.json": rows})
+    (told,) = load(root).notices
+    assert told.startswith("no column was taken for captions; if these say what is on the pictures")
+    assert told.endswith("'productDisplayName'")
+    (root / "dataset.toml").write_text('captions = "productDisplayName"')
+    assert not any("for captions" in notice for notice in load(root).notices)
+
+
+def test_files_that_cannot_be_read_are_counted_and_named(source):
+    root = source(["a.jpg"], {"b.heic": "x", "deep/c.mp4": "x", "README.md": "x", ".hidden": "x"})
+    told = "not read, being neither pictures nor metadata (2): 'b.heic', 'deep/c.mp4'"
+    assert told in load(root).notices
+
+
+def test_columns_whose_names_differ_only_in_case_are_told_apart(source):
+    rows = [{"file": "a.jpg", "city": "x"}, {"file": "b.jpg", "City": "y"}]
+    notices = load(source(["a.jpg", "b.jpg"], {"m.json": rows})).notices
+    assert "'City' is not 'city': filters call it city_2" in notices

