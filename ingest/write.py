@@ -62,9 +62,9 @@ class Writer:
     def write(self) -> None:
         """Decode, embed and write every picture of the plan; then note the files' new times."""
         known = [picture for picture in self._plan.pictures if picture.reuse is not None]
-        for batch in _batched(known):
-            self._write_known(batch)
         fresh = [picture for picture in self._plan.pictures if picture.reuse is None]
+        for batch in _batched(known):
+            fresh += self._write_known(batch)
         results = self._decoders.decode(picture.records[0].file for picture in fresh)
         for decoded in _batched(zip(fresh, results, strict=True)):
             self._write_fresh(decoded)
@@ -82,14 +82,23 @@ class Writer:
         self._ready = []
         self._progress(len(self.done) + len(self.skips), self._total)
 
-    def _write_known(self, batch: Sequence[Picture]) -> None:
-        """Bytes that are stored already, under this name or another: their vector serves again."""
+    def _write_known(self, batch: Sequence[Picture]) -> list[Picture]:
+        """Bytes that are stored already, under this name or another: their vector serves again.
+
+        Returns those whose vector this very run has replaced, as when a.jpg became b.jpg and b.jpg
+        became c.jpg.
+        """
         ids = [picture.reuse or "" for picture in batch]
         stored = self._collection.fetch(ids, vectors=["image"])
+        replaced = []
         for picture, id_ in zip(batch, ids, strict=True):
+            if stored[id_].payload.get("content_hash") != picture.file.content_hash:
+                replaced.append(picture)
+                continue
             exif = stored[id_].payload.get("exif_place")
             self._add(picture, stored[id_].vectors["image"], Place(*exif) if exif else None)
         self.flush()
+        return replaced
 
     def _write_fresh(self, batch: Sequence[tuple[Picture, Decoded | Failure]]) -> None:
         images = [r.pixels for _, r in batch if isinstance(r, Decoded) and r.pixels is not None]

@@ -129,6 +129,22 @@ def test_a_renamed_picture_reuses_its_vector(squares: Path, settings: Settings) 
     assert after["squares/crimson.png"].vectors["image"] == before.vectors["image"]
 
 
+def test_pictures_that_take_each_other_s_names_keep_their_own_vectors(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = many_squares(tmp_path / "squares", 80)
+    bring(folder, settings)
+    before = stored(settings)
+    for n in reversed(range(80)):  # s000 becomes s001, which becomes s002, and so on
+        (folder / f"s{n:03}.png").rename(folder / f"s{n + 1:03}.png")
+    shutil.copy(folder / "s001.png", folder / "s000.png")
+    bring(folder, settings)
+    after = stored(settings)
+    for n in range(79):
+        one, other = after[f"squares/s{n + 1:03}.png"], before[f"squares/s{n:03}.png"]
+        assert one.vectors["image"] == pytest.approx(other.vectors["image"], abs=1e-5)
+
+
 def test_equal_files_at_two_paths_are_two_records_with_one_vector(
     squares: Path, settings: Settings
 ) -> None:
