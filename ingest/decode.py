@@ -14,7 +14,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,7 +114,6 @@ class Decoders:
 
     def _result(self, chunk: tuple[Path, ...], job: Job) -> list[Decoded | Failure]:
         try:
-            _wait(job)
             return job.result()
         except BrokenProcessPool:
             return [self._alone(file) for file in chunk]
@@ -164,12 +163,6 @@ def _sparing_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _wait(job: Job) -> None:
-    """Wait, but not asleep: Ctrl-C may wake another thread, and this one sees it when it wakes."""
-    while not job.done():
-        wait([job], timeout=0.2)
 
 
 def _chunks(files: Iterable[Path]) -> Iterator[tuple[Path, ...]]:

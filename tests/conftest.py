@@ -1,6 +1,7 @@
 """What tests share: colour squares for pictures, a home of their own, and a shut network."""
 
 import json
+import signal
 import socket
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from app.core.settings import Settings
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 220)}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_counts() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
