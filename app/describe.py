@@ -15,7 +15,7 @@ COMMONEST = 5
 def describe(collection: Collection) -> dict[str, Any]:
     """Return counts, sources, models, weights, fields and disk of a collection."""
     manifest = collection.manifest
-    bytes_ = collection.engine.size_bytes()
+    bytes_ = collection.size_bytes()
     return {
         "collection": collection.name,
         "records": collection.count(),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.core.errors import SettingsError, SourceError
 from app.core.images import image_format
+from app.core.manifest import TextKind
 from app.core.records import Field, Record, Skip
 from ingest.dataset_file import NAME, DatasetFile, read_dataset_file
 from ingest.folder import shown
@@ -52,6 +53,11 @@ class Source:
     fields: tuple[Field, ...]
     given: DatasetFile
     guesses: dict[str, str]
+
+    @property
+    def text_kind(self) -> TextKind:
+        """What its words are: those of pages, where it has any; else what dataset.toml says."""
+        return "pages" if any(record.page for record in self.records) else self.given.text
 
 
 def load(path: Path, *, label: str | None = None, known_fields: Sequence[Field] = ()) -> Source:
@@ -209,7 +215,7 @@ def _untyped(given: DatasetFile, columns: Collection[str], keys: Collection[str]
 
 def _guesses(contents: Contents, given: DatasetFile, pattern: str | None) -> dict[str, str]:
     """Say what was guessed, by the key of dataset.toml that would correct it."""
-    tables = [] if contents.bare else contents.tables
+    tables = [table for table in contents.tables if table.file in contents.columns]
     images = {table.file: table.columns.images[:1] for table in tables}
     captions = {table.file: table.columns.captions for table in tables}
     places = {table.file: table.columns.place for table in tables}

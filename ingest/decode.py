@@ -1,10 +1,11 @@
-"""Decode: picture files → pixels, or vectors where the embedding is as cheap, on all cores.
+"""Decode: pictures and pages → pixels, or vectors where the embedding is as cheap, on all cores.
 
 Worker processes are spawned, never forked: a fork over an open shard hangs. One that dies with a
 hostile file takes nothing along: its pictures are tried again one by one. The parent holds one end
 of a pipe; when it lets go of it, or dies, the workers stop.
 """
 
+import hashlib
 import logging
 import multiprocessing
 import os
@@ -12,25 +13,29 @@ import signal
 import threading
 import time
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from app.core.embeddings import ImageEmbedding, load_image_embedding, spec_of
 from app.core.errors import SettingsError, SourceError
 from app.core.images import open_with_place
+from app.core.isolated import deadline, limit_memory, sparing_children, too_much
+from app.core.page_pictures import as_kept, keep
+from app.core.pages import render_page
 from app.core.records import Place
 from app.core.settings import Settings
 from ingest.folder import reason_of
+from ingest.passages import readable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,17 +46,26 @@ CHUNK = 8
 AHEAD = 3
 """Jobs under way for each worker, so that none waits while the model embeds; bounds memory too."""
 
+MAX_DEATHS = 3
+"""Pages of one document that may end a process each; then the rest of it is left out, for a
+thousand that each take all the time there is would take a night."""
+
 STOP_SECONDS = 0.5
 """What a picture that is being decoded gets to end; 81 megapixels of progressive JPEG take 2.3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture that was read: its vector if a worker made it, else its pixels; its EXIF place."""
+    """A picture that was read: its vector if a worker made it, else its pixels; its EXIF place.
+
+    Of a page also its text as words, and a hash of what it shows and says.
+    """
 
     pixels: "Image.Image | None"
     vector: list[float] | None
-    place: Place | None
+    place: Place | None = None
+    text: str = ""
+    page_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,21 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A picture file, or a page of a document with the place where its picture is to be kept."""
+
+    file: Path
+    page: int | None = None
+    keep_at: Path | None = None
+
+
 Job = Future[list[Decoded | Failure]]
+
+_LOST = Failure(
+    "decoder_crashed",
+    f"{MAX_DEATHS} pages before it could not be drawn, so the rest was left out; save it anew",
+)
 
 
 class Decoders:
@@ -75,6 +103,7 @@ class Decoders:
         self._theirs, self._ours = multiprocessing.Pipe(duplex=False)
         self._pool: ProcessPoolExecutor | None = None
         self._suspects: ProcessPoolExecutor | None = None
+        self._deaths: Counter[Path] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -94,17 +123,21 @@ class Decoders:
         for _ in range(min(self._workers, -(-files // CHUNK))):
             self._send(self._pool, ())
 
-    def decode(self, files: Iterable[Path]) -> Iterator[Decoded | Failure]:
-        """Yield what became of each file, in order; at most a few chunks are held at a time."""
-        waiting: deque[tuple[tuple[Path, ...], Job]] = deque()
-        for chunk in _chunks(files):
+    def decode(self, wanted: Iterable[Wanted]) -> Iterator[Decoded | Failure]:
+        """Yield what became of each, in order; at most a few chunks are held at a time."""
+        waiting: deque[tuple[tuple[Wanted, ...], Job]] = deque()
+        for chunk in _chunks(wanted):
             waiting.append((chunk, self._submit(chunk)))
             if len(waiting) > AHEAD * self._workers:
                 yield from self._result(*waiting.popleft())
         while waiting:
             yield from self._result(*waiting.popleft())
 
-    def _submit(self, chunk: tuple[Path, ...]) -> Job:
+    def _submit(self, chunk: tuple[Wanted, ...]) -> Job:
+        if any(map(self._is_lost, chunk)):
+            known: Job = Future()
+            known.set_result([self._alone(wanted) for wanted in chunk])
+            return known
         self._pool = self._pool or self._new_pool(self._workers)
         try:
             return self._send(self._pool, chunk)
@@ -112,20 +145,31 @@ class Decoders:
             self._pool = self._new_pool(self._workers)
             return self._send(self._pool, chunk)
 
-    def _result(self, chunk: tuple[Path, ...], job: Job) -> list[Decoded | Failure]:
+    def _result(self, chunk: tuple[Wanted, ...], job: Job) -> list[Decoded | Failure]:
         try:
-            return job.result()
+            results = job.result()
         except BrokenProcessPool:
-            return [self._alone(file) for file in chunk]
+            return [self._alone(wanted) for wanted in chunk]
+        # Also of a lost document what was under way already, so that every run ends the same.
+        return [
+            _LOST if self._is_lost(wanted) else result
+            for wanted, result in zip(chunk, results, strict=True)
+        ]
 
-    def _alone(self, file: Path) -> Decoded | Failure:
-        """Decode one file in a process where no other is, to find the one that ends it."""
+    def _is_lost(self, wanted: Wanted) -> bool:
+        return self._deaths[wanted.file] >= MAX_DEATHS
+
+    def _alone(self, wanted: Wanted) -> Decoded | Failure:
+        """Decode one in a process where no other is, to find the one that ends it."""
+        if self._is_lost(wanted):
+            return _LOST
         self._suspects = self._suspects or self._started()
         try:
-            return self._send(self._suspects, (file,)).result()[0]
+            return self._send(self._suspects, (wanted,)).result()[0]
         except BrokenProcessPool:
             self._suspects = None
-            return Failure("decoder_crashed", "it ended the process that decoded it")
+            self._deaths[wanted.file] += 1
+            return Failure("decoder_crashed", too_much())
 
     def _started(self) -> ProcessPoolExecutor:
         """Tell a hostile file from a script that every worker runs again, and dies of."""
@@ -144,29 +188,16 @@ class Decoders:
             workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start_worker,
-            initargs=(self._theirs,),
+            initargs=(self._theirs, _times(self._settings)),
         )
 
-    def _send(self, pool: ProcessPoolExecutor, chunk: tuple[Path, ...]) -> Job:
-        with _sparing_children():
+    def _send(self, pool: ProcessPoolExecutor, chunk: tuple[Wanted, ...]) -> Job:
+        with sparing_children():
             return pool.submit(_decode_chunk, chunk, self._embedding, self._settings)
 
 
-@contextmanager
-def _sparing_children() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach, not even before their first line: it is ours."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _chunks(files: Iterable[Path]) -> Iterator[tuple[Path, ...]]:
-    rest = iter(files)
+def _chunks(wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, ...]]:
+    rest = iter(wanted)
     while chunk := tuple(islice(rest, CHUNK)):
         yield chunk
 
@@ -177,8 +208,14 @@ def _chunks(files: Iterable[Path]) -> Iterator[tuple[Path, ...]]:
 _decoding, _stopping = threading.Event(), threading.Event()
 
 
-def _start_worker(pipe: Connection) -> None:
+def _times(settings: Settings) -> float:
+    """Return how many times the limits that 100 megapixels need are to be had."""
+    return max(1.0, settings.max_megapixels / 100)
+
+
+def _start_worker(pipe: Connection, times: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
+    limit_memory(times)
     warnings.simplefilter("ignore")  # what a decoder thinks of a file is in the report, or nothing
     logging.basicConfig(handlers=[logging.NullHandler()])
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
@@ -200,27 +237,40 @@ def _end_with_parent(pipe: Connection) -> None:
 
 
 def _decode_chunk(
-    files: tuple[Path, ...], embedding: str, settings: Settings
+    chunk: tuple[Wanted, ...], embedding: str, settings: Settings
 ) -> list[Decoded | Failure]:
     cheap = _loaded(embedding, settings) if spec_of(embedding).in_workers else None
     _decoding.set()
     try:
-        megapixels = settings.max_megapixels
-        return [_decode_one(file, cheap, megapixels) for file in files if not _stopping.is_set()]
+        return [_decode_one(each, cheap, settings) for each in chunk if not _stopping.is_set()]
     finally:
         _decoding.clear()
 
 
 def _decode_one(
-    file: Path, cheap: ImageEmbedding | None, max_megapixels: float
+    wanted: Wanted, cheap: ImageEmbedding | None, settings: Settings
 ) -> Decoded | Failure:
     try:
-        image, place = open_with_place(file, max_megapixels=max_megapixels)
+        with deadline(_times(settings)):
+            image, more = _open(wanted, settings.max_megapixels)
     except SourceError as error:
-        return Failure(error.code, reason_of(error, file.name))
+        return Failure(error.code, reason_of(error, wanted.file.name))
     if cheap is None:
-        return Decoded(image, None, place)
-    return Decoded(None, cheap.embed_images([image])[0].tolist(), place)
+        return Decoded(image, None, **more)
+    return Decoded(None, cheap.embed_images([image])[0].tolist(), **more)
+
+
+def _open(wanted: Wanted, max_megapixels: float) -> "tuple[Image.Image, dict[str, Any]]":
+    if wanted.page is None:
+        image, place = open_with_place(wanted.file, max_megapixels=max_megapixels)
+        return image, {"place": place}
+    image, layer = render_page(wanted.file, wanted.page)
+    jpeg, text = as_kept(image), readable(layer)
+    if wanted.keep_at:
+        with suppress(OSError):  # a full disk, say: it can be drawn again
+            keep(jpeg, wanted.keep_at)
+    page_hash = hashlib.sha256(jpeg + text.encode()).hexdigest()[:32]
+    return image, {"text": text, "page_hash": page_hash}
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.core.errors import SettingsError, SourceError
 from app.core.images import SUFFIXES
+from app.core.pages import SUFFIX
 from app.core.records import Skip
 from ingest.columns import Columns, choose_columns, column_names, image_names, named_columns
 from ingest.dataset_file import NAME, DatasetFile, did_you_mean
@@ -26,10 +27,12 @@ from ingest.folder import (
     reason_of,
     shown,
 )
-from ingest.loaders import Row, loader_for, pictures
+from ingest.loaders import Row, loader_for, pdf_pages, pictures
 from ingest.rows import Table, examples
 
-METADATA_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".jsonlines", ".csv", ".tsv", ".txt"})
+METADATA_SUFFIXES = frozenset(
+    {".json", ".jsonl", ".ndjson", ".jsonlines", ".csv", ".tsv", ".txt", ".pdf"}
+)
 """What is offered to the loaders within a folder; a file that is named itself is always offered."""
 
 UNTOLD_SUFFIXES = frozenset({".gps", ".md", ".toml", ".yaml", ".yml", ".py", ".ipynb", ".html"})
@@ -86,7 +89,7 @@ def read_folder(path: Path, given: DatasetFile) -> Contents:
         told = f"({len(contents.ignored):,}): {examples(contents.ignored)}"
         contents.notices.append(f"ignored, for they are no metadata {told}")
     contents.notices.extend(_strangers(contents.folder))
-    return contents if contents.tables else _bare_folder(path, contents, given)
+    return contents if contents.columns and contents.tables else _bare_folder(path, contents, given)
 
 
 def _strangers(folder: Folder) -> list[str]:
@@ -109,6 +112,9 @@ def read_file(path: Path, given: DatasetFile) -> Contents:
     """
     rows, skips = _rows(path, path.name)
     folder = index_folder(path.parent)
+    if rows and rows[0].page:
+        folder = build_folder(path.parent, {path.name: None})
+        return Contents(folder, [Table(path.name, rows, pdf_pages.COLUMNS)], bare=True)
     if not rows:
         told = f"{path.name} holds no rows that could be read"
         return Contents(folder, skips=skips, notices=[told])
@@ -127,7 +133,8 @@ def _add_file(contents: Contents, file: str, given: DatasetFile) -> None:
         rows, skips = _rows(contents.folder.root / file, file)
         contents.skips.extend(skips)
         if rows:
-            contents.columns[file] = column_names(rows)
+            if not rows[0].page:
+                contents.columns[file] = column_names(rows)
             contents.tables.append(_table(file, rows, contents.folder, given))
         elif not skips:
             contents.ignored.append(f"{file} holds no rows")
@@ -140,7 +147,8 @@ def _add_file(contents: Contents, file: str, given: DatasetFile) -> None:
 
 def _require_columns(contents: Contents, given: DatasetFile) -> None:
     """Refuse a column that dataset.toml names and no file has that is used, or else was read."""
-    files = [table.file for table in contents.tables] or list(contents.columns)
+    used = [table.file for table in contents.tables if table.file in contents.columns]
+    files = used or list(contents.columns)
     known = list(dict.fromkeys(name for file in files for name in contents.columns[file]))
     missing = [(key, name) for key, name in named_columns(given) if name not in known]
     if not files or not missing:
@@ -166,16 +174,22 @@ def _bare_folder(path: Path, contents: Contents, given: DatasetFile) -> Contents
     refused = [
         Skip(file, code, f"it {REASONS[code]}")
         for file, code in sorted(contents.folder.refused.items())
-        if code != LINKED_FOLDER and (is_picture_name(file) or code in _FOLDER_CODES)
+        if code in _FOLDER_CODES
+        or (code != LINKED_FOLDER and (is_picture_name(file) or _is_document(file)))
     ]
     skips = [*contents.skips, *refused]
-    if not rows and not skips:
+    if not rows and not skips and not contents.tables:
         raise SourceError(
             "no_pictures",
-            f"{path} holds no picture ({', '.join(sorted(SUFFIXES))}) and no metadata;"
+            f"{path} holds no picture ({', '.join(sorted(SUFFIXES))}), no PDF and no metadata;"
             " give the folder that does",
         )
-    return replace(contents, tables=[Table("", rows, _BARE)], skips=skips, bare=True)
+    tables = [*contents.tables, Table("", rows, _BARE)]
+    return replace(contents, tables=tables, skips=skips, bare=True)
+
+
+def _is_document(file: str) -> bool:
+    return file.lower().endswith(SUFFIX)
 
 
 def _folder_above(
@@ -216,6 +230,8 @@ def _rows(path: Path, file: str) -> tuple[list[Row], list[Skip]]:
 
 
 def _table(file: str, rows: Sequence[Row], folder: Folder, given: DatasetFile) -> Table:
+    if rows[0].page:
+        return Table(file, rows, pdf_pages.COLUMNS)
     columns = choose_columns(rows, partial(_finds, folder, posixpath.dirname(file)), given)
     if columns.images:
         return Table(file, rows, columns)
@@ -231,6 +247,6 @@ def _table(file: str, rows: Sequence[Row], folder: Folder, given: DatasetFile) -
 
 def _finds(folder: Folder, base: str, name: str) -> bool:
     try:
-        return bool(find_picture(folder, name, base=base))
+        return not _is_document(find_picture(folder, name, base=base))  # which is no picture
     except SourceError:
         return False

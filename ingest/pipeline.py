@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from app.core import keywords
 from app.core.collection import (
@@ -18,11 +20,12 @@ from app.core.errors import CollectionError, SourceError
 from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
 from app.core.models import Models
-from app.core.nodes import FileState, point_id
+from app.core.nodes import FileState, file_state, page_content, point_id
 from app.core.records import Record, Skip
 from app.core.settings import Settings
 from ingest.dataset import Source
 from ingest.decode import Decoders
+from ingest.passages import sample_texts
 from ingest.plan import Plan, Stored, by_content, make_plan, same_stat
 from ingest.rows import counted
 from ingest.sources import read_sources, told_guesses
@@ -129,13 +132,12 @@ def _opened(
         return open_collection(name, settings, purpose="write")
     image, text = models.fingerprint()
     first = sources[0]
-    captions = ("\n".join(record.captions) for record in first.records)
     made = Manifest(
         image=image,
         text=text,
         keywords=f"bm25:{keywords.LANGUAGE}",
-        average_length=keywords.average_length(captions),
-        text_kind=first.given.text,
+        average_length=keywords.average_length(sample_texts(first.records)),
+        text_kind=first.text_kind,
         fields=first.fields,
         # All of them from the start: a rebuild that is killed must still know what to read again.
         sources={source.label: _entry(source) for source in sources},
@@ -238,8 +240,8 @@ class _Run:
     def _count(self, plan: Plan, writer: Writer, skips: list[Skip]) -> None:
         report = self.report
         report.new += len(plan.new & writer.done)
-        report.changed += len(plan.changed & writer.done)
-        report.unchanged += len(plan.unchanged)
+        report.changed += len(plan.changed & writer.done - writer.same)
+        report.unchanged += len(plan.unchanged | writer.same)
         report.skipped += [*skips, *writer.skips]
         report.read = report.new + report.changed + report.unchanged + len(report.skipped)
 
@@ -259,7 +261,9 @@ class _Run:
                     skips.append(state)
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C the rest is not wanted
-        return make_plan(source.records, files, own, by_content(everything)), skips
+        pages = {id_: known.file.page_hash for id_, _, known in everything if known.file.page_hash}
+        plan = make_plan(source.records, files, own, by_content(everything), pages)
+        return plan, skips
 
     def _refuse_losses(self, lost: frozenset[str], before: int, source: Source) -> None:
         if len(lost) > LOST_LIMIT * before and not self.allow_removals:
@@ -299,10 +303,7 @@ def _first_skip(source: Source) -> str:
 def _stored(collection: Collection) -> Iterator[tuple[str, str, Stored]]:
     """Point id, source's label and what is known, of every record."""
     for id_, payload in collection.ledger():
-        file = FileState(
-            payload.get("content_hash", ""), payload.get("size", -1), payload.get("mtime_ns", -1)
-        )
-        known = Stored(payload["record_id"], file, payload.get("metadata_hash", ""))
+        known = Stored(payload["record_id"], file_state(payload), payload.get("metadata_hash", ""))
         yield id_, payload["source"], known
 
 
@@ -313,6 +314,23 @@ def _file_state(record: Record, own: Mapping[str, Stored]) -> FileState | Skip:
         stat = record.file.stat()
         if before is not None and same_stat(before, stat.st_size, stat.st_mtime_ns):
             return before.file
-        return FileState(content_hash(record.file), stat.st_size, stat.st_mtime_ns)
+        contents = _content_hash(record, stat.st_size, stat.st_mtime_ns)
+        return FileState(contents, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
         return Skip(record.path, "unreadable_file", f"it cannot be read: {error.strerror}")
+
+
+def _content_hash(record: Record, size: int, mtime_ns: int) -> str:
+    if record.page is None:
+        return content_hash(record.file)
+    with _one_hashes:  # of the threads that each have a page of it; the others find it done
+        return page_content(_document_hash(record.file, size, mtime_ns), record.page)
+
+
+_one_hashes = Lock()
+
+
+@lru_cache(maxsize=8)
+def _document_hash(file: Path, size: int, mtime_ns: int) -> str:
+    """Hash a document once for all its pages, which come one after another."""
+    return content_hash(file)

@@ -41,6 +41,8 @@ class Plan:
     gone: frozenset[str]
     moved: dict[str, str]
     """Those of `gone` whose bytes, by their hash, came back under another name: no loss."""
+    pages: Mapping[str, str]
+    """The hash of what is shown and said on each page in the collection, by point id."""
 
     @property
     def stored(self) -> int:
@@ -55,7 +57,7 @@ class Plan:
     @property
     def bare(self) -> frozenset[str]:
         """What is stored and comes back, changed or moved, without a caption."""
-        said = [(p, r) for p in self.pictures for r in p.records if r.captions]
+        said = [(p, r) for p in self.pictures for r in p.records if r.captions or r.page]
         ids = {point_id(record.record_id) for _, record in said}
         contents = {picture.file.content_hash for picture, _ in said}
         moved = {id_ for id_, content in self.moved.items() if content not in contents}
@@ -72,11 +74,13 @@ def make_plan(
     files: Mapping[str, FileState],
     stored: Mapping[str, Stored],
     elsewhere: Mapping[str, str],
+    pages: Mapping[str, str],
 ) -> Plan:
     """Compare records with what is stored of their source.
 
     `files` is by record id; a record without one could not be read and is neither kept nor new.
-    `stored` is by point id; `elsewhere` has a point id for each content hash in the collection.
+    `stored` is by point id; `elsewhere` has a point id for each content hash in the collection,
+    `pages` a page hash for each point id.
     """
     new: set[str] = set()
     changed: set[str] = set()
@@ -108,6 +112,7 @@ def make_plan(
         touched=touched,
         gone=frozenset(gone),
         moved={id_: content for id_, content in hashes.items() if content in pictures},
+        pages=pages,
     )
 
 

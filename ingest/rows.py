@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import SourceError
-from app.core.records import Field, FieldType, Place, Record, Skip
+from app.core.records import Field, FieldType, Place, Record, Skip, page_mark
 from ingest.captions import parse_captions
 from ingest.columns import Columns, image_names, nested_place
 from ingest.folder import Folder, find_picture
@@ -39,6 +39,7 @@ class Entry:
     values: Mapping[str, Any]
     place: Place | None
     notes: tuple[str, ...]
+    page: int | None = None
 
 
 def read_entries(table: Table, folder: Folder) -> list[Entry | Skip]:
@@ -80,6 +81,7 @@ def build_records(
             captions=tuple(dict.fromkeys(text for entry in group for text in entry.captions)),
             metadata=_metadata(group),
             place=_place(group, names.get(path)) or _sidecar(path, folder),
+            page=group[0].page,
         )
         for path, group in groups.items()
     ]
@@ -164,13 +166,14 @@ def _entry(row: Row, table: Table, folder: Folder) -> Entry | Skip:
         return Skip(where, "missing_image_field", f"it names no picture; looked at {columns}")
     try:
         path = find_picture(folder, called[0], base=posixpath.dirname(table.file))
+        path += page_mark(row.page) if row.page else ""
     except SourceError as error:
         return Skip(where, error.code, str(error))
     captions, caption_notes = _captions(row, table.columns)
     place, place_notes = _row_place(row, table.columns)
-    moved = _moved_note(called[0], folder.root / path)
+    moved = "" if row.page else _moved_note(called[0], folder.root / path)
     notes = (*filter(None, (row.note, moved)), *caption_notes, *place_notes)
-    return Entry(path, where, captions, _values(row, table.columns), place, notes)
+    return Entry(path, where, captions, _values(row, table.columns), place, notes, row.page)
 
 
 def _moved_note(name: str, file: Path) -> str:

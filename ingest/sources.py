@@ -30,7 +30,7 @@ def read_sources(
     for name, where in _paths(_resolved(path), label, manifest, rebuild).items():
         sources.append(source := load(where, label=name, known_fields=fields))
         guesses = told_guesses(source) if kept is None or name not in kept.sources else []
-        text_kind = kept.text_kind if kept else sources[0].given.text
+        text_kind = kept.text_kind if kept else sources[0].text_kind
         for told in (*guesses, *_overruled(source, label, fields, text_kind), *source.notices):
             notice(f"{name}: {told}")
         fields = source.fields  # those known so far, then new ones

@@ -1,17 +1,18 @@
 """Write: a plan → decoded, embedded and stored, a batch at a time. What is written stays."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from app.core import keywords
+from app.core import keywords, page_pictures
 from app.core.collection import Collection
 from app.core.engines import Point, Vector
 from app.core.models import Models
-from app.core.nodes import FileState, payload_of, point_id
+from app.core.nodes import FileState, file_state, node_from_payload, payload_of, point_id
 from app.core.records import Place, Record, Skip
-from ingest.decode import Decoded, Decoders, Failure
+from ingest.decode import Decoded, Decoders, Failure, Wanted
+from ingest.passages import caption_of, passages_of
 from ingest.plan import Picture, Plan
 
 BATCH = 32
@@ -22,19 +23,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A record whose picture has its vector."""
+    """A record with the vectors that it has already, its picture's at least."""
 
     record: Record
     file: FileState
-    image: Vector
-    exif_place: Place | None
+    vectors: dict[str, Vector]
+    exif_place: Place | None = None
+
+    @property
+    def spoken(self) -> bool:
+        """Whether its words are embedded already."""
+        return "text" in self.vectors
 
 
 class Writer:
     """Carries a plan out. However it ends, `done`, `failed` and `skips` say how far it came.
 
-    `skip` is told of each picture that cannot be read, and may raise; `progress` of how many
-    records of how many are through.
+    `same` are those of `done` which show and say what they did before. `skip` is told of each
+    picture that cannot be read, and may raise; `progress` of how many records of how many are
+    through.
     """
 
     def __init__(
@@ -55,7 +62,9 @@ class Writer:
         self._progress = progress
         self._total = sum(len(picture.records) for picture in plan.pictures)
         self._ready: list[_Ready] = []
+        self._pages = {page_hash: id_ for id_, page_hash in sorted(plan.pages.items())}
         self.done: set[str] = set()
+        self.same: set[str] = set()
         self.failed: set[str] = set()
         self.skips: list[Skip] = []
 
@@ -65,7 +74,7 @@ class Writer:
         fresh = [picture for picture in self._plan.pictures if picture.reuse is None]
         for batch in _batched(known):
             fresh += self._write_known(batch)
-        results = self._decoders.decode(picture.records[0].file for picture in fresh)
+        results = self._decoders.decode(self._wanted(picture) for picture in fresh)
         for decoded in _batched(zip(fresh, results, strict=True)):
             self._write_fresh(decoded)
         for id_, file in self._plan.touched.items():
@@ -73,14 +82,25 @@ class Writer:
             self._collection.engine.set_payload(id_, times)
 
     def flush(self) -> None:
-        """Embed the captions of what is ready, and write it."""
-        texts = iter(self._embedded([text for r in self._ready for text in r.record.captions]))
-        points = [self._point(ready, texts) for ready in self._ready]
+        """Embed the words of what is ready, and write it."""
+        rows = [[] if ready.spoken else self._rows(ready.record) for ready in self._ready]
+        embedded = iter(self._embedded([text for texts in rows for text in texts]))
+        points = [
+            self._point(ready, list(islice(embedded, len(texts))))
+            for ready, texts in zip(self._ready, rows, strict=True)
+        ]
         if points:
             self._collection.upsert(points)
+            if any(ready.record.page for ready in self._ready):
+                page_pictures.trim(self._collection.pages)
         self.done |= {point.id for point in points}
         self._ready = []
         self._progress(len(self.done) + len(self.skips), self._total)
+
+    def _wanted(self, picture: Picture) -> Wanted:
+        record = picture.records[0]
+        keep_at = self._collection.page_picture(picture.file.content_hash) if record.page else None
+        return Wanted(record.file, record.page, keep_at)
 
     def _write_known(self, batch: Sequence[Picture]) -> list[Picture]:
         """Bytes that are stored already, under this name or another: their vector serves again.
@@ -89,27 +109,51 @@ class Writer:
         became c.jpg.
         """
         ids = [picture.reuse or "" for picture in batch]
-        stored = self._collection.fetch(ids, vectors=["image"])
+        stored = self._collection.fetch(ids, vectors=["image", "text", "keywords"])
         replaced = []
         for picture, id_ in zip(batch, ids, strict=True):
-            if stored[id_].payload.get("content_hash") != picture.file.content_hash:
+            if file_state(stored[id_].payload).content_hash == picture.file.content_hash:
+                self._reuse(picture, stored[id_])
+            else:
                 replaced.append(picture)
-                continue
-            exif = stored[id_].payload.get("exif_place")
-            self._add(picture, stored[id_].vectors["image"], Place(*exif) if exif else None)
         self.flush()
         return replaced
 
+    def _reuse(self, picture: Picture, stored: Point) -> None:
+        """Take what is stored of the same bytes: of a picture its vector, of a page everything."""
+        exif = stored.payload.get("exif_place")
+        place = Place(*exif) if exif else None
+        is_page = picture.records[0].page is not None
+        text = node_from_payload(stored.payload, None).get_content() if is_page else ""
+        vectors = dict(stored.vectors) if is_page else {"image": stored.vectors["image"]}
+        page_hash = file_state(stored.payload).page_hash
+        self._add(picture, vectors, Decoded(None, None, place, text, page_hash))
+
     def _write_fresh(self, batch: Sequence[tuple[Picture, Decoded | Failure]]) -> None:
-        images = [r.pixels for _, r in batch if isinstance(r, Decoded) and r.pixels is not None]
-        embedded = iter(self._models.image.embed_images(images).tolist() if images else ())
+        decoded = [result for _, result in batch if isinstance(result, Decoded)]
+        known = self._known_pages({result.page_hash for result in decoded})
+        new = [result for result in decoded if result.page_hash not in known]
+        vectors = iter(self._image_vectors(new))
         for picture, result in batch:
             if isinstance(result, Failure):
                 self._skip(picture, result)
+            elif result.page_hash in known:
+                self._reuse(picture, known[result.page_hash])
             else:
-                vector = next(embedded) if result.vector is None else result.vector
-                self._add(picture, vector, result.place)
+                self._add(picture, {"image": next(vectors)}, result)
         self.flush()
+
+    def _known_pages(self, hashes: set[str]) -> dict[str, Point]:
+        """Return a point for each page hash that is stored, under whichever number."""
+        ids = [self._pages[page_hash] for page_hash in hashes if page_hash in self._pages]
+        found = self._collection.fetch(ids, vectors=["image", "text", "keywords"]) if ids else {}
+        return {file_state(point.payload).page_hash: point for point in found.values()}
+
+    def _image_vectors(self, results: Sequence[Decoded]) -> list[list[float]]:
+        """Return the vectors that the workers made; else make them."""
+        images = [result.pixels for result in results if result.pixels is not None]
+        embedded = iter(self._models.image.embed_images(images).tolist() if images else ())
+        return [next(embedded) if each.vector is None else each.vector for each in results]
 
     def _skip(self, picture: Picture, failure: Failure) -> None:
         for record in picture.records:
@@ -118,22 +162,31 @@ class Writer:
             self.skips.append(skip)
             self.failed.add(point_id(record.record_id))
 
-    def _add(self, picture: Picture, image: Vector, exif_place: Place | None) -> None:
-        self._ready += [
-            _Ready(record, picture.file, image, exif_place) for record in picture.records
-        ]
+    def _add(self, picture: Picture, vectors: dict[str, Vector], found: Decoded) -> None:
+        file = replace(picture.file, page_hash=found.page_hash)
+        for record in picture.records:
+            id_ = point_id(record.record_id)
+            if found.page_hash and self._plan.pages.get(id_) == found.page_hash:
+                self.same.add(id_)
+            if found.text and not record.captions:
+                caption = caption_of(found.text)
+                record = replace(record, text=found.text, captions=(caption,))
+            self._ready.append(_Ready(record, file, vectors, found.place))
+
+    def _rows(self, record: Record) -> list[str]:
+        """What is embedded of a record's words: each caption, or each passage of a page."""
+        return passages_of(record.text, self._models.text) if record.text else [*record.captions]
 
     def _embedded(self, texts: Sequence[str]) -> list[list[float]]:
         return list(self._models.text.embed_documents(texts).tolist()) if texts else []
 
-    def _point(self, ready: _Ready, texts: Iterator[list[float]]) -> Point:
-        """Build the point of a record; its captions' vectors are the next of `texts`."""
+    def _point(self, ready: _Ready, rows: list[list[float]]) -> Point:
         record = ready.record
-        vectors: dict[str, Vector] = {"image": ready.image}
-        if record.captions:
-            vectors["text"] = list(islice(texts, len(record.captions)))
+        vectors = dict(ready.vectors)
+        if rows:
+            vectors["text"] = rows
             average = self._collection.manifest.average_length
-            if sparse := keywords.embed_document("\n".join(record.captions), average):
+            if sparse := keywords.embed_document(record.said, average):
                 vectors["keywords"] = sparse
         payload = payload_of(record, ready.file, self._collection.fields, ready.exif_place)
         return Point(point_id(record.record_id), vectors, payload)

@@ -142,8 +142,27 @@ def test_each_name_comes_back_as_it_is(
     assert all(Path(file).is_file() for file in opened_files)
 
 
-def test_a_document_named_like_a_picture_is_none(bad: Path, settings: Settings) -> None:
-    assert codes(bring(bad / "pdf", settings)) == {"pdf_named.jpg": "not_an_image"}
+def test_each_document_is_indexed_or_skipped_as_it_should_be(
+    bad: Path, manifest: dict[str, str], settings: Settings
+) -> None:
+    report = bring(bad / "pdf", settings)
+    assert codes(report) == {
+        "empty.pdf": "empty_file",
+        "html_named.pdf": "not_a_pdf",
+        "page_tree_loop.pdf#page=1": "damaged_page",
+        "pdf_named.jpg": "not_an_image",
+        "png_named.pdf": "not_a_pdf",
+        "text_named.pdf": "not_a_pdf",
+    }
+    files = {name.removeprefix("pdf/") for name in manifest if name.startswith("pdf/")}
+    pages = Counter(path.rpartition("#page=")[0] for path in stored(settings))
+    assert pages.keys() == files - {source.partition("#")[0] for source in codes(report)}
+    assert pages["ok.pdf"] == pages["leading_garbage.pdf"] == 3
+    assert counts_of(bad / "pdf" / "pdf_named.jpg", settings) == 3
+
+
+def counts_of(path: Path, settings: Settings) -> int:
+    return bring(path, settings, "named").new
 
 
 # Records, codes of what is skipped, and what a notice says, for each metadata file by itself.

@@ -41,6 +41,10 @@ CHATTER = {
 }
 """Lines, by logger, that every load would print and that nobody who ingests can act on."""
 
+WINDOW_TOKENS, OVERLAP_TOKENS = 128, 32
+"""Of a page's text, for MiniLM: R@5 .486 for questions over 275 pages; 254 and 64 give .439, 64
+and 16 .520 but with keywords less than 128 do (.555, .562)."""
+
 MAX_CHARACTERS = 20_000
 """More is cut before tokenising, which is linear in it: ten times what 512 tokens can hold."""
 
@@ -125,6 +129,17 @@ def cut(texts: Sequence[str], model: "HuggingFaceEmbedding") -> list[str]:
     if longer:
         logger.warning("%d of %d texts have over %d tokens: cut", longer, len(bounded), limit)
     return bounded
+
+
+def windows(text: str, model: "HuggingFaceEmbedding") -> list[str]:
+    """Cut a text by the model's own tokens into windows that overlap."""
+    tokenizer = model._model.tokenizer
+    size = min(WINDOW_TOKENS, tokenizer.model_max_length - 8)
+    found = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False, verbose=False)
+    offsets = found["offset_mapping"]
+    starts = range(0, max(1, len(offsets) - OVERLAP_TOKENS), size - OVERLAP_TOKENS)
+    parts = [offsets[start : start + size] for start in starts]
+    return [text[part[0][0] : part[-1][1]] for part in parts if part]
 
 
 def embed(

@@ -3,10 +3,15 @@
 import hashlib
 import math
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
+from llama_index.core.schema import ImageNode, TextNode
+
+from app.core import page_pictures
 from app.core.conditions import Compare, Condition, key_of
 from app.core.engines import Engine, Point, Query, ScoredId, Spaces
 from app.core.engines.lock import Purpose
@@ -19,12 +24,9 @@ from app.core.errors import (
 )
 from app.core.filters import compile_filter
 from app.core.manifest import Manifest, SourceEntry
-from app.core.nodes import INDEXES, LEDGER, field_indexes, node_from_payload
-from app.core.records import Field
+from app.core.nodes import INDEXES, LEDGER, field_indexes, file_state, node_from_payload
+from app.core.records import Field, page_mark
 from app.core.settings import Settings
-
-if TYPE_CHECKING:
-    from llama_index.core.schema import TextNode
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -38,11 +40,12 @@ class Collection:
     the embedded engine no other process can.
     """
 
-    def __init__(self, name: str, engine: Engine, manifest: Manifest) -> None:
+    def __init__(self, name: str, engine: Engine, manifest: Manifest, pages: Path) -> None:
         self.name = name
         self.manifest = manifest
         self._engine = engine
         self._is_open = False
+        self.pages = pages
 
     def __enter__(self) -> Self:
         return self
@@ -113,13 +116,27 @@ class Collection:
         """Return the points that exist, by id."""
         return {point.id: point for point in self.engine.fetch(ids, vectors=vectors)}
 
-    def node(self, payload: Mapping[str, Any]) -> "TextNode":
+    def node(self, payload: Mapping[str, Any]) -> TextNode:
         """Return the node of a payload, with a path that can be opened on this machine."""
         source = self.manifest.sources.get(payload.get("source", ""))
         node = node_from_payload(payload, source.root if source else None)
+        if source and "page" in payload and isinstance(node, ImageNode):
+            document = source.root / payload["path"].removesuffix(page_mark(payload["page"]))
+            picture = self.page_picture(payload["content_hash"])
+            page_pictures.restore(document, payload["page"], file_state(payload), picture)
+            node.image_path = str(picture)
         for name, degrees in payload.get("place", {}).items():
             node.metadata.setdefault(name, degrees)
         return node
+
+    def page_picture(self, content_hash: str) -> Path:
+        """Return where the picture of a page is kept, if it is."""
+        return page_pictures.picture_file(self.pages, content_hash)
+
+    def size_bytes(self) -> int | None:
+        """Bytes on disk, with the pictures of pages; None when the engine cannot tell."""
+        stored = self.engine.size_bytes()
+        return None if stored is None else stored + page_pictures.size_bytes(self.pages)
 
     def ledger(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield point id and what is known of its file."""
@@ -159,8 +176,11 @@ class Collection:
         )
 
     def settle(self, *, optimise: bool = True) -> None:
-        """End an ingest: remember the count, and make a large collection fast to search."""
+        """End an ingest: remember the count, tidy up, make a large collection fast to search."""
         self._update(points=self.engine.count())
+        if self.pages.is_dir():
+            contents = (payload.get("content_hash", "") for _, payload in self.ledger())
+            page_pictures.sweep(self.pages, {self.page_picture(content) for content in contents})
         if optimise:
             self.engine.optimise()
 
@@ -189,7 +209,7 @@ def create_collection(
     )
     indexes = INDEXES | field_indexes(manifest.fields)
     engine.create(spaces, indexes, manifest.write(), replace=replace)
-    return Collection(name, engine, manifest)
+    return Collection(name, engine, manifest, _pages(name, settings))
 
 
 def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read") -> Collection:
@@ -204,7 +224,7 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
         raise CollectionMissingError(
             f"{_missing(name, settings)}. Make it: sightline ingest PATH --collection {name}"
         )
-    collection = Collection(name, engine, manifest)
+    collection = Collection(name, engine, manifest, _pages(name, settings))
     if purpose == "write":
         _ = collection.engine
     return collection
@@ -232,6 +252,14 @@ def remove_collection(name: str, settings: Settings) -> None:
     if name not in collection_names(settings):
         raise CollectionMissingError(_missing(name, settings))
     engine.drop()
+    shutil.rmtree(_pages(name, settings), ignore_errors=True)
+
+
+def _pages(name: str, settings: Settings) -> Path:
+    """The folder with the pictures of a collection's pages: a cache, which may be lost."""
+    place = settings.qdrant or "embedded"
+    digest = hashlib.sha256(place.encode()).hexdigest()[:12]
+    return settings.home.expanduser() / "pages" / digest / name
 
 
 def _manifest(name: str, engine: Engine) -> Manifest | None:

@@ -33,6 +33,10 @@ class SourceError(SightlineError):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["SourceError"], tuple[str, str]]:
+        """Come whole from one process to another."""
+        return type(self), (self.code, str(self))
+
 
 class EmbeddingError(SightlineError):
     """A model cannot be loaded, or gave something that is no vector."""

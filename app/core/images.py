@@ -15,6 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
 from app.core.errors import SourceError
+from app.core.pages import MARK
 from app.core.records import Place
 
 FORMATS = (
@@ -124,7 +125,8 @@ def _open_header(source: Path | bytes, max_megapixels: float) -> Image.Image:
     try:
         image = Image.open(source if isinstance(source, Path) else io.BytesIO(source), "r", FORMATS)
     except UnidentifiedImageError as error:
-        raise SourceError("not_an_image", f"{name} is no picture of a known format") from error
+        told = f"{name} is no picture of a known format"
+        raise SourceError("not_an_image", f"{told}{_what_it_is(source)}") from error
     except PermissionError as error:
         raise SourceError("unreadable_file", f"{name} may not be read") from error
     except FileNotFoundError as error:  # it was there a moment ago
@@ -155,6 +157,16 @@ def _file_size(file: Path) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise SourceError("not_a_file", f"{file.name} is not a file")
     return status.st_size
+
+
+def _what_it_is(source: Path | bytes) -> str:
+    """Name a document that is called like a picture."""
+    try:
+        with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
+            is_pdf = stream.read(len(MARK)) == MARK
+    except OSError:  # it was there a moment ago
+        is_pdf = False
+    return ", but a PDF; call it .pdf" if is_pdf else ""
 
 
 def _exif(image: Image.Image) -> Image.Exif:

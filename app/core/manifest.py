@@ -14,7 +14,7 @@ SCHEMA = 1
 PIXELS = 1
 """Version of `open_image`: a change there changes vectors as much as another model would."""
 
-TextKind = Literal["captions", "rows"]
+TextKind = Literal["captions", "rows", "pages"]
 
 
 class _Frozen(BaseModel):

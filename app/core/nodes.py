@@ -23,7 +23,7 @@ from app.core.conditions import key_of
 from app.core.engines import IndexKind
 from app.core.errors import CollectionError
 from app.core.images import MIME_TYPES
-from app.core.records import Field, FieldType, Place, Record
+from app.core.records import Field, FieldType, Place, Record, page_mark
 from app.core.words import words_of
 
 INDEXES: dict[str, IndexKind] = {
@@ -47,17 +47,30 @@ INDEX_OF: dict[FieldType, IndexKind] = {
 MAX_NUMBER = sys.float_info.max
 """A whole number of 400 digits is JSON, but not a number that an index can hold."""
 
-LEDGER = ("record_id", "source", "content_hash", "metadata_hash", "size", "mtime_ns")
+LEDGER = (
+    *("record_id", "source", "content_hash", "metadata_hash", "size", "mtime_ns"),
+    "page_hash",
+)
 """Payload keys that say what is stored: enough to plan the next ingest."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as it was when it was read: hash of its bytes, its size, and its time in ns."""
+    """A file as it was when it was read: hash of its bytes, its size, and its time in ns.
+
+    Of a page, `content_hash` is of the document's bytes and the page's number, so that it is known
+    without opening it; `page_hash` is of what the page shows and says.
+    """
 
     content_hash: str
     size: int
     mtime_ns: int
+    page_hash: str = ""
+
+
+def page_content(document: str, page: int) -> str:
+    """Return the content hash of a page, from that of its document."""
+    return hashlib.sha256(f"{document}{page_mark(page)}".encode()).hexdigest()
 
 
 @lru_cache(maxsize=1 << 16)
@@ -67,9 +80,20 @@ def point_id(record_id: str) -> str:
 
 
 def metadata_hash(record: Record) -> str:
-    """Return a hash of all that a record says besides its pixels."""
-    said = (record.path, record.captions, plain(record.metadata), record.place)
+    """Return a hash of all that metadata says of a record; not of what is read from a page."""
+    captions = () if record.text else record.captions
+    said = (record.path, captions, plain(record.metadata), record.place)
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def file_state(payload: Mapping[str, Any]) -> FileState:
+    """Return what a point's payload says of its file."""
+    return FileState(
+        payload.get("content_hash", ""),
+        payload.get("size", -1),
+        payload.get("mtime_ns", -1),
+        payload.get("page_hash", ""),
+    )
 
 
 def node_of(record: Record) -> ImageNode:
@@ -77,7 +101,7 @@ def node_of(record: Record) -> ImageNode:
     metadata = plain(record.metadata)
     return ImageNode(
         id_=point_id(record.record_id),
-        text="\n".join(record.captions),
+        text=record.said,
         image_path=record.path,
         image_mimetype=mimetype_of(record.path),
         metadata=metadata,
@@ -95,6 +119,9 @@ def payload_of(
     """
     payload = node_payload(node_of(record))
     payload |= filterable(record.captions, record.metadata, fields)
+    if record.page is not None:
+        payload["page"] = record.page
+        payload["words"]["caption"] = words_of(record.text)
     payload["source"] = record.source
     payload["path"] = record.path
     payload["metadata_hash"] = metadata_hash(record)
@@ -104,6 +131,8 @@ def payload_of(
             "size": file.size,
             "mtime_ns": file.mtime_ns,
         }
+        if file.page_hash:
+            payload["page_hash"] = file.page_hash
     place = record.place or exif_place
     if place:
         payload["place"] = {"lat": place.lat, "lon": place.lon}

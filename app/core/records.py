@@ -64,10 +64,11 @@ def free_slug(name: str, taken: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One picture with what is said of it.
+    """One picture, or one page of a document, with what is said of it.
 
     `path` is relative to `root`, with forward slashes; `record_id` is the source's label and that
-    path. `metadata` has the user's own keys, in order, with values typed by their whole column.
+    path. That of a page ends in its number, `report.pdf#page=3`, as RFC 8118 writes it; it counts
+    from 1. `metadata` has the user's own keys, in order, with values typed by their whole column.
     """
 
     record_id: str
@@ -77,11 +78,25 @@ class Record:
     captions: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     place: Place | None = None
+    page: int | None = None
+    text: str = ""
+    """What a page says, as far as its text layer can be read. Known only once it was opened."""
+
+    @property
+    def said(self) -> str:
+        """All that is said in words: a page's text, else the captions."""
+        return self.text or "\n".join(self.captions)
 
     @property
     def file(self) -> Path:
-        """The picture on disk."""
-        return self.root / self.path
+        """The picture on disk, or the document that the page is in."""
+        path = self.path if self.page is None else self.path.removesuffix(page_mark(self.page))
+        return self.root / path
+
+
+def page_mark(page: int) -> str:
+    """Return what a page's path ends in."""
+    return f"#page={page}"
 
 
 @dataclass(frozen=True, slots=True)

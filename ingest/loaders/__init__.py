@@ -29,12 +29,14 @@ MAX_INTEGER_DIGITS = 400
 class Row:
     """What one row says, untyped. `where` is its place in the file: `row 3`, `line 7`.
 
-    `note` is something that a person should know of a row which is usable all the same.
+    `note` is something that a person should know of a row which is usable all the same. `page` is
+    set where the picture is a page of the document that the row names.
     """
 
     fields: dict[str, Any]
     where: str
     note: str = ""
+    page: int | None = None
 
 
 class Loader(Protocol):

@@ -9,7 +9,7 @@ from qdrant_client import QdrantClient
 from app.core.collection import Collection, create_collection
 from app.core.records import Record
 from app.core.settings import Settings
-from ingest.decode import Decoded, Decoders, Failure
+from ingest.decode import Decoded, Decoders, Failure, Wanted
 from ingest.plan import make_plan
 from ingest.write import Writer
 from tests.benchmarks import plain
@@ -29,9 +29,9 @@ from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
 class AlreadyDecoded(Decoders):
     """In place of the decoding processes: every file is this picture."""
 
-    def decode(self, files: Iterable[Path]) -> Iterator[Decoded | Failure]:
+    def decode(self, wanted: Iterable[Wanted]) -> Iterator[Decoded | Failure]:
         pixels = Image.new("RGB", (8, 8))
-        return (Decoded(pixels, None, None) for _ in files)
+        return (Decoded(pixels, None, None) for _ in wanted)
 
 
 def write(
@@ -39,7 +39,7 @@ def write(
 ) -> Collection:
     """Plan and write records as an ingest does, from the decoded pictures on."""
     collection = create_collection(name, prepared_manifest(), settings)
-    plan = make_plan(records, file_states(records), {}, {})
+    plan = make_plan(records, file_states(records), {}, {}, {})
     models = prepared_models(image, text, settings)
     decoders = AlreadyDecoded("none", settings)
     Writer(plan, collection, models, decoders, skip=print, progress=lambda *_: None).write()

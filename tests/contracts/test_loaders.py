@@ -11,6 +11,7 @@ from PIL import Image
 from app.core.errors import SourceError
 from app.core.records import Skip
 from ingest.loaders import Row, available, loader, loader_for
+from tests.pdfs import pdf
 
 SAMPLES = {
     "coco_captions": (
@@ -28,8 +29,13 @@ SAMPLES = {
     "csv_table": ("table.csv", 'file_name,caption\na.png,"red, very"\nb.png,blue\n'),
     "json_lines": ("lines.jsonl", '{"file_name": "a.png"}\n\n{"file_name": "b.png"}\n'),
     "json_metadata": ("metadata.json", '[{"file_name": "a.png"}, {"file_name": "b.png"}]'),
+    "pdf_pages": ("report.pdf", pdf("one", "two").decode("latin-1")),
     "pictures": ("pictures", None),
 }
+NAMES = {"pdf_pages": ["report.pdf", "report.pdf"]}
+"""What the rows name; two pictures, if not the pages of a document."""
+
+CODES = {"bad_metadata", "not_metadata", "empty_file", "not_a_pdf"}
 FILES = [name for name in available() if name != "pictures"]
 
 
@@ -64,7 +70,9 @@ def test_it_reads_its_own_format_and_no_other_loader_takes_it(name, sample):
 def test_it_yields_rows_in_order_and_says_where_they_are(name, sample):
     rows = list(loader(name).load(sample(name)))
     assert all(isinstance(row, Row) for row in rows)
-    assert [row.fields["file_name"] for row in rows] == ["a.png", "b.png"]
+    named = [row.fields.get("file_name", row.fields.get("file")) for row in rows]
+    assert named == NAMES.get(name, ["a.png", "b.png"])
+    assert [row.page for row in rows] == ([1, 2] if name == "pdf_pages" else [None, None])
     assert len({row.where for row in rows}) == 2
 
 
@@ -84,4 +92,4 @@ def test_garbage_is_a_skip_or_a_source_error(name, content, tmp_path):
     except SourceError as error:
         told.append(error)
     for item in told:
-        assert isinstance(item, Row | Skip) or item.code in {"bad_metadata", "not_metadata"}
+        assert isinstance(item, Row | Skip) or item.code in CODES

@@ -15,7 +15,7 @@ from PIL import Image
 from app.core.embeddings.palette import load
 from app.core.images import open_image
 from app.core.settings import Settings
-from ingest.decode import Decoded, Decoders, Failure
+from ingest.decode import Decoded, Decoders, Failure, Wanted
 from tests.ingest.slow import takes_a_minute
 
 
@@ -27,13 +27,17 @@ def pictures(tmp_path: Path) -> list[Path]:
     return files
 
 
+def wanted(files: list[Path]) -> list[Wanted]:
+    return [Wanted(file) for file in files]
+
+
 def test_results_come_in_order_with_what_could_not_be_read_among_them(
     pictures: list[Path], settings: Settings
 ) -> None:
     pictures[5].write_bytes(b"no picture")
     pictures[7].unlink()
     with Decoders("palette", settings) as decoders:
-        results = list(decoders.decode(pictures))
+        results = list(decoders.decode(wanted(pictures)))
     codes = {n: r.code for n, r in enumerate(results) if isinstance(r, Failure)}
     assert codes == {5: "not_an_image", 7: "missing_file"}
     expected = load(None, settings).embed_images([open_image(pictures[9])])[0]
@@ -45,7 +49,7 @@ def test_an_embedding_that_is_not_cheap_gets_the_pixels(
     pictures: list[Path], settings: Settings
 ) -> None:
     with Decoders("clip", settings) as decoders:
-        (result,) = decoders.decode(pictures[50:51])
+        (result,) = decoders.decode(wanted(pictures[50:51]))
     assert isinstance(result, Decoded)
     assert result.vector is None
     assert result.pixels is not None
@@ -56,7 +60,7 @@ def test_a_process_that_dies_takes_no_picture_along(
     pictures: list[Path], settings: Settings
 ) -> None:
     with Decoders("palette", settings) as decoders:
-        results = decoders.decode(pictures)
+        results = decoders.decode(wanted(pictures))
         first = next(results)
         for child in multiprocessing.active_children():
             os.kill(child.pid or 0, signal.SIGKILL)
@@ -69,12 +73,13 @@ def test_a_process_that_dies_takes_no_picture_along(
 def test_an_interrupt_waits_for_no_picture(
     pictures: list[Path], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    others = set(multiprocessing.active_children())
     monkeypatch.setattr("ingest.decode._decode_chunk", takes_a_minute)
     threading.Thread(target=_interrupt_once, args=(pictures[0].with_suffix(".begun"),)).start()
     with pytest.raises(KeyboardInterrupt), Decoders("palette", settings) as decoders:
-        list(decoders.decode(pictures))
+        list(decoders.decode(wanted(pictures)))
     started = time.monotonic()
-    while multiprocessing.active_children():
+    while set(multiprocessing.active_children()) - others:
         time.sleep(0.05)
     assert time.monotonic() - started < 2
 
@@ -92,9 +97,9 @@ def test_a_script_without_a_main_guard_is_told_so_and_stores_nothing(
     script.write_text(
         "from pathlib import Path\n"
         "from app.core.settings import Settings\n"
-        "from ingest.decode import Decoders\n"
+        "from ingest.decode import Decoders, Wanted\n"
         f"with Decoders('palette', Settings()) as decoders:\n"
-        f"    list(decoders.decode([Path({str(pictures[0])!r})]))\n"
+        f"    list(decoders.decode([Wanted(Path({str(pictures[0])!r}))]))\n"
     )
     run = subprocess.run(
         [sys.executable, script],
@@ -112,6 +117,6 @@ def test_the_pixel_limit_of_the_settings_holds_in_the_workers(
 ) -> None:
     settings = Settings(home=tmp_path, max_megapixels=0.001)
     with Decoders("palette", settings) as decoders:
-        (result,) = decoders.decode(pictures[:1])
+        (result,) = decoders.decode(wanted(pictures[:1]))
     assert isinstance(result, Failure)
     assert result.code == "too_many_pixels"

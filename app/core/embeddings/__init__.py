@@ -64,6 +64,9 @@ class TextEmbedding(Protocol):
     def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts to find with."""
 
+    def split(self, text: str) -> list[str]:
+        """Cut a text into overlapping parts that the model reads whole."""
+
 
 def available(space: Literal["image", "text"]) -> dict[str, EmbeddingSpec]:
     """Return the embeddings of one space by name; importing them loads no model."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.core.checkpoints import cut, embed, find_weights, model_id, open_model
+from app.core.checkpoints import cut, embed, find_weights, model_id, open_model, windows
 from app.core.embeddings import EmbeddingSpec, FloatMatrix
 from app.core.settings import Settings
 
@@ -65,6 +65,10 @@ class Sentence:
     def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts to find with; cut as above."""
         return self._embed(texts, "query")
+
+    def split(self, text: str) -> list[str]:
+        """Cut a text into parts that the model reads whole; each begins in the one before."""
+        return windows(text, self._model)
 
     def _embed(self, texts: Sequence[str], prompt: str) -> FloatMatrix:
         return embed(

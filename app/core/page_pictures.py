@@ -1,0 +1,123 @@
+"""Page pictures: the pages of a collection as JPEGs in a folder, so that hits show at once.
+
+A cache: the documents are the truth, and a picture that was lost is drawn again when it is asked
+for. Several processes may use it, and any of them may delete from it at any time.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.core import isolated
+from app.core.errors import SourceError
+from app.core.images import content_hash, to_jpeg
+from app.core.nodes import FileState, page_content
+from app.core.pages import render_page
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 2 << 30
+"""About 8,000 pages. More than that, and those that were not used for longest are let go."""
+
+QUALITY = 85
+"""Of the JPEG: text stays sharp, and a page takes about 250 kB."""
+
+UNFINISHED_SECONDS = 3600
+"""What is still being written after this long was left behind by a process that was killed."""
+
+
+def picture_file(folder: Path, content: str) -> Path:
+    """Return where the picture of a page with this content hash is kept, if it is."""
+    return folder / f"{content[:32]}.jpg"
+
+
+def as_kept(image: "Image.Image") -> bytes:
+    """Return a page as the JPEG that is kept of it."""
+    return to_jpeg(image, quality=QUALITY)
+
+
+def keep(jpeg: bytes, file: Path) -> None:
+    """Write a picture, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name(f".{file.name}.{os.getpid()}")
+    new.write_bytes(jpeg)
+    new.replace(file)
+
+
+def restore(document: Path, page: int, file: FileState, picture: Path) -> None:
+    """Draw a picture again if it was lost; a warning, if the document was lost or changed."""
+    if picture.exists():
+        _note_use(picture)
+        return
+    try:
+        _require_same(document, page, file)
+        isolated.call(draw, document, page, picture)
+        trim(picture.parent)
+    except (SourceError, OSError) as error:
+        logger.warning("%s, page %d cannot be shown: %s", document.name, page, error)
+
+
+def draw(document: Path, page: int, picture: Path) -> None:
+    """Draw a page and keep its picture. Raises OSError, and as `render_page`."""
+    keep(as_kept(render_page(document, page)[0]), picture)
+
+
+def trim(folder: Path, limit: int | None = None) -> None:
+    """Let go of those that were not used for longest, until the others keep within the limit."""
+    finished = [found for found in _listed(folder) if not _is_unfinished(found[0])]
+    total = 0
+    for file, status in sorted(finished, key=lambda found: -found[1].st_mtime_ns):
+        total += status.st_size
+        if total > (MAX_BYTES if limit is None else limit):
+            _let_go(file)
+
+
+def sweep(folder: Path, wanted: set[Path]) -> None:
+    """Let go of pictures of pages that are no longer in the collection, and of what was left."""
+    stale = time.time() - UNFINISHED_SECONDS
+    for file, status in _listed(folder):
+        if file not in wanted and not (_is_unfinished(file) and status.st_mtime > stale):
+            _let_go(file)
+
+
+def size_bytes(folder: Path) -> int:
+    """Return what the pictures take."""
+    return sum(status.st_size for _, status in _listed(folder))
+
+
+def _require_same(document: Path, page: int, file: FileState) -> None:
+    """Refuse to show a page of another edition than the one that was found."""
+    status = document.stat()
+    if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
+        return
+    if page_content(content_hash(document), page) != file.content_hash:
+        raise SourceError("changed_document", "it has changed since; ingest it again")
+
+
+def _is_unfinished(file: Path) -> bool:
+    return file.name.startswith(".")
+
+
+def _note_use(picture: Path) -> None:
+    with suppress(OSError):  # let go by another process just now, or on a disk that is read only
+        os.utime(picture)
+
+
+def _let_go(picture: Path) -> None:
+    with suppress(OSError):  # as above
+        picture.unlink()
+
+
+def _listed(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield what is in the folder, if it is there, less what goes away meanwhile."""
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            with suppress(FileNotFoundError):
+                yield Path(entry.path), entry.stat()
