@@ -279,7 +279,7 @@ def ask_command(
 def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant = None) -> None:
     """List the collections."""
     from app.core.collection import collection_names, find_manifest
-    from app.render import counted
+    from app.core.messages import counted
 
     settings = _settings(home=home, qdrant=qdrant)
     names = collection_names(settings)

@@ -5,8 +5,9 @@ from typing import Any
 
 from app.core.collection import Collection
 from app.core.conditions import Exists
+from app.core.messages import counted
 from app.core.records import Field
-from app.render import counted, shown, value_text
+from app.render import shown, value_text
 from app.retrieval.weights import WEIGHTS
 
 COMMONEST = 5

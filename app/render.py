@@ -37,15 +37,6 @@ def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
 
 
-def counted(number: int, thing: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "record"), counted(2000, "record")
-    ('1 record', '2,000 records')
-    """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def report_lines(report: Json) -> Iterator[str]:
     """Yield an ingest's report, skips first."""
     skipped = report["skipped"]

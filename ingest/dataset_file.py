@@ -1,14 +1,13 @@
 """dataset.toml: what a person says of a source, so that it need not be guessed."""
 
 import tomllib
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.core.errors import SettingsError
+from app.core.messages import did_you_mean
 from app.core.records import FieldType
 from ingest.places import compile_pattern
 
@@ -73,17 +72,6 @@ def read_dataset_file(path: Path) -> DatasetFile:
         raise SettingsError(f"{path} is not UTF-8; save it as UTF-8") from error
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question for a name that is not among the known ones, if one of them is close.
-
-    >>> did_you_mean("titel", ["Title", "score"]), did_you_mean("x", ["Title"])
-    ("; did you mean 'Title'?", '')
-    """
-    folded = {other.casefold(): other for other in known}
-    close = get_close_matches(name.casefold(), folded, n=1)
-    return f"; did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def _told(place: tuple[int | str, ...]) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from app.core.errors import SettingsError, SourceError
 from app.core.images import SUFFIXES
+from app.core.messages import did_you_mean
 from app.core.pages import SUFFIX
 from app.core.records import Skip
 from ingest.columns import Columns, choose_columns, column_names, image_names, named_columns
-from ingest.dataset_file import NAME, DatasetFile, did_you_mean
+from ingest.dataset_file import NAME, DatasetFile
 from ingest.folder import (
     LINKED_FOLDER,
     REASONS,

@@ -19,6 +19,7 @@ from app.core.conditions import AllOf, Compare, Exists
 from app.core.errors import CollectionError, SourceError
 from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
+from app.core.messages import counted
 from app.core.models import Models
 from app.core.nodes import FileState, file_state, page_content, point_id
 from app.core.records import Record, Skip
@@ -27,7 +28,6 @@ from ingest.dataset import Source
 from ingest.decode import Decoders
 from ingest.passages import sample_texts
 from ingest.plan import Plan, Stored, by_content, make_plan, same_stat
-from ingest.rows import counted
 from ingest.sources import read_sources, told_guesses
 from ingest.write import Writer
 

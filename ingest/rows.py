@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import SourceError
+from app.core.messages import counted
 from app.core.records import Field, FieldType, Place, Record, Skip, page_mark
 from ingest.captions import parse_captions
 from ingest.columns import Columns, image_names, nested_place
@@ -141,15 +142,6 @@ def noted(entries: Iterable[Entry]) -> list[str]:
     return [
         f"{counted(len(found), 'row')}: {note} ({examples(found)})" for note, found in rows.items()
     ]
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words.
-
-    >>> counted(1, "row"), counted(2000, "row")
-    ('1 row', '2,000 rows')
-    """
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def examples(items: Iterable[str]) -> str:

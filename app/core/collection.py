@@ -5,7 +5,6 @@ import math
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +23,7 @@ from app.core.errors import (
 )
 from app.core.filters import compile_filter
 from app.core.manifest import Manifest, SourceEntry
+from app.core.messages import did_you_mean
 from app.core.nodes import INDEXES, LEDGER, field_indexes, file_state, node_from_payload
 from app.core.records import Field, page_mark
 from app.core.settings import Settings
@@ -257,9 +257,13 @@ def remove_collection(name: str, settings: Settings) -> None:
 
 def _pages(name: str, settings: Settings) -> Path:
     """The folder with the pictures of a collection's pages: a cache, which may be lost."""
-    place = settings.qdrant or "embedded"
-    digest = hashlib.sha256(place.encode()).hexdigest()[:12]
+    digest = _digest(settings.qdrant or "embedded")
     return settings.home.expanduser() / "pages" / digest / name
+
+
+def _digest(place: str) -> str:
+    """A name of a folder for what belongs to a server, or to none."""
+    return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
 def _manifest(name: str, engine: Engine) -> Manifest | None:
@@ -276,8 +280,8 @@ def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
     if settings.qdrant:
         from app.core.engines.server import ServerEngine, connect
 
-        digest = hashlib.sha256(settings.qdrant.encode()).hexdigest()[:12]
-        lock = settings.home.expanduser() / "servers" / digest / f"{name}.lock"
+        servers = settings.home.expanduser() / "servers"
+        lock = servers / _digest(settings.qdrant) / f"{name}.lock"
         return ServerEngine(connect(settings.qdrant, settings), name, lock=lock, purpose=purpose)
     from app.core.engines.edge import EdgeEngine
 
@@ -286,9 +290,8 @@ def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
 
 def _missing(name: str, settings: Settings) -> str:
     known = collection_names(settings)
-    close = get_close_matches(name, known, n=1)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
-    return f"there is no collection {name!r}{guess} (there is: {', '.join(known) or 'none yet'})"
+    there = ", ".join(known) or "none yet"
+    return f"there is no collection {name!r}{did_you_mean(name, known)} (there is: {there})"
 
 
 def _check_vectors(point: Point, manifest: Manifest) -> None:
