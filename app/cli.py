@@ -52,12 +52,29 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="sightline",
-    help="Ask grounded questions of image collections, and see the pictures the answer rests on.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        lines([f"sightline {version('sightline')}"])
+        raise typer.Exit
+
+
+@app.callback()
+def main_command(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Ask grounded questions of image collections, and see the pictures the answer rests on."""
 
 
 @app.command("ingest")
@@ -318,19 +335,29 @@ def info_command(
 @app.command("remove")
 def remove_command(
     name: Annotated[str, typer.Argument(help="Name of the collection.")],
+    source: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Only this source of it; see `info`.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     home: Home = None,
     qdrant: Qdrant = None,
 ) -> None:
-    """Delete a collection; pictures and metadata on disk stay as they are."""
-    from app.core.collection import remove_collection
+    """Delete a collection, or a source of it; pictures and metadata on disk stay as they are."""
+    from app.core.collection import open_collection, remove_collection
+    from app.core.messages import counted
 
+    what = f"collection {name!r}" if source is None else f"source {source!r} of {name!r}"
     if not yes and not sys.stdin.isatty():
         raise typer.BadParameter("without a terminal to ask on, say --yes", param_hint="--yes")
-    if not yes and not typer.confirm(f"Delete collection {name!r}?", err=True):
+    if not yes and not typer.confirm(f"Delete {what}?", err=True):
         raise typer.Exit(EXIT_ERROR)
-    remove_collection(name, _settings(home=home, qdrant=qdrant))
-    notice(f"removed {name}")
+    settings = _settings(home=home, qdrant=qdrant)
+    if source is None:
+        remove_collection(name, settings)
+        notice(f"removed {name}")
+        return
+    with open_collection(name, settings, purpose="write") as collection:
+        notice(f"removed {counted(collection.forget(source), 'record')} of {what}")
 
 
 @app.command("doctor")
@@ -387,10 +414,10 @@ def _check_target(figure: Path | None) -> None:
 
 
 def _write_sheet(file: Path | None, search: "Search", found: "Found") -> None:
-    from app.figures import result_sheet, write_figure
-
     if file is None:
         return
+    from app.figures import result_sheet, write_figure
+
     picture = search.image.name if search.image else ""
     asked = search.words or picture or (_place(search) if search.near else "")
     title = " · ".join(part for part in (asked, search.where) if part)

@@ -6,8 +6,6 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from app.core.errors import QueryError
-
 
 def path_of(text: str) -> Path:
     """Refuse an empty path: it would mean the folder one is in, and is a variable nobody set."""
@@ -28,7 +26,7 @@ def _circle(text: str) -> Circle:
     try:
         return Circle(*map(float, text.split(",")))
     except (TypeError, ValueError) as error:
-        raise QueryError(f"near takes LAT,LON,KM, not {text!r}") from error
+        raise typer.BadParameter(f"it takes LAT,LON,KM, not {text!r}") from error
 
 
 def _weight(text: str) -> tuple[str, float]:
@@ -36,7 +34,7 @@ def _weight(text: str) -> tuple[str, float]:
     try:
         return name.strip(), float(value)
     except ValueError as error:
-        raise QueryError(f"--weight takes SIGNAL=NUMBER, not {text!r}") from error
+        raise typer.BadParameter(f"it takes SIGNAL=NUMBER, not {text!r}") from error
 
 
 def _modes() -> list[str]:

@@ -185,7 +185,8 @@ def _wordless(contents: Contents, columns: Mapping[str, Sequence[object]]) -> li
         return []
     texts = [name for name, values in columns.items() if _are_texts(values)]
     told = f'if these say what is on the pictures, say captions = "…" in {NAME}'
-    return [f"no column was taken for captions; {told}: {examples(map(shown, texts))}"] * any(texts)
+    said = f"no column was taken for captions; {told}: {examples(map(shown, texts))}"
+    return [said] if texts else []
 
 
 def _are_texts(values: Sequence[object]) -> bool:

@@ -112,10 +112,10 @@ def read_file(path: Path, given: DatasetFile) -> Contents:
     Raises SourceError when it is no metadata, SettingsError as `read_folder` does.
     """
     rows, skips = _rows(path, path.name)
-    folder = index_folder(path.parent)
     if rows and rows[0].page:
         folder = build_folder(path.parent, {path.name: None})
-        return Contents(folder, [Table(path.name, rows, pdf_pages.COLUMNS)], bare=True)
+        return Contents(folder, [_table(path.name, rows, folder, given)], bare=True)
+    folder = index_folder(path.parent)
     if not rows:
         told = f"{path.name} holds no rows that could be read"
         return Contents(folder, skips=skips, notices=[told])
@@ -171,7 +171,7 @@ def _bare_folder(path: Path, contents: Contents, given: DatasetFile) -> Contents
             f"{NAME} says {key} = {name!r}, but {path.name} has no metadata with rows about"
             f" pictures{': ' if why else ''}{examples(why)}. Bring it back, or take the key out"
         )
-    rows = [row for row in pictures.load(path) if isinstance(row, Row)]
+    rows = pictures.rows(contents.folder.pictures)
     refused = [
         Skip(file, code, f"it {REASONS[code]}")
         for file, code in sorted(contents.folder.refused.items())

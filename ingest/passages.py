@@ -1,4 +1,4 @@
-"""Passages: the text layer of a page → what is shown of it, and what is embedded of it."""
+"""Passages: the text layer of a page → its words, and how they begin."""
 
 import re
 import unicodedata
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.core import isolated
-from app.core.embeddings import TextEmbedding
 from app.core.errors import SourceError
 from app.core.pages import read_text
 from app.core.records import Record
@@ -59,11 +58,6 @@ def readable(layer: str) -> str:
 def caption_of(text: str) -> str:
     """Return how a page begins."""
     return text[:CAPTION_CHARACTERS]
-
-
-def passages_of(text: str, embedding: TextEmbedding) -> list[str]:
-    """Return overlapping parts of a text; the best of them speaks for the page."""
-    return embedding.split(text)
 
 
 def _is_garbage(layer: str) -> bool:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from shlex import quote
 from threading import Lock
 
 from app.core import keywords
@@ -206,6 +207,7 @@ class _Run:
         self, collection: Collection, source: Source, models: Models, decoders: Decoders
     ) -> None:
         """Plan, write and sweep one source, and count it in the report."""
+        self._tell_lost_sources(collection, source)
         plan, skips = self._plan(collection, source)
         if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
             for guess in told_guesses(source):
@@ -264,6 +266,18 @@ class _Run:
         pages = {id_: known.file.page_hash for id_, _, known in everything if known.file.page_hash}
         plan = make_plan(source.records, files, own, by_content(everything), pages)
         return plan, skips
+
+    def _tell_lost_sources(self, collection: Collection, source: Source) -> None:
+        """A folder that was given another name comes in a second time, as another source."""
+        if source.label in collection.manifest.sources:
+            return
+        for label, entry in collection.manifest.sources.items():
+            if not entry.path.exists():
+                self.watch.notice(
+                    f"source {label!r} is no longer at {entry.path}. If {source.label!r} is the"
+                    f" same: sightline remove {collection.name} --source {quote(label)}; another"
+                    f" time, ingest it from its new place with --label {quote(label)}"
+                )
 
     def _refuse_losses(self, lost: frozenset[str], before: int, source: Source) -> None:
         if len(lost) > LOST_LIMIT * before and not self.allow_removals:

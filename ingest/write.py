@@ -12,7 +12,7 @@ from app.core.models import Models
 from app.core.nodes import FileState, file_state, node_from_payload, payload_of, point_id
 from app.core.records import Place, Record, Skip
 from ingest.decode import Decoded, Decoders, Failure, Wanted
-from ingest.passages import caption_of, passages_of
+from ingest.passages import caption_of
 from ingest.plan import Picture, Plan
 
 BATCH = 32
@@ -175,7 +175,7 @@ class Writer:
 
     def _rows(self, record: Record) -> list[str]:
         """What is embedded of a record's words: each caption, or each passage of a page."""
-        return passages_of(record.text, self._models.text) if record.text else [*record.captions]
+        return self._models.text.split(record.text) if record.text else [*record.captions]
 
     def _embedded(self, texts: Sequence[str]) -> list[list[float]]:
         return list(self._models.text.embed_documents(texts).tolist()) if texts else []

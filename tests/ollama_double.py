@@ -179,6 +179,8 @@ def _handler(double: OllamaDouble) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
             elif behaviour == "malformed":
                 self.send(200, "<html>It works!</html>")
+            elif behaviour == "web_page":
+                self.send(404, "<!doctype html><title>Not here</title>")
             elif behaviour == "redirect":
                 self.send(307, "", {"Location": "http://127.0.0.1:9/api/chat"})
             else:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -316,9 +317,9 @@ ERRORS: dict[str, tuple[list[str], int, str, str]] = {
         "query",
         "^",
     ),
-    "bad near": (["search", "x", "-c", "squares", "--near", "1,2"], 1, "query", "LAT,LON,KM"),
+    "bad near": (["search", "x", "-c", "squares", "--near", "1,2"], 2, "usage", "LAT,LON,KM"),
     "near nowhere": (["search", "x", "-c", "squares", "--near", "nan,0,1"], 1, "query", "near"),
-    "bad weight": (["search", "x", "-c", "squares", "--weight", "text"], 1, "query", "SIGNAL="),
+    "bad weight": (["search", "x", "-c", "squares", "--weight", "text"], 2, "usage", "SIGNAL="),
     "no such signal": (
         ["search", "x", "-c", "squares", "--weight", "smell=1"],
         1,
@@ -609,6 +610,25 @@ def test_remove_asks_where_somebody_can_answer(
     removed = sightline("remove", "mine")
     assert (removed.code, removed.err) == (0, "removed mine\n")
     assert sightline("collections").out == ""
+
+
+def test_one_source_is_removed_and_the_others_stay(
+    sightline: Run, squares: Path, tmp_path: Path
+) -> None:
+    more = make_squares(tmp_path / "more", {"black": (0, 0, 0)})
+    sightline("ingest", squares, "-c", "mine", "--offline")
+    sightline("ingest", more, "-c", "mine", "--offline")
+    misspelt = sightline("remove", "mine", "--source", "mor", "--yes")
+    assert misspelt.code == 1
+    assert "no source 'mor'; did you mean 'more'? (there is: squares, more)" in misspelt.err
+    removed = sightline("remove", "mine", "--source", "more", "--yes")
+    assert (removed.code, removed.err) == (0, "removed 1 record of source 'more' of 'mine'\n")
+    info = sightline("info", "mine", "--json").json
+    assert (info["records"], list(info["sources"])) == (3, ["squares"])
+
+
+def test_the_version_is_shown(sightline: Run) -> None:
+    assert sightline("--version").out == f"sightline {version('sightline')}\n"
 
 
 def test_doctor_ends_with_one_when_something_is_amiss(sightline: Run, home: Path) -> None:

@@ -356,7 +356,12 @@ def _is_busy(error: BaseException) -> bool:
 
 
 def _inner_message(reason: str) -> str:
-    """Return the message of an error that is JSON inside a string, in one printable line."""
+    """Return the message of an error that is JSON inside a string, in one printable line.
+
+    A web page says nothing: something else than the server that was meant has sent it.
+    """
+    if reason.lstrip().startswith("<"):
+        return ""
     with suppress(ValueError, TypeError, KeyError):
         reason = json.loads(reason)["error"]["message"]
     return re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", str(reason))[:300].strip()

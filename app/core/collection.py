@@ -175,6 +175,24 @@ class Collection:
             sources={**self.manifest.sources, **(sources or {})},
         )
 
+    def forget(self, label: str) -> int:
+        """Delete the records of one source, and what is remembered of it; return their number.
+
+        Raises CollectionError when no source is called so.
+        """
+        sources = dict(self.manifest.sources)
+        if sources.pop(label, None) is None:
+            known = ", ".join(sources) or "none"
+            raise CollectionError(
+                f"collection {self.name!r} has no source {label!r}{did_you_mean(label, sources)}"
+                f" (there is: {known})"
+            )
+        gone = [id_ for _, id_ in self.record_ids(Compare("source", "==", label))]
+        self.delete(gone)
+        self._update(sources=sources)
+        self.settle()
+        return len(gone)
+
     def settle(self, *, optimise: bool = True) -> None:
         """End an ingest: remember the count, tidy up, make a large collection fast to search."""
         self._update(points=self.engine.count())

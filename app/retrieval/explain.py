@@ -1,6 +1,6 @@
 """Explain: what a filter has to do with a hit, and with there being none."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -25,38 +25,45 @@ MAX_VALUES = 1_000
 
 
 def answers(
-    where: Condition | None, collection: Collection, payload: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what a record has where a filter asks: values by slug, and `km` from its place."""
+    where: Condition | None, collection: Collection, payloads: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what each record has where a filter asks: values by slug, `km` from its place."""
     if where is None:
-        return {}
+        return [{} for _ in payloads]
     asked = list(_leaves(where))
     keys = {part.key for part in asked if not isinstance(part, Near)}
-    found = {
-        column.slug: value
+    columns = [
+        column.slug
         for column in columns_of(collection.fields)
         if column.name and keys & {column.key, column.words_key}
-        if (value := payload["fields"].get(column.slug)) is not None
-    }
-    place = payload.get("place")
-    for part in asked:
-        if isinstance(part, Near) and place:
-            here = Place(place["lat"], place["lon"])
-            found["km"] = round(here.km_to(Place(part.lat, part.lon)), 3)
+    ]
+    places = [Place(part.lat, part.lon) for part in asked if isinstance(part, Near)]
+    return [_answer(payload, columns, places) for payload in payloads]
+
+
+def _answer(
+    payload: Mapping[str, Any], columns: Sequence[str], places: Sequence[Place]
+) -> dict[str, Any]:
+    values = payload["fields"]
+    found = {slug: values[slug] for slug in columns if values.get(slug) is not None}
+    for place in places if payload.get("place") else ():
+        found["km"] = round(Place(**payload["place"]).km_to(place), 3)
     return found
 
 
-def misspelt(where: Condition | None, collection: Collection) -> Iterator[str]:
+def misspelt(where: Condition, collection: Collection) -> Iterator[str]:
     """Yield a notice for each value that a filter asks for and no record has."""
     words = {key_of("fields", field.slug): field for field in collection.fields}
-    for part in _leaves(where) if where else ():
+    for part in _leaves(where):
         if not isinstance(part, Compare | OneOf) or part.key not in words:
             continue
         field = words[part.key]
-        if field.type != "words" or collection.count(part):
+        if field.type != "words":
             continue
         known = {value.casefold(): value for value, _ in collection.commonest(field, MAX_VALUES)}
         for value in part.values if isinstance(part, OneOf) else (str(part.value),):
+            if collection.count(Compare(part.key, "==", value)):
+                continue
             close = get_close_matches(value.casefold(), known, n=3) or list(known)[:3]
             has = ", ".join(f'"{known[name]}"' for name in close) or "none"
             yield f'no record has {field.slug} == "{value}"; there is {has}'

@@ -36,6 +36,8 @@ MAX_TOP_K = 10_000
 
 MAX_WEIGHT = 1000
 
+ONLY_AWAY = "--unlike pushes away from something: say too what to search for"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -148,7 +150,7 @@ class CollectionRetriever(BaseRetriever):
         """What each signal finds by itself; one that pushes away finds nothing."""
         finding = [signal for signal in signals if signal.weight > 0]
         if not finding:
-            raise QueryError("--unlike pushes away from something: say too what to search for")
+            raise QueryError(ONLY_AWAY)
         found = self._collection.search([s.query for s in finding], limit=limit, where=where)
         return {
             # The engine returns ties in any order; a search should return the same each time.
@@ -221,11 +223,12 @@ class CollectionRetriever(BaseRetriever):
         said: Mapping[str, dict[str, SignalScore]],
         where: Condition | None,
     ) -> list[Hit]:
-        points = self._collection.fetch(ids) if ids else {}
+        found = self._collection.fetch(ids) if ids else {}
+        points = [found[id_] for id_ in ids if id_ in found]
+        asked = answers(where, self._collection, [point.payload for point in points])
         return [
-            self._hit(points[id_].payload, fused.get(id_), said.get(id_, {}), where)
-            for id_ in ids
-            if id_ in points
+            self._hit(point.payload, fused.get(point.id), said.get(point.id, {}), has)
+            for point, has in zip(points, asked, strict=True)
         ]
 
     def _hit(
@@ -233,7 +236,7 @@ class CollectionRetriever(BaseRetriever):
         payload: Mapping[str, Any],
         score: float | None,
         said: dict[str, SignalScore],
-        where: Condition | None,
+        has: dict[str, Any],
     ) -> Hit:
         return Hit(
             node=self._collection.node(payload),
@@ -242,7 +245,7 @@ class CollectionRetriever(BaseRetriever):
             source=payload.get("path", ""),
             captions=tuple(payload.get("captions", ())),
             signals=said,
-            answers=answers(where, self._collection, payload),
+            answers=has,
         )
 
 
@@ -262,3 +265,5 @@ def _check(asked: Asked) -> None:
             f"the words have {len(asked.words):,} characters; at most {MAX_WORDS_CHARACTERS:,}"
             " can be asked with"
         )
+    if asked.unlike and not (asked.words.strip() or asked.picture or asked.like):
+        raise QueryError(ONLY_AWAY)  # before a model is loaded for it

@@ -1,6 +1,6 @@
 """Pictures with nothing said of them → rows: a bare folder, or one picture."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from app.core.images import SUFFIXES
@@ -16,6 +16,9 @@ def reads(path: Path) -> bool:
 
 def load(path: Path) -> Iterator[Row | Skip]:
     """Yield one row for each picture, in the order of their paths."""
-    names = index_folder(path).pictures if path.is_dir() else (path.name,)
-    for number, name in enumerate(names, start=1):
-        yield Row({"file_name": name}, f"picture {number}")
+    yield from rows(index_folder(path).pictures if path.is_dir() else (path.name,))
+
+
+def rows(names: Iterable[str]) -> list[Row]:
+    """Return one row for each picture."""
+    return [Row({"file_name": name}, f"picture {n}") for n, name in enumerate(names, start=1)]

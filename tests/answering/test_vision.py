@@ -152,14 +152,17 @@ def test_recorded_model_without_eyes_names_models_that_see():
         ask(ollama)
 
 
-@pytest.mark.parametrize("behaviour", ["malformed", "redirect", "404route", "opt-bad-type"])
+@pytest.mark.parametrize(
+    "behaviour", ["malformed", "redirect", "404route", "opt-bad-type", "web_page"]
+)
 def test_other_answers_are_no_service_and_no_traceback(behaviour):
     with (
         OllamaDouble(script=[behaviour]) as ollama,
-        pytest.raises(ServiceUnavailableError, match=r"127\.0\.0\.1"),
+        pytest.raises(ServiceUnavailableError, match=r"127\.0\.0\.1") as told,
     ):
         ask(ollama)
     assert len(ollama.requests) == 1
+    assert "<" not in str(told.value)
 
 
 def test_proxy_in_the_environment_is_not_for_loopback(monkeypatch):

@@ -10,7 +10,10 @@ import pkgutil
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -20,7 +23,7 @@ import app.core.engines
 from app.core.engines import Engine, Point, Query, Spaces
 from app.core.engines.edge import EdgeEngine
 from app.core.engines.lock import Purpose
-from app.core.engines.server import ServerEngine, connect
+from app.core.engines.server import ServerEngine, collection_names, connect
 from app.core.errors import CollectionBusyError, CollectionError, SettingsError
 from app.core.settings import Settings
 
@@ -229,6 +232,17 @@ def test_create_replaces_what_was_there_only_if_told_to(engine: Engine) -> None:
 def test_what_is_no_url_of_a_server_is_refused_as_a_setting(url: str) -> None:
     with pytest.raises(SettingsError, match="no URL"):
         connect(url, Settings())
+
+
+def test_a_web_page_in_place_of_qdrant_is_told_without_its_html(tmp_path: Path) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        Thread(target=web.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{web.server_port}"
+        with pytest.raises(CollectionError, match=r"HTTP 404.*--qdrant") as told:
+            collection_names(url, Settings())
+        web.shutdown()
+    assert "<" not in str(told.value)
 
 
 # ---- Edge alone: what it keeps of its own, and what `optimise` does there

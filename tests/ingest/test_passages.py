@@ -9,7 +9,7 @@ from app.core import isolated
 from app.core.embeddings import load_text_embedding
 from app.core.records import Record
 from app.core.settings import Settings
-from ingest.passages import caption_of, passages_of, readable, sample_texts
+from ingest.passages import caption_of, readable, sample_texts
 from tests.pdfs import Page, pdf, words_of
 
 
@@ -42,7 +42,7 @@ def test_a_caption_is_how_a_page_begins() -> None:
 def test_passages_overlap_and_leave_nothing_out() -> None:
     embedding = load_text_embedding("minilm", Settings())
     words = [f"word{n}" for n in range(200)]
-    passages = passages_of(" ".join(words), embedding)
+    passages = embedding.split(" ".join(words))
     assert len(passages) > 3
     assert {word for passage in passages for word in passage.split()} >= set(words)
     for one, next_ in pairwise(passages):

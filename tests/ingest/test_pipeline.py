@@ -291,6 +291,24 @@ def test_a_moved_folder_stays_the_same_source(squares: Path, settings: Settings)
         assert opened.node(point.payload).image_path == str(elsewhere / "red.png")
 
 
+def test_a_folder_with_another_name_is_told_to_come_in_a_second_time(
+    squares: Path, settings: Settings
+) -> None:
+    bring(squares, settings)
+    renamed = squares.rename(squares.parent / "renamed")
+    notices = told(renamed, settings)
+    assert any(notice.startswith("source 'squares' is no longer at ") for notice in notices)
+    assert any("sightline remove squares --source squares" in notice for notice in notices)
+    assert told(renamed, settings) == []
+    with open_collection("squares", settings, purpose="write") as opened:
+        assert opened.forget("squares") == 3
+        assert everything(opened).keys() == {
+            "renamed/red.png",
+            "renamed/green.png",
+            "renamed/blue.png",
+        }
+
+
 def test_types_stay_as_the_first_source_fixed_them(squares: Path, settings: Settings) -> None:
     bring(squares, settings)
     edit(squares, brightness="very bright")
@@ -551,7 +569,7 @@ def test_ctrl_c_ends_with_a_report_of_what_is_in(tmp_path: Path) -> None:
     report = json.loads(output)
     if process.returncode == 0:
         pytest.skip("it was done before the signal came")
-    assert process.returncode == 130
+    assert process.returncode == 130, output
     assert report["new"] == len(stored(Settings(home=tmp_path / "home")))
 
 

@@ -241,6 +241,14 @@ def test_a_value_that_no_record_has_is_told_with_those_like_it(
     assert len(found.notices) == 2
 
 
+def test_of_several_values_those_that_no_record_has_are_told(searcher: Searcher) -> None:
+    found = searcher.search(Search(where='shade in ["dark-red", "Dark-Blue"] and brightness < 0'))
+    assert [notice.split(";")[0] for notice in found.notices] == [
+        "no record passes the filter",
+        'no record has shade == "Dark-Blue"',
+    ]
+
+
 def test_half_a_character_is_refused_alone_and_among_many(searcher: Searcher) -> None:
     search = Search(words="caf\udce9")
     with pytest.raises(QueryError, match="not valid Unicode"):

@@ -3,6 +3,7 @@
 Only calls that Qdrant 1.16 has. The manifest is the collection's own metadata.
 """
 
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -260,8 +261,16 @@ def ask(call: Callable[[], T]) -> T:
             raise ServiceUnavailableError(
                 "the Qdrant server refuses the API key; set SIGHTLINE_QDRANT_API_KEY"
             ) from error
-        raise CollectionError(f"the Qdrant server refused: {error}") from error
+        raise CollectionError(f"the Qdrant server refused: {_reason(error)}") from error
     raise AssertionError("Retrying either returns or raises")
+
+
+def _reason(error: UnexpectedResponse) -> str:
+    """Return what Qdrant says; anything else, such as a web page, is not from one."""
+    try:
+        return str(json.loads(error.content)["status"]["error"])
+    except (ValueError, TypeError, KeyError):
+        return f"HTTP {error.status_code}, not in Qdrant's words. Check --qdrant URL"
 
 
 def _is_passing(error: BaseException) -> bool:
