@@ -22,8 +22,8 @@ from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
 from app.core.messages import counted
 from app.core.models import Models
-from app.core.nodes import FileState, file_state, page_content, point_id
-from app.core.records import Record, Skip
+from app.core.nodes import file_state, point_id
+from app.core.records import FileState, Record, Skip, page_content
 from app.core.settings import Settings
 from ingest.dataset import Source
 from ingest.decode import Decoders
@@ -188,8 +188,9 @@ class _Run:
         """Bring every source in; what was made for nothing goes again, however this ends."""
         name, settings = self.report.collection, self.settings
         with Decoders(models.image_name, settings) as decoders:
-            if manifest is None or self.rebuild:  # all will be decoded; models load meanwhile
-                decoders.start(sum(len(source.records) for source in sources))
+            stored = 0 if manifest is None or self.rebuild else manifest.points
+            new = sum(len(source.records) for source in sources) - stored
+            decoders.start(max(0, new))  # a guess: they start while models load and files are read
             with _opened(name, manifest, sources, models, self.rebuild, settings) as opened:
                 try:
                     for source in sources:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.nodes import FileState, metadata_hash, point_id
-from app.core.records import Record
+from app.core.nodes import metadata_hash, point_id
+from app.core.records import FileState, Record
 
 
 @dataclass(frozen=True, slots=True)

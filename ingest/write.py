@@ -9,8 +9,8 @@ from app.core import keywords, page_pictures
 from app.core.collection import Collection
 from app.core.engines import Point, Vector
 from app.core.models import Models
-from app.core.nodes import FileState, file_state, node_from_payload, payload_of, point_id
-from app.core.records import Place, Record, Skip
+from app.core.nodes import file_state, node_from_payload, payload_of, point_id
+from app.core.records import FileState, Place, Record, Skip
 from ingest.decode import Decoded, Decoders, Failure, Wanted
 from ingest.passages import caption_of
 from ingest.plan import Picture, Plan

@@ -101,6 +101,15 @@ def test_help_imports_nothing_heavy() -> None:
         assert "heavy: []" in ran.stdout, ran.stdout + ran.stderr
 
 
+def test_a_process_that_decodes_imports_what_decoding_takes() -> None:
+    """LlamaIndex alone would take each of them a second and 100 MB."""
+    code = (
+        f"import sys, ingest.decode; print([m for m in {HEAVY.split()[:5]!r} if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout == "[]\n", ran.stderr
+
+
 COMMANDS = ("ingest", "search", "ask", "collections", "info", "remove", "doctor")
 
 

@@ -10,7 +10,6 @@ import posixpath
 import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +22,7 @@ from app.core.conditions import key_of
 from app.core.engines import IndexKind
 from app.core.errors import CollectionError
 from app.core.images import MIME_TYPES
-from app.core.records import Field, FieldType, Place, Record, page_mark
+from app.core.records import Field, FieldType, FileState, Place, Record
 from app.core.words import words_of
 
 INDEXES: dict[str, IndexKind] = {
@@ -52,25 +51,6 @@ LEDGER = (
     "page_hash",
 )
 """Payload keys that say what is stored: enough to plan the next ingest."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """A file as it was when it was read: hash of its bytes, its size, and its time in ns.
-
-    Of a page, `content_hash` is of the document's bytes and the page's number, so that it is known
-    without opening it; `page_hash` is of what the page shows and says.
-    """
-
-    content_hash: str
-    size: int
-    mtime_ns: int
-    page_hash: str = ""
-
-
-def page_content(document: str, page: int) -> str:
-    """Return the content hash of a page, from that of its document."""
-    return hashlib.sha256(f"{document}{page_mark(page)}".encode()).hexdigest()
 
 
 @lru_cache(maxsize=1 << 16)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from app.core import isolated
 from app.core.errors import SourceError
 from app.core.images import content_hash, to_jpeg
-from app.core.nodes import FileState, page_content
 from app.core.pages import render_page
+from app.core.records import FileState, page_content
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -1,5 +1,6 @@
 """Records: one thing a person can point at, as plain data. The first value on the line."""
 
+import hashlib
 import math
 import re
 from collections.abc import Collection, Mapping
@@ -97,6 +98,25 @@ class Record:
 def page_mark(page: int) -> str:
     """Return what a page's path ends in."""
     return f"#page={page}"
+
+
+def page_content(document: str, page: int) -> str:
+    """Return the content hash of a page, from that of its document."""
+    return hashlib.sha256(f"{document}{page_mark(page)}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as it was when it was read: hash of its bytes, its size, and its time in ns.
+
+    Of a page, `content_hash` is of the document's bytes and the page's number, so that it is known
+    without opening it; `page_hash` is of what the page shows and says.
+    """
+
+    content_hash: str
+    size: int
+    mtime_ns: int
+    page_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

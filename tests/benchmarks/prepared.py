@@ -10,8 +10,7 @@ from PIL import Image
 from app.core.embeddings import FloatMatrix
 from app.core.manifest import Manifest, Model, SourceEntry
 from app.core.models import Models
-from app.core.nodes import FileState
-from app.core.records import Field, Place, Record
+from app.core.records import Field, FileState, Place, Record
 from app.core.settings import Settings
 
 IMAGE_DIMENSIONS, TEXT_DIMENSIONS = 512, 384
