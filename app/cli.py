@@ -24,6 +24,8 @@ from app.options import (
     MinScore,
     Mode,
     Near,
+    Neighbours,
+    Per,
     Qdrant,
     TopK,
     Unlike,
@@ -168,6 +170,8 @@ def search_command(
     home: Home = None,
     qdrant: Qdrant = None,
     device: Device = None,
+    per: Per = None,
+    neighbours: Neighbours = 0,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Find pictures by words, by a picture, by both, or by a filter alone."""
@@ -196,6 +200,8 @@ def search_command(
         return
     _check_target(figure)
     started = time.perf_counter()
+        per=per,
+        neighbours=neighbours,
     found = _found(collection, search, settings)
     elapsed_ms = (time.perf_counter() - started) * 1000
     _write_sheet(figure, search, found)
@@ -232,6 +238,8 @@ def ask_command(
     max_images: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Show the model at most so many pictures."),
+    per: Per = None,
+    neighbours: Neighbours = 0,
     ] = None,
     figure: Figure = None,
     json_: Json = False,
@@ -277,6 +285,8 @@ def ask_command(
         settings=settings,
         query_image=open_image(image, max_megapixels=settings.max_megapixels) if image else None,
         max_images=max_images,
+        per=per,
+        neighbours=neighbours,
         on_text=None if json_ else stream,
     )
     elapsed_ms = (time.perf_counter() - started) * 1000
@@ -287,6 +297,7 @@ def ask_command(
     else:
         stream("\n" if said.text else "")
         notices([*found.notices, *said.notices])
+        on_step=notice,
         lines(answer_lines(said))
     if said.status in ("model_unavailable", "model_missing", "incomplete"):
         raise typer.Exit(EXIT_NO_MODEL)
@@ -301,6 +312,35 @@ def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant =
     settings = _settings(home=home, qdrant=qdrant)
     names = collection_names(settings)
     records: dict[str, int] = {}
+@app.command("pages")
+def pages_command(
+    document: Annotated[
+        str, typer.Argument(help="A PDF, or its path as an answer gives it: report.pdf#page=3.")
+    ],
+    page: Annotated[int | None, typer.Argument(metavar="N", min=1, help="Page, from 1.")] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option("--collection", "-c", metavar="NAME", help="Only documents of this one."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=path_of, metavar="FILE", help="PNG or JPEG. Default: document-N.png."),
+    ] = None,
+    side: Annotated[
+        int, typer.Option(min=64, max=8192, metavar="PIXELS", help="Long side of the picture.")
+    ] = 1536,
+    json_: Json = False,
+    home: Home = None,
+    qdrant: Qdrant = None,
+) -> None:
+    """Write a page of a document as a picture, to look a citation up."""
+    from app.page_file import write_page
+
+    settings = _settings(home=home, qdrant=qdrant)
+    file = write_page(document, page, settings, collection=collection, out=out, side=side)
+    show({"file": str(file)}) if json_ else notice(f"wrote {file}")
+
+
     for name in names:
         try:
             manifest = find_manifest(name, settings)

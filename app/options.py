@@ -96,6 +96,14 @@ Weight = Annotated[
     list[Any] | None,
     typer.Option(parser=_weight, metavar="SIGNAL=W", help="Override a weight; see `info`."),
 ]
+Per = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Only the best of each, e.g. of each document."),
+]
+Neighbours = Annotated[
+    int,
+    typer.Option(min=0, max=10, metavar="N", help="Add N pages before and after each page."),
+]
 Figure = Annotated[
     Path | None, typer.Option(parser=path_of, metavar="FILE", help="Write the hits as one picture.")
 ]

@@ -72,7 +72,7 @@ def hit_json(hit: "Hit", rank: int) -> Json:
         "caption": hit.caption,
         "metadata": hit.node.metadata,
         "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
-    }
+    } | ({"others": list(hit.others)} if hit.others else {})
 
 
 def _signal_json(name: str, said: "SignalScore") -> Json:
@@ -99,6 +99,8 @@ def found_lines(found: "Found") -> Iterator[str]:
         yield f"{rank:>3}  {score}  {shown(hit.source)}"
         if hit.caption:
             yield f"            {shown(hit.caption)}"
+        if hit.others:
+            yield f"            also {', '.join(map(shown, hit.others))}"
         if why := [*_scores(hit.signals), *_answers(hit.answers)]:
             yield f"            {'  '.join(why)}"
 
@@ -153,7 +155,7 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     for each in answer.evidence:
         mark = "*" if each.number in answer.citations else " "
         caption = f"  {shown(each.caption)}" if each.caption else ""
-        yield f"{mark} [{each.number}] {shown(each.source)}{caption}"
+        yield f"{mark} [{each.number}] {shown(each.name)}{caption}"
     yield f"status: {answer.status}; model: {shown(answer.model)}"
 
 

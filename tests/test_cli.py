@@ -20,6 +20,7 @@ from app.render import shown
 from ingest import ingest
 from tests.conftest import COLOURS, make_squares
 from tests.ollama_double import OllamaDouble, unused_url
+from tests.pdfs import pdf
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,7 +111,7 @@ def test_a_process_that_decodes_imports_what_decoding_takes() -> None:
     assert ran.stdout == "[]\n", ran.stderr
 
 
-COMMANDS = ("ingest", "search", "ask", "collections", "info", "remove", "doctor")
+COMMANDS = ("ingest", "search", "ask", "pages", "collections", "info", "remove", "doctor")
 
 
 def test_help_names_every_command_and_each_has_its_own(sightline: Run) -> None:
@@ -651,3 +652,36 @@ def test_doctor_ends_with_one_when_something_is_amiss(sightline: Run, home: Path
     assert checks["vision model"]["fix"] == "`ollama pull llava`"
     assert "problem  vision model: " in words.out
     assert "→ `ollama pull llava`" in words.out
+
+
+def test_a_page_is_written_and_told(sightline: Run, tmp_path: Path) -> None:
+    document, picture = tmp_path / "report.pdf", tmp_path / "page.png"
+    document.write_bytes(pdf("first", "second"))
+    ran = sightline("pages", document, 2, "--out", picture)
+    assert (ran.code, ran.err) == (0, f"wrote {picture}\n")
+    assert sightline("pages", document, 2, "--out", picture, "--json").json == {
+        "file": str(picture)
+    }
+    assert sightline("pages", document, 0).code == 2
+
+
+def test_ask_of_a_shelf_names_document_and_page(sightline: Run, tmp_path: Path) -> None:
+    folder, home = tmp_path / "shelf", tmp_path / "home"
+    folder.mkdir()
+    (folder / "report.pdf").write_bytes(pdf("rain fell on 41 days", "snow fell on 2 days"))
+    sightline("ingest", folder, "-c", "shelf", "--offline", "--home", home)
+    question = ("ask", "how often did snow fall", "-c", "shelf", "--home", home, "-k", 1)
+    with OllamaDouble(reply="On two days [1].") as ollama:
+        alone = sightline(*question, "--ollama", ollama.url)
+    assert alone.out.splitlines()[:2] == [
+        "On two days [1].",
+        "* [1] report.pdf, page 2  snow fell on 2 days",
+    ]
+    with OllamaDouble(reply="On two days [2].") as ollama:
+        both = sightline(*question, "--neighbours", 1, "--ollama", ollama.url, "--json")
+    assert [piece["source"] for piece in both.json["evidence"]] == [
+        "report.pdf#page=1",
+        "report.pdf#page=2",
+    ]
+    assert both.json["citations"] == [2]
+    assert "reading report.pdf, page 1 (1 of 2)" in both.err

@@ -5,9 +5,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from app.answering import prompts
-from app.answering.budget import Budget, estimate_tokens, pictures_at_most, plan_budget, smaller
+from app.answering.budget import (
+    PAGE_SIDES,
+    Budget,
+    estimate_tokens,
+    pictures_at_most,
+    plan_budget,
+    plan_pages,
+    smaller,
+)
 from app.answering.citations import CitedText
 from app.answering.evidence import Evidence, build_evidence
+from app.answering.reading import take_notes
 from app.answering.sheet import QUERY_LABEL, draw_contact_sheet
 from app.answering.vision import Prompt, PromptTooLargeError, Reply, VisionModel, open_model
 from app.core.errors import ModelMissingError, QueryError, ServiceUnavailableError, SourceError
@@ -19,12 +28,14 @@ if TYPE_CHECKING:
 
     from app.retrieval.hits import Hit
 
+    _Shown = tuple[tuple[Evidence, Image.Image], ...]
+
 Status = Literal[
     "answered", "not_enough_evidence", "model_unavailable", "model_missing", "incomplete"
 ]
 
 MAX_SENT_SIDE = 1024
-"""Pixels. Larger pictures have run Ollama out of memory (ollama#2543, #10753, #17804)."""
+"""Pixels. Larger photographs have run Ollama out of memory (ollama#2543, #10753, #17804)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,12 @@ class _Material:
     beyond: tuple[Evidence, ...]
     query_image: "Image.Image | None"
 
+    @property
+    def in_documents(self) -> bool:
+        """Whether pages are to be read; beside a picture that is asked about they are pictures."""
+        pages = any(piece.page is not None for piece, _ in self.opened)
+        return pages and self.query_image is None
+
 
 def answer(
     question: str,
@@ -66,25 +83,29 @@ def answer(
     query_image: "Image.Image | None" = None,
     max_images: int | None = None,
     on_text: Callable[[str], None] | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> Answer:
     """Ask a vision model what the hits say to a question.
 
     `model` is the one that the settings name, unless it is given. `query_image` is the picture that
     the question is about, as `open_image` gives it. `on_text` gets the answer piece by piece; the
-    pieces together are the answer's text. Raises QueryError for a question that is empty or too
+    pieces together are the answer's text; of pages, what each shows comes before it. `on_step` is
+    told of each page that is read by itself. Raises QueryError for a question that is empty or too
     long. A model that does not answer is a status, not an error: the evidence is worth showing.
     """
     question = _checked(question)
     model = model or open_model(settings)
     most = pictures_at_most(model.name, query_image=query_image is not None, max_images=max_images)
     found = build_evidence(hits)
+    if query_image is not None:  # beside it pages are pictures like any other
+        found = [replace(piece, text="") for piece in found]
     opened, beyond, notices = _open_pictures(found, most, settings)
     if not opened:
         why = "no picture that was found can be opened" if found else "nothing was found"
         return Answer("not_enough_evidence", "", (), (), model.name, (*notices, why))
     material = _Material(question, opened, beyond, query_image)
     budget = _plan(material, model.name, max_images)
-    said = _ask(material, budget, model, on_text or _discard)
+    said = _ask(material, budget, model, on_text or _discard, on_step or _discard)
     return replace(said, notices=(*notices, *budget.notices, *said.notices))
 
 
@@ -111,7 +132,9 @@ def _open_pictures(
             break
         try:
             picture = open_image(
-                evidence.file, max_megapixels=settings.max_megapixels, max_side=MAX_SENT_SIDE
+                evidence.file,
+                max_megapixels=settings.max_megapixels,
+                max_side=MAX_SENT_SIDE if evidence.page is None else max(PAGE_SIDES),
             )
         except SourceError as error:
             notices.append(f"{evidence.source or evidence.record_id} is left out: {error}")
@@ -121,6 +144,8 @@ def _open_pictures(
 
 
 def _plan(material: _Material, model: str, max_images: int | None) -> Budget:
+    if material.in_documents:
+        return _plan_pages(material, model, max_images)
     candidates = [*(evidence for evidence, _ in material.opened), *material.beyond]
     with_query = material.query_image is not None
     before = prompts.question_words(material.question, query_image=with_query)
@@ -134,40 +159,81 @@ def _plan(material: _Material, model: str, max_images: int | None) -> Budget:
     )
 
 
+def _plan_pages(material: _Material, model: str, max_images: int | None) -> Budget:
+    before = prompts.question_words(material.question, query_image=False)
+    return plan_pages(
+        model,
+        shapes=[picture.size for _, picture in material.opened],
+        texts=[piece.text for piece, _ in material.opened],
+        found=len(material.opened) + len(material.beyond),
+        fixed_tokens=estimate_tokens(before + prompts.PAGE_RULES),
+        max_images=max_images,
+    )
+
+
 def _ask(
-    material: _Material, budget: Budget, model: VisionModel, on_text: Callable[[str], None]
+    material: _Material,
+    budget: Budget,
+    model: VisionModel,
+    on_text: Callable[[str], None],
+    on_step: Callable[[str], None],
 ) -> Answer:
     """Ask; once more with less, if the server refuses what should have fitted."""
     try:
-        return _ask_once(material, budget, model, on_text)
+        return _ask_once(material, budget, model, on_text, on_step)
     except PromptTooLargeError:
         less = smaller(budget, query_image=material.query_image is not None)
     try:
-        said = _ask_once(material, less, model, on_text)
+        said = _ask_once(material, less, model, on_text, on_step)
     except PromptTooLargeError as error:
         said = _unasked("model_unavailable", material, less, model, str(error))
     return replace(said, notices=(*less.notices, *said.notices))
 
 
 def _ask_once(
-    material: _Material, budget: Budget, model: VisionModel, on_text: Callable[[str], None]
+    material: _Material,
+    budget: Budget,
+    model: VisionModel,
+    on_text: Callable[[str], None],
+    on_step: Callable[[str], None],
 ) -> Answer:
-    evidence = _shown(material, budget)
-    prompt = _prompt(material, budget)
+    shown = _shown(material, budget)
+    try:
+        if not budget.one_by_one:
+            prompt = _prompt(material, shown, budget)
+            return _answered(prompt, _pieces(shown), budget, model, on_text)
+        notes = take_notes(material.question, shown, budget, model, on_step)
+        if not notes.taken:
+            why = (*notes.notices, "no page that was found bears on the question")
+            return Answer("not_enough_evidence", "", (), _pieces(shown), model.name, why)
+        before = prompts.question_words(material.question, query_image=False)
+        prompt = Prompt(before, (), prompts.note_words(notes.taken))
+        giving = tuple(page for page, _ in notes.taken)
+        said = _answered(prompt, giving, budget, model, on_text)
+        return replace(said, evidence=_pieces(shown), notices=(*notes.notices, *said.notices))
+    except ModelMissingError as error:
+        return _unasked("model_missing", material, budget, model, str(error))
+    except ServiceUnavailableError as error:
+        return _unasked("model_unavailable", material, budget, model, str(error))
+
+
+def _answered(
+    prompt: Prompt,
+    evidence: tuple[Evidence, ...],
+    budget: Budget,
+    model: VisionModel,
+    on_text: Callable[[str], None],
+) -> Answer:
+    """Ask, and see to it that the answer cites this evidence and nothing else."""
     cited = CitedText({piece.number for piece in evidence})
 
     def take(piece: str) -> None:
         if shown := cited.add(piece):
             on_text(shown)
 
-    try:
-        reply = model.reply(
-            prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=take
-        )
-    except ModelMissingError as error:
-        return _unasked("model_missing", material, budget, model, str(error))
-    except ServiceUnavailableError as error:
-        return _unasked("model_unavailable", material, budget, model, str(error))
+    reply = model.reply(
+        prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=take
+    )
     if rest := cited.end():
         on_text(rest)
     status, why = _judge(reply, cited)
@@ -214,29 +280,42 @@ def _cut_front(prompt: Prompt, reply: Reply) -> tuple[str, ...]:
 def _unasked(
     status: Status, material: _Material, budget: Budget, model: VisionModel, why: str
 ) -> Answer:
-    return Answer(status, "", (), _shown(material, budget), model.name, (why,))
+    return Answer(status, "", (), _pieces(_shown(material, budget)), model.name, (why,))
 
 
-def _shown(material: _Material, budget: Budget) -> tuple[Evidence, ...]:
-    return tuple(evidence for evidence, _ in material.opened[: budget.evidence])
+def _pieces(shown: "_Shown") -> tuple[Evidence, ...]:
+    return tuple(piece for piece, _ in shown)
 
 
-def _prompt(material: _Material, budget: Budget) -> Prompt:
+def _shown(material: _Material, budget: Budget) -> "_Shown":
+    """The best of what was opened; pages in the order of their documents, numbered in it."""
+    best = material.opened[: budget.evidence]
+    if not material.in_documents:
+        return best
+    documents = list(dict.fromkeys(piece.document for piece, _ in best))
+    ordered = sorted(best, key=lambda it: (documents.index(it[0].document), it[0].page or 0))
+    limit = budget.page_characters
+    return tuple(
+        (replace(piece, number=n, text=prompts.cut(piece.text, limit) if limit else ""), picture)
+        for n, (piece, picture) in enumerate(ordered, start=1)
+    )
+
+
+def _prompt(material: _Material, shown: "_Shown", budget: Budget) -> Prompt:
     with_query = material.query_image is not None
     return Prompt(
         before=prompts.question_words(material.question, query_image=with_query),
-        pictures=_pictures(material, budget),
+        pictures=_pictures(material, shown, budget),
         after=prompts.evidence_words(
-            _shown(material, budget), as_sheet=budget.as_sheet, query_image=with_query
+            _pieces(shown), as_sheet=budget.as_sheet, query_image=with_query
         ),
     )
 
 
-def _pictures(material: _Material, budget: Budget) -> tuple[bytes, ...]:
+def _pictures(material: _Material, shown: "_Shown", budget: Budget) -> tuple[bytes, ...]:
     """Encode what is sent: the picture that is asked about first, then the evidence in order."""
     tiles = [(QUERY_LABEL, material.query_image)] if material.query_image else []
-    tiles += [(f"[{piece.number}]", picture) for piece, picture in material.opened]
-    tiles = tiles[: budget.evidence + bool(material.query_image)]
+    tiles += [(f"[{piece.number}]", picture) for piece, picture in shown]
     if budget.as_sheet:
         return (to_jpeg(draw_contact_sheet(tiles, side=budget.side)),)
     return tuple(to_jpeg(shrink(picture, budget.side)) for _, picture in tiles)

@@ -3,11 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from app.core.errors import QueryError
+from app.core.messages import counted
 
 ANSWER_TOKENS = 512
 """Room kept for the answer (num_predict): about 350 English words."""
+
+PAGE_LINE_TOKENS = 100
+"""More room for each page, where an answer begins with a line for each."""
+
+NOTE_TOKENS = 256
+"""Room for what one page that is read by itself gives: five short sentences."""
 
 MARGIN_TOKENS = 128
 """Room for the chat template's own marks, and for a low estimate of the rest."""
@@ -23,12 +31,24 @@ MAX_TILES = 9
 """Pictures on one contact sheet. At 672 pixels, nine leave 224 for each: what CLIP looks at."""
 
 
+PAGE_SIDES = (1536, 1280, 1024)
+"""Pixels of a page's long side, of which the largest is taken that fits. Type of 9 points on A4 has
+an x-height of 8 pixels at the first, and of 5 at the last, below which letters run together."""
+
+PAGE_CHARACTERS = (3000, 1500, 500, 0)
+"""Of a page's text that goes along, of which the most is taken that fits. Half the pages of reports
+have no more than the first."""
+
+PAGE_NAME_TOKENS = 30
+
+
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
     """What a family of models takes.
 
     `picture_tokens` is for a picture of `side` pixels, `context` the largest that is asked for.
-    `thinks` marks models that think unless they are told not to.
+    `thinks` marks models that think unless they are told not to. Of a page, more than `page_side`
+    pixels are thrown away; where `token_side` is given, a token is spent on so many pixels squared.
     """
 
     picture_tokens: int
@@ -36,6 +56,15 @@ class ModelLimits:
     context: int
     side: int
     thinks: bool = False
+    page_side: int = 0
+    token_side: int = 0
+
+    def page_tokens(self, side: int, shape: tuple[int, int]) -> int:
+        """Return what a page of this width and height costs, reduced to this side."""
+        if not self.token_side:
+            return self.picture_tokens
+        scale = min(1.0, side / max(shape))
+        return math.prod(math.ceil(length * scale / self.token_side) for length in shape)
 
 
 # LLaVA 1.6 cuts a picture into squares of 336 pixels, at most 2 × 2, and reads 576 tokens from each
@@ -43,18 +72,18 @@ class ModelLimits:
 # It describes only one of several (ollama#8844, #6229). Its 7b is Mistral (32k); larger ones were
 # trained at 4k. Llama 3.2 refuses a second picture. Gemma 3 reads 256 tokens from 896 pixels,
 # Qwen2.5-VL one from 28 × 28 pixels, Qwen3-VL one from 32 × 32; Ollama asks at least 1,024 of them.
-# MiniCPM-V reads 64 from each of at most 10 slices. Nothing goes above 16k, though the models do:
-# the context's memory must fit beside the weights on a desktop's graphics card.
+# MiniCPM-V reads 64 from each of at most 10 slices, of 448 pixels. Nothing goes above 16k, though
+# the models do: the context's memory must fit beside the weights on a desktop's graphics card.
 MODEL_LIMITS = {
     "llava": ModelLimits(2880, 1, 8192, 672),
     "llava:13b": ModelLimits(2880, 1, 4096, 672),
     "llava:34b": ModelLimits(2880, 1, 4096, 672),
     "llama3.2-vision": ModelLimits(1601, 1, 8192, 1024),
     "gemma3": ModelLimits(256, 8, 16384, 896),
-    "qwen2.5vl": ModelLimits(1369, 6, 16384, 1024),
-    "qwen3-vl": ModelLimits(1024, 8, 16384, 1024, thinks=True),
-    "minicpm-v": ModelLimits(640, 6, 8192, 1024),
-    "minicpm-v4.5": ModelLimits(640, 6, 8192, 1024),
+    "qwen2.5vl": ModelLimits(1369, 6, 16384, 1024, page_side=1536, token_side=28),
+    "qwen3-vl": ModelLimits(1024, 8, 16384, 1024, thinks=True, page_side=1536, token_side=32),
+    "minicpm-v": ModelLimits(640, 6, 8192, 1024, page_side=1344),
+    "minicpm-v4.5": ModelLimits(640, 6, 8192, 1024, page_side=1344),
 }
 """By how a model's name begins; the longest beginning counts."""
 
@@ -67,7 +96,9 @@ class Budget:
     """How much evidence is shown, and how.
 
     The first `evidence` pieces are shown: each as a picture of its own, or, `as_sheet`, as tiles of
-    one. `side` is the longest side of what is sent, in pixels. `notices` say what was left out.
+    one; or, `one_by_one`, each in a call of its own. `side` is the longest side of what is sent, in
+    pixels, `page_characters` how much of a page's text goes along. `notices` say what was left out,
+    and what was chosen for pages.
     """
 
     evidence: int
@@ -76,6 +107,8 @@ class Budget:
     num_ctx: int
     num_predict: int = ANSWER_TOKENS
     notices: tuple[str, ...] = ()
+    one_by_one: bool = False
+    page_characters: int = 0
 
 
 def limits_of(model: str) -> ModelLimits:
@@ -144,10 +177,72 @@ def plan_budget(
         if needed <= limits.context:
             left_out = _left_out(model, count, len(evidence_tokens), most, max_images)
             return Budget(count, as_sheet, limits.side, _context(needed), notices=left_out)
-    raise QueryError(
+    raise _too_long(model, limits)
+
+
+def _too_long(model: str, limits: ModelLimits) -> QueryError:
+    return QueryError(
         f"the question is too long for {model}, which is given {limits.context} tokens with one"
         " picture; shorten it, or choose a model with a larger context (qwen3-vl)"
     )
+
+
+def plan_pages(
+    model: str,
+    *,
+    shapes: Sequence[tuple[int, int]],
+    texts: Sequence[str],
+    found: int,
+    fixed_tokens: int,
+    max_images: int | None = None,
+) -> Budget:
+    """Choose how many pages, best first, a model is shown, how large, and with how much text.
+
+    `shapes` are widths and heights as rendered, `texts` what the pages say; `found` counts also
+    those that were not opened. As many pages as there
+    can be, then as much text, then as large as fits; fewer pages only where they would be too small
+    to read. Raises QueryError when not even one fits beside the question.
+    """
+    limits = limits_of(model)
+    most = pictures_at_most(model, query_image=False, max_images=max_images)
+    sides = PAGE_SIDES if limits.token_side else (limits.page_side or limits.side,)
+    counts = range(min(most, len(shapes)), 0, -1)
+    for count, characters, side in product(counts, PAGE_CHARACTERS, sides):
+        costs = [
+            max(limits.page_tokens(side, shape), SERVER_GUESS_TOKENS)
+            + estimate_tokens(text[:characters])
+            + PAGE_NAME_TOKENS
+            for shape, text in zip(shapes[:count], texts, strict=False)
+        ]
+        one_by_one = limits.pictures == 1 and count > 1
+        predict = ANSWER_TOKENS + (0 if one_by_one or count == 1 else count * PAGE_LINE_TOKENS)
+        needed = fixed_tokens + MARGIN_TOKENS
+        needed += _one_by_one(costs) if one_by_one else sum(costs) + predict
+        if needed <= limits.context:
+            left_out = _left_out(model, count, found, most, max_images, "pages")
+            return Budget(
+                count,
+                as_sheet=False,
+                side=side,
+                num_ctx=_context(needed),
+                num_predict=predict,
+                notices=(*left_out, _chosen(model, count, side, one_by_one)),
+                one_by_one=one_by_one,
+                page_characters=characters,
+            )
+    raise _too_long(model, limits)
+
+
+def _one_by_one(costs: Sequence[int]) -> int:
+    """The larger of the two kinds of call: one that reads a page, and the one that joins them."""
+    joining = len(costs) * (NOTE_TOKENS + PAGE_NAME_TOKENS) + ANSWER_TOKENS
+    return max(max(costs) + NOTE_TOKENS, joining)
+
+
+def _chosen(model: str, count: int, side: int, one_by_one: bool) -> str:
+    how = " one by one" if one_by_one else ""
+    small = "" if side >= min(PAGE_SIDES) else ": small type is lost (qwen2.5vl reads 1,536)"
+    return f"{model} reads {counted(count, 'page')}{how}, {side:,} pixels high or wide{small}"
 
 
 def smaller(budget: Budget, *, query_image: bool) -> Budget:
@@ -157,11 +252,11 @@ def smaller(budget: Budget, *, query_image: bool) -> Budget:
     takes LLaVA 1.6 from 2,880 to 576 tokens.
     """
     evidence = max(1, budget.evidence // 2)
-    was_one = budget.as_sheet or budget.evidence + query_image == 1
+    was_one = budget.as_sheet or budget.one_by_one or budget.evidence + query_image == 1
     return replace(
         budget,
         evidence=evidence,
-        as_sheet=evidence + query_image > 1,
+        as_sheet=evidence + query_image > 1 and not budget.one_by_one,
         side=budget.side // 2 if was_one else budget.side,
         notices=(
             f"the model refused {budget.evidence} pictures and was asked again with the best"
@@ -178,7 +273,7 @@ def _context(needed: int) -> int:
 
 
 def _left_out(
-    model: str, count: int, found: int, most: int, max_images: int | None
+    model: str, count: int, found: int, most: int, max_images: int | None, what: str = "pictures"
 ) -> tuple[str, ...]:
     if count == found:
         return ()
@@ -188,4 +283,4 @@ def _left_out(
         why = "as many as were asked for"
     else:
         why = f"{model} is shown no more at once"
-    return (f"the model sees the best {count} of {found} pictures found: {why}",)
+    return (f"the model sees the best {count} of {found} {what} found: {why}",)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Set as AbstractSet
 
-from app.answering.prompts import NOT_ENOUGH
+from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH
 
 LONGEST_CITATION = 80
 """Characters within brackets; longer ones are text."""
@@ -15,7 +15,13 @@ _INSIDE = rf"[^\[\]\n]{{1,{LONGEST_CITATION}}}"
 _BRACKETS = re.compile(rf"\[({_INSIDE})\]")
 _RUN = re.compile(rf"([ \t]{{0,8}})((?:\[{_INSIDE}\])+)")
 _OPEN_END = re.compile(rf"(?:\[{_INSIDE}\])*(?:\[(?:{_INSIDE})?)?\Z")
+_WORDS = (NOT_ENOUGH, ANSWER_MARK)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Return what a model wrote without characters that steer a terminal."""
+    return _UNPRINTABLE.sub("", text)
 
 
 class CitedText:
@@ -23,7 +29,8 @@ class CitedText:
 
     Citations are written `[1]` or `[1, 2]` and have numbers of `evidence`; `[Image 1]` and `[1-3]`
     are read as such. Others are removed and counted in `dropped`. A word that says the evidence is
-    not enough is taken out and remembered. So are characters that steer a terminal.
+    not enough is taken out and remembered. So are characters that steer a terminal. Of a text that
+    says first what each page shows, `text` and all that is counted is what follows `ANSWER:`.
 
     >>> text = CitedText({1, 2})
     >>> text.add("Two are red [1-2, 7")
@@ -41,10 +48,11 @@ class CitedText:
         self.not_enough = False
         self._evidence = evidence
         self._held = ""
+        self._before_text: str | None = None
 
     def add(self, piece: str) -> str:
         """Take a piece of the model's text; return what may be shown of all so far."""
-        self._held += _UNPRINTABLE.sub("", piece)
+        self._held += clean(piece)
         settled = _settled(self._held)
         ready, self._held = self._held[:settled], self._held[settled:]
         return self._hand_on(ready)
@@ -55,12 +63,21 @@ class CitedText:
         return self._hand_on(ready)
 
     def _hand_on(self, ready: str) -> str:
+        before, mark, after = ready.rpartition(ANSWER_MARK)
+        if not mark:
+            return self._take(ready)
+        shown = f"{self._take(before)}{mark} "
+        self.text, self.citations, self.not_enough = "", set(), False
+        self._before_text = " \n\t*"  # some models write the mark in bold
+        return shown + self._take(after)
+
+    def _take(self, ready: str) -> str:
         if NOT_ENOUGH in ready:
             self.not_enough = True
             ready = ready.replace(NOT_ENOUGH, "")
         shown = _RUN.sub(self._checked_run, ready)
         if not self.text:
-            shown = shown.lstrip(" \n\t.,:;*\"'`" if self.not_enough else None)
+            shown = shown.lstrip(" \n\t.,:;*\"'`" if self.not_enough else self._before_text)
         self.text += shown
         return shown
 
@@ -91,8 +108,6 @@ def _settled(text: str) -> int:
     tail = max(0, len(text) - 3 * LONGEST_CITATION)  # enough for three citations in a row
     brackets = _OPEN_END.search(text, tail)
     end = brackets.start() if brackets else len(text)
-    for length in range(len(NOT_ENOUGH) - 1, 0, -1):
-        if text.endswith(NOT_ENOUGH[:length], 0, end):
-            end -= length
-            break
+    beginnings = (word[:length] for word in _WORDS for length in range(len(word) - 1, 0, -1))
+    end -= max((len(part) for part in beginnings if text.endswith(part, 0, end)), default=0)
     return len(text[:end].rstrip())

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.core.records import page_mark
+
 if TYPE_CHECKING:
     from app.retrieval.hits import Hit
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
 class Evidence:
     """One record that the model is shown; `number` is what an answer cites it by.
 
-    `source` is the picture's path relative to its root, `file` the picture on this disk.
+    `source` is the picture's path relative to its root, `file` the picture on this disk. Of a page,
+    `page` is its number in the document, and `text` what its text layer says, as far as it has one.
     """
 
     number: int
@@ -23,6 +26,18 @@ class Evidence:
     captions: tuple[str, ...]
     metadata: Mapping[str, Any]
     file: Path
+    page: int | None = None
+    text: str = ""
+
+    @property
+    def document(self) -> str:
+        """The path of the document that a page is in."""
+        return self.source.removesuffix(page_mark(self.page or 0))
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: `report.pdf, page 3`."""
+        return self.source if self.page is None else f"{self.document}, page {self.page}"
 
 
 def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
@@ -36,6 +51,8 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
             captions=tuple(hit.captions),
             metadata=dict(hit.node.metadata),
             file=hit.file,
+            page=hit.page,
+            text="" if hit.page is None else hit.node.get_content(),
         )
         for number, hit in enumerate(_once_per_record(hits), start=1)
     ]

@@ -29,6 +29,10 @@ class Hit(NodeWithScore):
     """By signal name: image, text, keywords, like:…, unlike:…"""
     answers: dict[str, Any] = Field(default_factory=dict)
     """What it has where the filter asks: values by slug, `km` from the place."""
+    page: int | None = None
+    """Of a page of a document: its number, from 1."""
+    others: tuple[str, ...] = ()
+    """Of a group of which this is the best: the paths of those that come next."""
 
     @property
     def file(self) -> Path:

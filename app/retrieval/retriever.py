@@ -20,14 +20,24 @@ from app.core.engines import ScoredId
 from app.core.errors import QueryError
 from app.core.images import open_image
 from app.core.models import QueryVectors, Wanted
+from app.retrieval.documents import beside, column_to_group_by, grouped
 from app.retrieval.explain import answers, misspelt
 from app.retrieval.fusion import SignalScores, fuse
 from app.retrieval.hits import Hit, SignalScore
 from app.retrieval.signals import Asked, Signal, Signals
-from app.retrieval.weights import WEIGHTS
+from app.retrieval.weights import weights_of
 
 CANDIDATES = 100
 """Of each signal, at the least; every one of them then gets its score under every signal."""
+
+GROUP_CANDIDATES = 500
+"""The same where only the best of each group is wanted: a long document must not fill the list."""
+
+OTHERS_SHOWN = 5
+"""Of a group, after its best."""
+
+MAX_NEIGHBOURS = 10
+"""Pages before and after one; more is a document, and no model reads that many."""
 
 MAX_WORDS_CHARACTERS = 10_000
 """Of a question. No embedding reads past its first few hundred words."""
@@ -65,6 +75,8 @@ class CollectionRetriever(BaseRetriever):
         where: Condition | None = None,
         min_score: float | None = None,
         weights: Mapping[str, float] | None = None,
+        per: str | None = None,
+        neighbours: int = 0,
     ) -> None:
         super().__init__()
         if not 1 <= top_k <= MAX_TOP_K:
@@ -76,12 +88,16 @@ class CollectionRetriever(BaseRetriever):
                 raise QueryError(
                     f"the weight of {name} is {weight:g}; it can be up to {MAX_WEIGHT}"
                 )
+        if not 0 <= neighbours <= MAX_NEIGHBOURS:
+            raise QueryError(f"neighbours is {neighbours}; it can be 0 to {MAX_NEIGHBOURS}")
+        self._per = column_to_group_by(per, collection.fields) if per else None
+        self._neighbours = neighbours
         self._collection = collection
         self._vectors = vectors
         self._top_k = top_k
         self._where = where
         self._min_score = min_score
-        self._weights = {**WEIGHTS[collection.manifest.text_kind], **(weights or {})}
+        self._weights = {**weights_of(collection.manifest), **(weights or {})}
 
     @abstractmethod
     def gather(self, asked: Asked, signals: Signals) -> None:
@@ -98,6 +114,7 @@ class CollectionRetriever(BaseRetriever):
             return self._passing(asked)
         where = _both(self._where, asked.where)
         hits, nearest = self._rank(signals.found, where)
+        hits += self._beside(hits)
         notices = signals.notices if hits else self._why_nothing(where, signals.notices)
         return Found(hits, notices, nearest)
 
@@ -120,6 +137,8 @@ class CollectionRetriever(BaseRetriever):
         self, signals: Sequence[Signal], where: Condition | None
     ) -> tuple[list[Hit], Hit | None]:
         limit = self._top_k if len(signals) == 1 else max(CANDIDATES, 2 * self._top_k)
+        if self._per:
+            limit = max(GROUP_CANDIDATES, limit)
         lists = self._lists(signals, limit, where)
         candidates = {hit.id: None for hits in lists.values() for hit in hits}
         scores = self._all_scores(signals, lists, list(candidates))
@@ -140,7 +159,7 @@ class CollectionRetriever(BaseRetriever):
         order = sorted(candidates, key=lambda id_: (-fused[id_], id_))
         finding = {signal.name for signal in signals if signal.weight > 0}
         kept = [id_ for id_ in order if self._reaches(said[id_], finding)]
-        hits = self._hits(kept[: self._top_k], fused, said, where)
+        hits = self._best(kept, fused, said, where)
         nearest = self._hits(order[:1], fused, said, where) if not kept else []
         return hits, (nearest[0] if nearest else None)
 
@@ -197,7 +216,7 @@ class CollectionRetriever(BaseRetriever):
         if where is None:
             raise QueryError("nothing is asked: give words, a picture (--image) or a filter")
         ids = [id_ for _, id_ in self._collection.record_ids(where)]
-        hits = self._hits(ids[: self._top_k], {}, {}, where)
+        hits = self._best(ids, {}, {}, where)
         if not hits:
             return Found([], self._why_nothing(where))
         more = [f"{len(ids):,} pass; these are the first {len(hits):,} by record id"]
@@ -215,6 +234,29 @@ class CollectionRetriever(BaseRetriever):
                 " that reads words (clip)"
             ]
         return list(notices)
+
+    def _best(
+        self,
+        ids: Sequence[str],
+        fused: Mapping[str, float],
+        said: Mapping[str, dict[str, SignalScore]],
+        where: Condition | None,
+    ) -> list[Hit]:
+        """The first of the ranked records, or of each group of them the first."""
+        if self._per is None:
+            return self._hits(ids[: self._top_k], fused, said, where)
+        payloads = {id_: point.payload for id_, point in self._collection.fetch(ids).items()}
+        groups = grouped((id_ for id_ in ids if id_ in payloads), payloads, self._per)
+        hits = self._hits(list(groups)[: self._top_k], fused, said, where)
+        for hit, others in zip(hits, groups.values(), strict=False):
+            hit.others = tuple(payloads[id_]["path"] for id_ in others[:OTHERS_SHOWN])
+        return hits
+
+    def _beside(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The pages beside those that were found; nothing scored them."""
+        pages = [(hit.record_id, hit.page) for hit in hits if hit.page is not None]
+        ids = beside(pages, self._neighbours) if self._neighbours else []
+        return self._hits(ids, {}, {}, None)
 
     def _hits(
         self,
@@ -246,6 +288,7 @@ class CollectionRetriever(BaseRetriever):
             captions=tuple(payload.get("captions", ())),
             signals=said,
             answers=has,
+            page=payload.get("page"),
         )
 
 

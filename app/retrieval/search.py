@@ -16,12 +16,16 @@ from app.core.where import parse
 from app.retrieval.modes import retriever_for
 from app.retrieval.retriever import CollectionRetriever, Found
 from app.retrieval.signals import Asked, Example
-from app.retrieval.weights import WEIGHTS
+from app.retrieval.weights import weights_of
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search as it is typed. `near` is latitude, longitude in degrees and a radius in km."""
+    """A search as it is typed.
+
+    `near` is latitude, longitude in degrees and a radius in km; `per` a column of which each value
+    gives its best record alone; `neighbours` how many pages before and after each come along.
+    """
 
     words: str = ""
     image: Path | None = None
@@ -33,6 +37,8 @@ class Search:
     top_k: int = 5
     min_score: float | None = None
     weights: Mapping[str, float] | None = None
+    per: str | None = None
+    neighbours: int = 0
 
     @property
     def chosen_mode(self) -> str:
@@ -59,7 +65,10 @@ class Searcher:
         wanted = Wanted(self._vectors.models)
         ready = [self._ready(search, wanted) for search in searches]
         self._vectors.prepare(
-            captions=wanted.captions, words=wanted.texts, pictures=wanted.pictures
+            captions=wanted.captions,
+            words=wanted.texts,
+            pictures=wanted.pictures,
+            page_words=wanted.page_words,
         )
         return [self._result(each) for each in ready]
 
@@ -84,9 +93,10 @@ class Searcher:
             return error
 
     def _retriever(self, search: Search) -> CollectionRetriever:
-        unknown = (search.weights or {}).keys() - WEIGHTS[self._collection.manifest.text_kind]
+        weights = weights_of(self._collection.manifest)
+        unknown = (search.weights or {}).keys() - weights
         if unknown:
-            known = ", ".join(WEIGHTS[self._collection.manifest.text_kind])
+            known = ", ".join(weights)
             raise QueryError(
                 f"there is no signal {sorted(unknown)[0]!r} to weigh; there is {known}"
             )
@@ -97,6 +107,8 @@ class Searcher:
             where=self._condition(search),
             min_score=search.min_score,
             weights=search.weights,
+            per=search.per,
+            neighbours=search.neighbours,
         )
 
     def _asked(self, search: Search) -> Asked:

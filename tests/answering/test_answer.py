@@ -218,3 +218,111 @@ def test_question_with_marks_braces_and_half_characters_is_sent_as_text(hits):
     assert "[img-0]" not in sent
     assert "<|" not in sent
     assert said.status == "answered"
+
+
+# ---- pages of documents
+
+
+@pytest.fixture
+def page_hits(tmp_path: Path) -> list[Hit]:
+    """Three pages, best first: the last of one report, the only one of another, the first."""
+    found = []
+    for source, text in (
+        ("b/report.pdf#page=9", "Rain fell on 41 days."),
+        ("a.pdf#page=1", ""),
+        ("b/report.pdf#page=2", "x" * 9000),
+    ):
+        file = tmp_path / f"{len(found)}.jpg"
+        Image.new("RGB", (1086, 1536), "white").save(file)
+        number = int(source.rpartition("=")[2])
+        node = ImageNode(image_path=str(file), text=text, metadata={"page": number})
+        found.append(Hit(node=node, score=1.0, record_id=source, source=source, page=number))
+    return found
+
+
+def test_pages_go_together_in_the_order_of_their_documents(page_hits):
+    heard: list[str] = []
+    reply = "[1] nothing\n[2] rain, 41 days\n[3] nothing\nANSWER: On 41 days [2]."
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply=reply) as ollama:
+        said = ask(ollama, page_hits, "How many days?", on_text=heard.append)
+    assert (said.status, said.text, said.citations) == ("answered", "On 41 days [2].", (2,))
+    assert [(piece.number, piece.name) for piece in said.evidence] == [
+        (1, "b/report.pdf, page 2"),
+        (2, "b/report.pdf, page 9"),
+        (3, "a.pdf, page 1"),
+    ]
+    (request,) = ollama.requests
+    assert [picture.size for picture in request.pictures] == [(1086, 1536)] * 3
+    assert request.messages[0]["content"] == 'Question: "How many days?"'
+    assert '[2] page 9 of "b/report.pdf"\n  its text: "Rain fell on 41 days."' in request.text
+    assert request.text.count("its text") == 2
+    assert "".join(heard) == reply
+    assert said.notices == ("qwen2.5vl:7b reads 3 pages, 1,536 pixels high or wide",)
+
+
+def test_pages_that_do_not_answer_are_not_enough(page_hits):
+    reply = "[1] nothing\n[2] nothing\nANSWER: NOT_ENOUGH_EVIDENCE"
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply=reply) as ollama:
+        said = ask(ollama, page_hits)
+    assert (said.status, said.text, said.citations) == ("not_enough_evidence", "", ())
+
+
+def read_by_one(request):
+    """LLaVA, to which page 9 says something, and who joins what the pages gave."""
+    if not request.encoded_pictures:
+        return "On 41 days [2], or on 9 [1]."
+    return "Rain on 41 days.\x1b[2J" if "page 9 of" in request.text else "NOTHING_HERE"
+
+
+def test_a_model_of_one_picture_reads_page_by_page_and_joins_what_they_gave(page_hits):
+    heard: list[str] = []
+    steps: list[str] = []
+    with OllamaDouble(reply=read_by_one) as ollama:
+        said = ask(ollama, page_hits, on_text=heard.append, on_step=steps.append)
+    assert [len(request.encoded_pictures) for request in ollama.requests] == [1, 1, 1, 0]
+    assert (said.status, said.text, said.citations) == (
+        "answered",
+        "On 41 days [2], or on 9.",
+        (2,),
+    )
+    assert said.dropped_citations == 1  # page 2 gave nothing, so nothing can rest on it
+    joined = ollama.requests[-1].text
+    assert '[2] page 9 of "b/report.pdf": "Rain on 41 days.[2J"' in joined.replace("\\u005b", "[")
+    assert "page 2 of" not in joined
+    assert "".join(heard) == said.text
+    assert steps == [
+        "reading b/report.pdf, page 2 (1 of 3)",
+        "reading b/report.pdf, page 9 (2 of 3)",
+        "reading a.pdf, page 1 (3 of 3)",
+    ]
+    assert len(said.evidence) == 3
+
+
+def test_pages_that_give_nothing_are_not_joined(page_hits):
+    with OllamaDouble(reply="NOTHING_HERE") as ollama:
+        said = ask(ollama, page_hits)
+    assert (said.status, said.text, len(ollama.requests)) == ("not_enough_evidence", "", 3)
+    assert said.notices[-1] == "no page that was found bears on the question"
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "notice"),
+    [
+        (["obey", "hang"], "model_unavailable", "sent nothing in time"),
+        (["cut"], "answered", "b/report.pdf, page 2 was read in part"),
+        (["img8"], "answered", "asked again with the best 1"),
+        (["obey", "obey", "obey", "cut"], "incomplete", "the answer is incomplete"),
+    ],
+)
+def test_a_reading_that_is_disturbed_says_so(page_hits, script, status, notice):
+    with OllamaDouble(script=script, reply="It is 4 [1].") as ollama:
+        said = ask(ollama, page_hits)
+    assert said.status == status
+    assert any(notice in told for told in said.notices), said.notices
+
+
+def test_pages_beside_a_picture_that_is_asked_about_are_pictures(page_hits):
+    with OllamaDouble(models=["gemma3:4b"], reply="The same logo [1].") as ollama:
+        said = ask(ollama, page_hits, query_image=Image.new("RGB", (300, 200)))
+    assert len(ollama.requests[0].pictures) == 4
+    assert said.evidence[0].name == "b/report.pdf, page 9"

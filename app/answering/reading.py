@@ -1,0 +1,64 @@
+"""Reading: pages, one call each → what each gives, for a model that sees one picture at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.answering import prompts
+from app.answering.budget import NOTE_TOKENS, Budget
+from app.answering.citations import clean
+from app.answering.evidence import Evidence
+from app.answering.vision import Prompt, VisionModel
+from app.core.images import shrink, to_jpeg
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What the pages gave that bear on the question, and what a person should know of how."""
+
+    taken: tuple[tuple[Evidence, str], ...]
+    notices: tuple[str, ...]
+
+
+def take_notes(
+    question: str,
+    pages: "Sequence[tuple[Evidence, Image.Image]]",
+    budget: Budget,
+    model: VisionModel,
+    on_step: Callable[[str], None],
+) -> Notes:
+    """Show a model one page after another and keep what each says to the question.
+
+    `on_step` is told before each. Raises as `VisionModel.reply`; a page that the model breaks off
+    at is kept as far as it came, with a notice.
+    """
+    taken, notices = [], []
+    for number, (page, picture) in enumerate(pages, start=1):
+        on_step(f"reading {page.name} ({number} of {len(pages)})")
+        reply = model.reply(
+            _prompt(question, page, picture, budget.side),
+            num_ctx=budget.num_ctx,
+            num_predict=NOTE_TOKENS,
+            on_text=_discard,
+        )
+        if reply.broke_off:
+            notices.append(f"{page.name} was read in part: {reply.broke_off}")
+        note = clean(reply.text)
+        if note and prompts.NOTHING not in note:
+            taken.append((page, note))
+    return Notes(tuple(taken), tuple(notices))
+
+
+def _prompt(question: str, page: Evidence, picture: "Image.Image", side: int) -> Prompt:
+    return Prompt(
+        before=prompts.question_words(question, query_image=False),
+        pictures=(to_jpeg(shrink(picture, side)),),
+        after=prompts.page_words(page),
+    )
+
+
+def _discard(piece: str) -> None:
+    """A note is no answer: it is not shown while it streams."""

@@ -1,0 +1,142 @@
+"""A shelf of PDFs as its user meets it: pages found, grouped, with those beside them, looked up."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.core.collection import open_collection
+from app.core.errors import QueryError, SettingsError, SourceError
+from app.core.settings import Settings
+from app.page_file import write_page
+from app.retrieval.hits import Hit
+from app.retrieval.search import Search, Searcher
+from ingest import ingest
+from tests.pdfs import Page, pdf
+
+PAGES = {
+    "rivers.pdf": ["rivers of Europe", "the Rhine flows north", "the Danube flows east", "the end"],
+    "sea/rivers.pdf": ["harbours", "tides of the Rhine delta"],
+    "hills.pdf": ["hills and valleys"],
+}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home whose collection `shelf` has the pages above."""
+    folder = tmp_path_factory.mktemp("data") / "shelf"
+    for name, pages in PAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(pdf(*(Page(words) for words in pages)))
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    ingest(folder, "shelf", settings, image="palette", text="minilm")
+    return settings
+
+
+def search(settings: Settings, words: str = "", **options: object) -> list[Hit]:
+    with open_collection("shelf", settings) as opened:
+        return Searcher(opened, settings).search(Search(words, **options)).hits
+
+
+def test_a_page_says_of_which_document_it_is(settings: Settings) -> None:
+    best = search(settings, "where does the Danube flow")[0]
+    assert (best.source, best.page) == ("rivers.pdf#page=3", 3)
+    assert {name: best.node.metadata[name] for name in ("document", "pages")} == {
+        "document": "rivers.pdf",
+        "pages": 4,
+    }
+
+
+def test_per_document_gives_the_best_page_of_each_and_names_the_others(settings: Settings) -> None:
+    hits = search(settings, "the Rhine", per="document", top_k=5)
+    assert {hit.source.partition("#")[0] for hit in hits} == set(PAGES)
+    assert len(hits) == 3  # two are called rivers.pdf, and are two
+    ours = next(hit for hit in hits if hit.source.startswith("rivers.pdf"))
+    assert ours.page == 2
+    assert set(ours.others) == {f"rivers.pdf#page={page}" for page in (1, 3, 4)}
+
+
+def test_per_document_without_words_gives_the_first_page_of_each(settings: Settings) -> None:
+    hits = search(settings, where="pages > 1", per="document")
+    assert [hit.source for hit in hits] == ["rivers.pdf#page=1", "sea/rivers.pdf#page=1"]
+
+
+def test_any_column_can_be_grouped_by(settings: Settings) -> None:
+    hits = search(settings, "rivers", per="pages")
+    assert sorted(hit.node.metadata["pages"] for hit in hits) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(("per", "told"), [("chapter", "no field"), ("lat", "cannot be grouped")])
+def test_what_cannot_be_grouped_by_is_refused(settings: Settings, per: str, told: str) -> None:
+    with pytest.raises(QueryError, match=told):
+        search(settings, "rivers", per=per)
+
+
+def test_neighbours_come_after_the_hits_nearest_first_and_once(settings: Settings) -> None:
+    hits = search(settings, "the Danube flows east", top_k=1, neighbours=2)
+    assert [(hit.page, hit.score is None) for hit in hits] == [
+        (3, False),
+        (2, True),
+        (4, True),
+        (1, True),
+    ]
+    both = search(settings, where='document == "rivers.pdf" and pages == 4', top_k=9, neighbours=1)
+    assert [hit.page for hit in both] == [1, 2, 3, 4]
+
+
+def test_too_many_neighbours_are_refused(settings: Settings) -> None:
+    with pytest.raises(QueryError, match="0 to 10"):
+        search(settings, "rivers", neighbours=11)
+
+
+@pytest.mark.parametrize(
+    "document", ["sea/rivers.pdf", "shelf/sea/rivers.pdf", "sea/rivers.pdf#page=2"]
+)
+def test_a_citation_can_be_looked_at(
+    settings: Settings, document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = None if "#" in document else 2
+    written = write_page(document, page, settings, side=400)
+    assert written == Path("rivers-2.png")
+    with Image.open(written) as picture:
+        assert max(picture.size) == 400
+        assert min(picture.convert("L").tobytes()) < 100  # there is type on it
+
+
+def test_a_document_on_disk_needs_no_collection(tmp_path: Path) -> None:
+    file = tmp_path / "own.pdf"
+    file.write_bytes(pdf("first"))
+    settings = Settings(home=tmp_path / "none")
+    assert write_page(str(file), 1, settings, out=tmp_path / "a.jpg", side=64).is_file()
+
+
+@pytest.mark.parametrize(
+    ("document", "page", "out", "error", "told"),
+    [
+        ("rivers.pdf", None, "a.png", QueryError, "which page"),
+        ("rivers.pdf", 5, "a.png", SourceError, "rivers.pdf: there is no page 5; there are 4"),
+        ("oceans.pdf", 1, "a.png", SourceError, "oceans.pdf is not in any collection"),
+        ("rivers.pdf", 1, "a.gif", SettingsError, r"'a.gif' does not end in \.png"),
+        ("rivers.pdf", 1, "no/folder/a.png", SettingsError, "cannot be written"),
+    ],
+)
+def test_a_page_that_cannot_be_written_says_why(
+    settings: Settings, tmp_path: Path, document: str, page: int, out: str, error: type, told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        write_page(document, page, settings, out=tmp_path / out, side=64)
+
+
+def test_of_two_documents_of_one_path_none_is_guessed(settings: Settings, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "rivers.pdf").write_bytes(pdf("another"))
+    more = Settings(home=tmp_path / "home")
+    ingest(other, "other", more, image="palette", text="minilm")
+    with open_collection("shelf", settings) as opened:
+        root = opened.manifest.sources["shelf"].root
+    ingest(root, "shelf", more, image="palette", text="minilm")
+    with pytest.raises(QueryError, match="give its path"):
+        write_page("rivers.pdf", 1, more, out=tmp_path / "a.png", side=64)
+    assert write_page("rivers.pdf", 1, more, collection="other", out=tmp_path / "a.png", side=64)
