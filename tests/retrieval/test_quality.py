@@ -94,7 +94,8 @@ def recall(searcher: Searcher, questions: Sequence[Judged], **how) -> list[float
 
 
 def ids_of(found: Found) -> list[str]:
-    return [Path(hit.source).stem for hit in found.hits]
+    """The names of pictures, without what their kind is; of pages with document and number."""
+    return [hit.source if hit.page is not None else Path(hit.source).stem for hit in found.hits]
 
 
 def assert_hybrid_keeps_up(measured: Recalls) -> None:
@@ -172,6 +173,33 @@ def test_hybrid_keeps_up_with_its_better_part_on_rows_asked_by_attributes(by_att
 
 def test_hybrid_keeps_up_with_its_better_part_on_rows_asked_by_name(catalogue):
     assert_hybrid_keeps_up(recalls(catalogue, judged("fashion_sample_name_text_to_image.json")))
+
+
+# ---- pages of documents, by what their text layers say
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> Recalls:
+    """275 pages of 12 PDFs. 18 of the 70 questions are about pages with no text at all."""
+    questions = [
+        Judged(
+            query["text"],
+            frozenset(f"{hit['doc']}#page={hit['page']}" for hit in query["relevant"]),
+        )
+        for query in queries_of("documents_question_to_page.json")
+        if not query["deictic"]
+    ]
+    with searching(SHARED / "documents/mmlongbench", tmp_path_factory.mktemp("pages")) as searcher:
+        return recalls(searcher, questions)
+
+
+def test_pages_are_found_better_than_by_bm25_over_whole_pages(pages):
+    for ours, plain in zip(pages.hybrid, (0.301, 0.524, 0.588), strict=True):
+        assert ours > plain + POINT
+
+
+def test_hybrid_keeps_up_with_its_better_part_on_pages(pages):
+    assert_hybrid_keeps_up(pages)
 
 
 # ---- street views, and filters
