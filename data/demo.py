@@ -1,4 +1,4 @@
-"""The demo: draw the sample collection, ingest it, search it three ways, and ask it a question.
+"""The demo: draw streets and ingest them, search them three ways, and ask; then a shelf of PDFs.
 
 Every command it shows is run as it stands, here and now; nothing is prepared.
 """
@@ -13,8 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from app.cli import app
 from app.core.settings import Settings
 from data.make_sample import make_sample
+from data.make_shelf import make_shelf
 
 SAMPLE = Path("data/sample")
+SHELF = Path("data/shelf")
 FIGURES = Path("build/demo")
 
 
@@ -25,11 +27,27 @@ def run(command: str) -> None:
 
 
 def main() -> None:
-    """Tell the whole story, from drawing to answer."""
+    """Tell the whole story, and say what lies where."""
     started = time.monotonic()
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    streets()
+    shelf()
+    print(f"\nDone in {time.monotonic() - started:.0f} s. What lies where:")
+    print(f"  pictures     {SAMPLE}/streets, and metadata.json beside them")
+    print(f"  documents    {SHELF}")
+    print(f"  figures      {FIGURES}")
+    print(f"  collections  {Settings().collections_folder}: sample and shelf")
+    print("Try next:")
+    print("  .venv/bin/sightline search 'rain at night' --collection sample --figure night.png")
+    print("  .venv/bin/sightline info shelf")
+    print("  .venv/bin/sightline doctor            # what an answer still needs")
+    print("  .venv/bin/sightline ingest YOUR/FOLDER --collection yours --offline")
+
+
+def streets() -> None:
+    """From drawing streets to an answer about them."""
     print(f"Drawing sixty streets in three cities into {SAMPLE} …")
     make_sample(SAMPLE)
-    FIGURES.mkdir(parents=True, exist_ok=True)
     picture = sorted((SAMPLE / "streets").glob("*.JPG"))[0]
 
     run(f"ingest {SAMPLE} --collection sample --offline")
@@ -41,15 +59,14 @@ def main() -> None:
     )
     run(f"ask 'Where is a red car passing brick houses?' -c sample -k 3 --figure {FIGURES}/ask.png")
 
-    print(f"\nDone in {time.monotonic() - started:.0f} s. What lies where:")
-    print(f"  pictures    {SAMPLE}/streets, and metadata.json beside them")
-    print(f"  figures     {FIGURES}")
-    print(f"  collection  {Settings().collections_folder / 'sample'}")
-    print("Try next:")
-    print("  .venv/bin/sightline search 'rain at night' --collection sample --figure night.png")
-    print("  .venv/bin/sightline info sample")
-    print("  .venv/bin/sightline doctor            # what an answer still needs")
-    print("  .venv/bin/sightline ingest YOUR/FOLDER --collection yours --offline")
+
+def shelf() -> None:
+    """From writing PDFs to the pages that answer a question."""
+    print(f"\nWriting a report and slides about these streets into {SHELF} …")
+    make_shelf(SHELF)
+    run(f"ingest {SHELF} --collection shelf --offline")
+    run(f"search 'what does a lamp do at night?' -c shelf -k 4 --figure {FIGURES}/pages.png")
+    run("ask 'How many bicycles are parked in Amsterdam?' -c shelf -k 3")
 
 
 if __name__ == "__main__":
