@@ -17,7 +17,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY ingest ingest
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --extra-index-url "$TORCH_INDEX" .
+    pip install --extra-index-url "$TORCH_INDEX" ".[ocr]"
 
 WORKDIR /data
 USER sightline

@@ -26,7 +26,8 @@ def answer_batch(
 ) -> Iterator[dict[str, Any]]:
     """Yield a result, or an error, for each line; `size` queries are embedded together.
 
-    What a line leaves out is as in `base`. Raises SourceError when there is no such file.
+    What a line leaves out is as in `base`; its id is its number then, and null where it cannot be
+    read. Raises SourceError when there is no such file.
     """
     try:
         lines = file.open(
@@ -61,12 +62,12 @@ def _parsed(number: int, line: str, base: Search) -> Parsed:
     try:
         query = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        return number, QueryError(f"line {number} is no JSON object: {error}")
+        return None, QueryError(f"line {number} is no JSON object: {error}")
     if not isinstance(query, dict):
-        return number, QueryError(f"line {number} is no JSON object")
+        return None, QueryError(f"line {number} is no JSON object")
     id_ = query.get("id", number)
     if not isinstance(id_, str | int):
-        return number, QueryError(f"line {number}: id takes a string or a whole number")
+        return None, QueryError(f"line {number}: id takes a string or a whole number")
     try:
         return id_, _search(query, base)
     except QueryError as error:
@@ -85,9 +86,9 @@ def _search(query: dict[str, Any], base: Search) -> Search:
     given = {key: value for key, value in query.items() if key != "id" and value is not None}
     for key, kind in (("words", str), ("image", str), ("where", str), ("mode", str)):
         if not isinstance(given.get(key, ""), kind):
-            raise QueryError(f"{key} takes a string, not {str(given[key])[:80]}")
+            raise QueryError(f"{key} takes a string, not {_json(given[key])}")
     if type(given.get("top_k", 1)) is not int:
-        raise QueryError(f"top_k takes a whole number, not {str(given['top_k'])[:80]}")
+        raise QueryError(f"top_k takes a whole number, not {_json(given['top_k'])}")
     if "near" in given:
         given["near"] = _near(given["near"])
     if "image" in given:
@@ -95,9 +96,13 @@ def _search(query: dict[str, Any], base: Search) -> Search:
     return replace(base, **given)
 
 
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)[:80]
+
+
 def _near(value: object) -> tuple[float, float, float]:
     match value:
         case [int() | float() as lat, int() | float() as lon, int() | float() as km]:
             with suppress(OverflowError):  # an integer beyond any float
                 return float(lat), float(lon), float(km)
-    raise QueryError(f"near takes [lat, lon, km], not {str(value)[:80]}")
+    raise QueryError(f"near takes [lat, lon, km], not {_json(value)}")

@@ -96,6 +96,12 @@ def ingest_command(
         str | None,
         typer.Option(metavar="NAME", help="Text embedding: sentence[:CHECKPOINT] or minilm."),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Late-interaction embedding of pages: colpali[:CHECKPOINT]."
+        ),
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="palette and minilm: no network, no download.")
     ] = False,
@@ -112,6 +118,12 @@ def ingest_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Make the first skipped row or picture an error.")
     ] = False,
+    ocr: Annotated[
+        bool,
+        typer.Option(
+            "--ocr", help="Read pages of PDFs that have no text layer, seconds each; not pictures."
+        ),
+    ] = False,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -122,8 +134,10 @@ def ingest_command(
     from app.render import report_lines
     from ingest.pipeline import OFFLINE_IMAGE, OFFLINE_TEXT, ingest
 
-    if offline and (image or text):
-        raise SettingsError("--offline chooses both embeddings; leave out --image and --text")
+    if offline and (image or text or page):
+        raise SettingsError(
+            "--offline chooses the embeddings; leave out --image, --text and --page"
+        )
     if offline:
         image, text = OFFLINE_IMAGE, OFFLINE_TEXT
     settings = _settings(home=home, qdrant=qdrant, device=device, max_megapixels=max_megapixels)
@@ -134,10 +148,12 @@ def ingest_command(
             settings,
             image=image,
             text=text,
+            page=page,
             label=label,
             rebuild=rebuild,
             allow_removals=allow_removals,
             strict=strict,
+            ocr=ocr,
             watch=watch,
         )
     counts = asdict(report)
@@ -161,6 +177,8 @@ def search_command(
     top_k: TopK = 5,
     min_score: MinScore = None,
     weight: Weight = None,
+    per: Per = None,
+    neighbours: Neighbours = 0,
     batch: Annotated[
         Path | None,
         typer.Option(parser=path_of, metavar="FILE", help="Many queries, one JSON object a line."),
@@ -170,12 +188,11 @@ def search_command(
     home: Home = None,
     qdrant: Qdrant = None,
     device: Device = None,
-    per: Per = None,
-    neighbours: Neighbours = 0,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Find pictures by words, by a picture, by both, or by a filter alone."""
     from app.batch import answer_batch
+    from app.core.messages import counted
     from app.render import found_json, found_lines, nearest_notice
     from app.retrieval.search import Search
 
@@ -191,17 +208,21 @@ def search_command(
         top_k=top_k,
         min_score=min_score,
         weights=dict(weight or ()),
+        per=per,
+        neighbours=neighbours,
     )
     if batch is not None:
         if words or image or figure:
             raise QueryError("--batch has words and pictures of its own, and draws no figure")
+        failed = []
         for line in answer_batch(batch, collection, search, settings):
             show(line)
+            failed.append("error" in line)
+        if any(failed):
+            notice(f"{sum(failed):,} of {counted(len(failed), 'query', 'queries')} failed")
         return
     _check_target(figure)
     started = time.perf_counter()
-        per=per,
-        neighbours=neighbours,
     found = _found(collection, search, settings)
     elapsed_ms = (time.perf_counter() - started) * 1000
     _write_sheet(figure, search, found)
@@ -229,6 +250,8 @@ def ask_command(
     top_k: TopK = 5,
     min_score: MinScore = None,
     weight: Weight = None,
+    per: Per = None,
+    neighbours: Neighbours = 0,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Vision model. [SIGHTLINE_MODEL]")
     ] = None,
@@ -238,8 +261,6 @@ def ask_command(
     max_images: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Show the model at most so many pictures."),
-    per: Per = None,
-    neighbours: Neighbours = 0,
     ] = None,
     figure: Figure = None,
     json_: Json = False,
@@ -276,6 +297,8 @@ def ask_command(
         top_k=top_k,
         min_score=min_score,
         weights=dict(weight or ()),
+        per=per,
+        neighbours=neighbours,
     )
     started = time.perf_counter()
     found = _found(collection, search, settings)
@@ -285,9 +308,8 @@ def ask_command(
         settings=settings,
         query_image=open_image(image, max_megapixels=settings.max_megapixels) if image else None,
         max_images=max_images,
-        per=per,
-        neighbours=neighbours,
         on_text=None if json_ else stream,
+        on_step=notice,
     )
     elapsed_ms = (time.perf_counter() - started) * 1000
     _write_sheet(figure, search, found)
@@ -297,21 +319,11 @@ def ask_command(
     else:
         stream("\n" if said.text else "")
         notices([*found.notices, *said.notices])
-        on_step=notice,
         lines(answer_lines(said))
     if said.status in ("model_unavailable", "model_missing", "incomplete"):
         raise typer.Exit(EXIT_NO_MODEL)
 
 
-@app.command("collections")
-def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant = None) -> None:
-    """List the collections."""
-    from app.core.collection import collection_names, find_manifest
-    from app.core.messages import counted
-
-    settings = _settings(home=home, qdrant=qdrant)
-    names = collection_names(settings)
-    records: dict[str, int] = {}
 @app.command("pages")
 def pages_command(
     document: Annotated[
@@ -341,6 +353,15 @@ def pages_command(
     show({"file": str(file)}) if json_ else notice(f"wrote {file}")
 
 
+@app.command("collections")
+def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant = None) -> None:
+    """List the collections."""
+    from app.core.collection import collection_names, find_manifest
+    from app.core.messages import counted
+
+    settings = _settings(home=home, qdrant=qdrant)
+    names = collection_names(settings)
+    records: dict[str, int] = {}
     for name in names:
         try:
             manifest = find_manifest(name, settings)

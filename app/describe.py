@@ -5,10 +5,11 @@ from typing import Any
 
 from app.core.collection import Collection
 from app.core.conditions import Exists
+from app.core.manifest import Manifest, Model
 from app.core.messages import counted
 from app.core.records import Field
 from app.render import shown, value_text
-from app.retrieval.weights import WEIGHTS
+from app.retrieval.weights import weights_of
 
 COMMONEST = 5
 
@@ -27,15 +28,25 @@ def describe(collection: Collection) -> dict[str, Any]:
             for label, entry in manifest.sources.items()
         },
         "models": {
-            "image": f"{manifest.image.model_id} ({manifest.image.dimensions} numbers)",
-            "text": f"{manifest.text.model_id} ({manifest.text.dimensions} numbers)",
+            **{space: _model(model) for space, model in _embeddings(manifest)},
             "keywords": f"{manifest.keywords}, mean length {manifest.average_length:.1f} words",
         },
         "text": manifest.text_kind,
-        "weights": dict(WEIGHTS[manifest.text_kind]),
+        "weights": weights_of(manifest),
         "fields": [_field(collection, field) for field in collection.fields],
         "disk_mb": None if bytes_ is None else round(bytes_ / 1e6, 1),
     }
+
+
+def _embeddings(manifest: Manifest) -> Iterator[tuple[str, Model]]:
+    yield "image", manifest.image
+    yield "text", manifest.text
+    if manifest.page:
+        yield "page", manifest.page
+
+
+def _model(model: Model) -> str:
+    return f"{model.model_id} ({model.dimensions} numbers)"
 
 
 def _field(collection: Collection, field: Field) -> dict[str, Any]:

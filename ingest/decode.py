@@ -18,23 +18,24 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from app.core.embeddings import ImageEmbedding, load_image_embedding, spec_of
 from app.core.errors import SettingsError, SourceError
 from app.core.images import open_with_place
 from app.core.isolated import deadline, limit_memory, sparing_children, too_much
 from app.core.page_pictures import as_kept, keep
-from app.core.pages import render_page
+from app.core.pages import keeping_open, render_page
 from app.core.records import Place
 from app.core.settings import Settings
 from ingest.folder import reason_of
+from ingest.ocr import read_words
 from ingest.passages import readable
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ MAX_DEATHS = 3
 """Pages of one document that may end a process each; then the rest of it is left out, for a
 thousand that each take all the time there is would take a night."""
 
+OCR_TIMES = 5
+"""What the words of a page may take beside its picture: 1,000 cells, or 96 lines from edge to edge
+in letters of 11 pixels, take 65 s on two cores that four others use."""
+
+LAYER, OCR = "layer", "ocr"
+"""What gave the words of a page, or was asked for them last."""
+
 STOP_SECONDS = 0.5
 """What a picture that is being decoded gets to end; 81 megapixels of progressive JPEG take 2.3."""
 
@@ -58,7 +66,8 @@ STOP_SECONDS = 0.5
 class Decoded:
     """A picture that was read: its vector if a worker made it, else its pixels; its EXIF place.
 
-    Of a page also its text as words, and a hash of what it shows and says.
+    Of a page also its text as words, a hash of what it shows and says without OCR, what gave its
+    words, and whether its text layer is broken.
     """
 
     pixels: "Image.Image | None"
@@ -66,6 +75,8 @@ class Decoded:
     place: Place | None = None
     text: str = ""
     page_hash: str = ""
+    read_by: str = ""
+    is_broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +89,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A picture file, or a page of a document with the place where its picture is to be kept."""
+    """A picture file, or a page of a document with the place where its picture is to be kept.
+
+    OCR reads a page without words, unless its hash is among the `known`; without those, none.
+    """
 
     file: Path
     page: int | None = None
     keep_at: Path | None = None
+    known: frozenset[str] | None = None
 
 
 Job = Future[list[Decoded | Failure]]
@@ -104,6 +119,7 @@ class Decoders:
         self._pool: ProcessPoolExecutor | None = None
         self._suspects: ProcessPoolExecutor | None = None
         self._deaths: Counter[Path] = Counter()
+        self._ocr_deaths: Counter[Path] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -134,6 +150,7 @@ class Decoders:
             yield from self._result(*waiting.popleft())
 
     def _submit(self, chunk: tuple[Wanted, ...]) -> Job:
+        chunk = tuple(map(self._spared, chunk))
         if any(map(self._is_lost, chunk)):
             known: Job = Future()
             known.set_result([self._alone(wanted) for wanted in chunk])
@@ -163,13 +180,22 @@ class Decoders:
         """Decode one in a process where no other is, to find the one that ends it."""
         if self._is_lost(wanted):
             return _LOST
+        wanted = self._spared(wanted)
         self._suspects = self._suspects or self._started()
         try:
             return self._send(self._suspects, (wanted,)).result()[0]
         except BrokenProcessPool:
             self._suspects = None
+            if wanted.known is not None:  # then its picture, at least
+                self._ocr_deaths[wanted.file] += 1
+                return self._alone(replace(wanted, known=None))
             self._deaths[wanted.file] += 1
             return Failure("decoder_crashed", too_much())
+
+    def _spared(self, wanted: Wanted) -> Wanted:
+        """Spare a document OCR that ended a process over some of its pages."""
+        is_spared = self._ocr_deaths[wanted.file] >= MAX_DEATHS
+        return replace(wanted, known=None) if is_spared else wanted
 
     def _started(self) -> ProcessPoolExecutor:
         """Tell a hostile file from a script that every worker runs again, and dies of."""
@@ -197,9 +223,10 @@ class Decoders:
 
 
 def _chunks(wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, ...]]:
+    """Divide files into jobs; what OCR may read for seconds is one alone."""
     rest = iter(wanted)
-    while chunk := tuple(islice(rest, CHUNK)):
-        yield chunk
+    for first in rest:
+        yield first, *(islice(rest, CHUNK - 1) if first.known is None else ())
 
 
 # ---- in the workers
@@ -242,7 +269,8 @@ def _decode_chunk(
     cheap = _loaded(embedding, settings) if spec_of(embedding).in_workers else None
     _decoding.set()
     try:
-        return [_decode_one(each, cheap, settings) for each in chunk if not _stopping.is_set()]
+        with keeping_open():
+            return [_decode_one(each, cheap, settings) for each in chunk if not _stopping.is_set()]
     finally:
         _decoding.clear()
 
@@ -250,27 +278,41 @@ def _decode_chunk(
 def _decode_one(
     wanted: Wanted, cheap: ImageEmbedding | None, settings: Settings
 ) -> Decoded | Failure:
+    times = _times(settings)
     try:
-        with deadline(_times(settings)):
-            image, more = _open(wanted, settings.max_megapixels)
+        with deadline(times):
+            image, found = _open(wanted, settings.max_megapixels)
     except SourceError as error:
         return Failure(error.code, reason_of(error, wanted.file.name))
+    if wanted.known is not None and not found.text and found.page_hash not in wanted.known:
+        with deadline(times * OCR_TIMES):
+            found = _read(image, found)
     if cheap is None:
-        return Decoded(image, None, **more)
-    return Decoded(None, cheap.embed_images([image])[0].tolist(), **more)
+        return replace(found, pixels=image)
+    return replace(found, vector=cheap.embed_images([image])[0].tolist())
 
 
-def _open(wanted: Wanted, max_megapixels: float) -> "tuple[Image.Image, dict[str, Any]]":
+def _open(wanted: Wanted, max_megapixels: float) -> "tuple[Image.Image, Decoded]":
     if wanted.page is None:
         image, place = open_with_place(wanted.file, max_megapixels=max_megapixels)
-        return image, {"place": place}
+        return image, Decoded(None, None, place)
     image, layer = render_page(wanted.file, wanted.page)
-    jpeg, text = as_kept(image), readable(layer)
+    jpeg, text = as_kept(image), readable(layer or "")
     if wanted.keep_at:
         with suppress(OSError):  # a full disk, say: it can be drawn again
             keep(jpeg, wanted.keep_at)
     page_hash = hashlib.sha256(jpeg + text.encode()).hexdigest()[:32]
-    return image, {"text": text, "page_hash": page_hash}
+    read_by = LAYER if text else ""
+    return image, Decoded(None, None, None, text, page_hash, read_by, is_broken=layer is None)
+
+
+def _read(image: "Image.Image", page: Decoded) -> Decoded:
+    try:
+        return replace(page, text=readable(read_words(image)), read_by=OCR)
+    except SettingsError:
+        raise
+    except Exception:  # noqa: BLE001 - its picture is worth having; the report says so
+        return page
 
 
 @lru_cache(maxsize=1)

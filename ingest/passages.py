@@ -3,12 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from app.core import isolated
-from app.core.errors import SourceError
-from app.core.pages import read_text
-from app.core.records import Record
+from app.core.messages import counted
 
 CAPTION_CHARACTERS = 200
 
@@ -19,28 +15,19 @@ GARBAGE_SHARE = 0.3
 LINE_END_HYPHEN = "\ufffe"
 """As PDFium gives it. Joining is right 160 times, and keeping the hyphen 38, on those pages."""
 
-SAMPLE_PAGES = 200
-"""Of which the mean length of a text is taken; from 100 to 400 words, R@5 changes by .02."""
-
 _LEADERS = re.compile(r"(?:[.·…_] ?){4,}")
 """From a heading to its page number. Each dot would be a token: one contents page had 49 rows."""
 
 _SPACES = re.compile(r"\s+")
 
 
-def sample_texts(records: Sequence[Record]) -> Iterator[str]:
-    """Yield what is said of records; of pages, which must be opened for it, of some throughout."""
-    pages = sum(record.page is not None for record in records)
-    step = max(1, pages // SAMPLE_PAGES)
-    hostile: set[Path] = set()
-    for number, record in enumerate(records):
-        if record.page is None:
-            yield record.said
-        elif number % step == 0 and record.file not in hostile:
-            try:
-                yield readable(isolated.call(read_text, record.file, record.page))
-            except SourceError:  # told when the page is read in its turn
-                hostile.add(record.file)
+def told_unread(unread: Sequence[str], broken: Sequence[str], *, ocr: bool) -> Iterator[str]:
+    """Yield what to tell of pages that gave no words, by their paths."""
+    fact = "that OCR could not read" if ocr else "without a text layer that can be read"
+    hope = "found by the picture alone" if ocr else "--ocr reads what they show"
+    for paths, told in ((unread, fact), (broken, "with a broken text layer")):
+        if paths:
+            yield f"{counted(len(paths), 'page')} {told}, {paths[0]} first; {hope}"
 
 
 def readable(layer: str) -> str:

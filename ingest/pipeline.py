@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from shlex import quote
 from threading import Lock
 
 from app.core import keywords
@@ -27,9 +26,11 @@ from app.core.records import FileState, Record, Skip, page_content
 from app.core.settings import Settings
 from ingest.dataset import Source
 from ingest.decode import Decoders
-from ingest.passages import sample_texts
-from ingest.plan import Plan, Stored, by_content, make_plan, same_stat
-from ingest.sources import read_sources, told_guesses
+from ingest.ocr import require_ocr
+from ingest.passages import told_unread
+from ingest.plan import Plan, Stored, make_plan, same_stat
+from ingest.sampling import average_words, told_of_length
+from ingest.sources import read_sources, told_guesses, told_of_others
 from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
@@ -71,21 +72,27 @@ def ingest(
     *,
     image: str | None = None,
     text: str | None = None,
+    page: str | None = None,
     label: str | None = None,
     rebuild: bool = False,
     allow_removals: bool = False,
     strict: bool = False,
+    ocr: bool = False,
     watch: Watch | None = None,
 ) -> Report:
     """Bring a collection in step with a source on disk; the same again changes nothing.
 
-    `image` and `text` name embeddings; left out, a collection keeps its own. What cannot be read is
-    in the report, with its reason; `strict` raises the first instead. Ctrl-C ends with a report of
-    what is in. Raises SourceError, EmbeddingError, CollectionError before anything is written.
+    `image`, `text` and `page` name embeddings; left out, a collection keeps its own, and a new one
+    has none for pages. `ocr` reads pages without a text layer, if it has not before; what it read
+    stays, also without it, but for a `rebuild`. What cannot be read is in the report, with its
+    reason; `strict` raises the first instead. Ctrl-C ends with a report of what is in. Raises
+    SettingsError, SourceError, EmbeddingError, CollectionError before anything is written.
     """
     started = time.monotonic()
+    if ocr:
+        require_ocr()
     report = Report(collection)
-    run = _Run(settings, watch or Watch(), strict, allow_removals, rebuild, report)
+    run = _Run(settings, watch or Watch(), strict, allow_removals, rebuild, ocr, report)
     try:
         manifest = run.manifest()
         tell = run.watch.notice
@@ -95,7 +102,8 @@ def ingest(
             run.nothing_taken(path)
             _count_skips(report, sources)
         else:
-            run.write(manifest, sources, _models(manifest, image, text, rebuild, settings))
+            models = _models(manifest, (image, text, page), rebuild, settings)
+            run.write(manifest, sources, models)
     except KeyboardInterrupt:
         report.interrupted = True
     report.seconds = round(time.monotonic() - started, 3)
@@ -104,19 +112,28 @@ def ingest(
 
 def _models(
     manifest: Manifest | None,
-    image: str | None,
-    text: str | None,
+    names: tuple[str | None, str | None, str | None],
     rebuild: bool,
     settings: Settings,
 ) -> Models:
-    """The models asked for; a collection's own, which need no loading to be known, if they are."""
-    own = (manifest.image.name, manifest.text.name) if manifest else (DEFAULT_IMAGE, DEFAULT_TEXT)
-    asked = (image or own[0], text or own[1])
+    """The models asked for, by the names of image, text and page embedding.
+
+    If they are a collection's own, they need no loading to be known.
+    """
+    own = _own_names(manifest)
+    asked = (names[0] or own[0], names[1] or own[1], names[2] or own[2])
     if manifest and not rebuild:
         if asked == own:
             return Models.of(manifest, settings)
         manifest.require_kinds(*asked)  # what can be told before a model is loaded, or fetched
-    return Models(*asked, settings)
+    image, text, page = asked
+    return Models(image, text, settings, page=page)
+
+
+def _own_names(manifest: Manifest | None) -> tuple[str, str, str | None]:
+    if manifest is None:
+        return DEFAULT_IMAGE, DEFAULT_TEXT, None
+    return manifest.image.name, manifest.text.name, manifest.page.name if manifest.page else None
 
 
 def _opened(
@@ -131,13 +148,14 @@ def _opened(
     if manifest is not None and not rebuild:
         manifest.require_models(name, *models.fingerprint())
         return open_collection(name, settings, purpose="write")
-    image, text = models.fingerprint()
+    image, text, page = models.fingerprint()
     first = sources[0]
     made = Manifest(
         image=image,
         text=text,
+        page=page,
         keywords=f"bm25:{keywords.LANGUAGE}",
-        average_length=keywords.average_length(sample_texts(first.records)),
+        average_length=average_words([rec for source in sources for rec in source.records]),
         text_kind=first.text_kind,
         fields=first.fields,
         # All of them from the start: a rebuild that is killed must still know what to read again.
@@ -164,6 +182,7 @@ class _Run:
     strict: bool
     allow_removals: bool
     rebuild: bool
+    ocr: bool
     report: Report
 
     def manifest(self) -> Manifest | None:
@@ -187,7 +206,8 @@ class _Run:
     def write(self, manifest: Manifest | None, sources: Sequence[Source], models: Models) -> None:
         """Bring every source in; what was made for nothing goes again, however this ends."""
         name, settings = self.report.collection, self.settings
-        with Decoders(models.image_name, settings) as decoders:
+        # Where pages are embedded too, the workers hand on pixels, also where they could embed.
+        with Decoders(models.page_name or models.image_name, settings) as decoders:
             stored = 0 if manifest is None or self.rebuild else manifest.points
             new = sum(len(source.records) for source in sources) - stored
             decoders.start(max(0, new))  # a guess: they start while models load and files are read
@@ -208,7 +228,13 @@ class _Run:
         self, collection: Collection, source: Source, models: Models, decoders: Decoders
     ) -> None:
         """Plan, write and sweep one source, and count it in the report."""
-        self._tell_lost_sources(collection, source)
+        if source.label not in collection.manifest.sources:
+            length = collection.manifest.average_length
+            for told in (
+                *told_of_others(source, collection),
+                *told_of_length(source.records, length),
+            ):
+                self.watch.notice(f"{source.label}: {told}")
         plan, skips = self._plan(collection, source)
         if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
             for guess in told_guesses(source):
@@ -239,6 +265,8 @@ class _Run:
             raise
         finally:
             self._count(plan, writer, [*source.skips, *skips])
+            for told in told_unread(writer.unread, writer.broken, ocr=self.ocr):
+                self.watch.notice(f"{source.label}: {told}")
 
     def _count(self, plan: Plan, writer: Writer, skips: list[Skip]) -> None:
         report = self.report
@@ -264,21 +292,8 @@ class _Run:
                     skips.append(state)
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C the rest is not wanted
-        pages = {id_: known.file.page_hash for id_, _, known in everything if known.file.page_hash}
-        plan = make_plan(source.records, files, own, by_content(everything), pages)
+        plan = make_plan(source.records, files, own, everything, ocr=self.ocr)
         return plan, skips
-
-    def _tell_lost_sources(self, collection: Collection, source: Source) -> None:
-        """A folder that was given another name comes in a second time, as another source."""
-        if source.label in collection.manifest.sources:
-            return
-        for label, entry in collection.manifest.sources.items():
-            if not entry.path.exists():
-                self.watch.notice(
-                    f"source {label!r} is no longer at {entry.path}. If {source.label!r} is the"
-                    f" same: sightline remove {collection.name} --source {quote(label)}; another"
-                    f" time, ingest it from its new place with --label {quote(label)}"
-                )
 
     def _refuse_losses(self, lost: frozenset[str], before: int, source: Source) -> None:
         if len(lost) > LOST_LIMIT * before and not self.allow_removals:

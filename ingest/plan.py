@@ -41,8 +41,10 @@ class Plan:
     gone: frozenset[str]
     moved: dict[str, str]
     """Those of `gone` whose bytes, by their hash, came back under another name: no loss."""
-    pages: Mapping[str, str]
-    """The hash of what is shown and said on each page in the collection, by point id."""
+    pages: Mapping[str, FileState]
+    """Each page in the collection, by point id."""
+    ocr: bool
+    """Whether pages without words are to be read by OCR."""
 
     @property
     def stored(self) -> int:
@@ -73,27 +75,30 @@ def make_plan(
     records: Sequence[Record],
     files: Mapping[str, FileState],
     stored: Mapping[str, Stored],
-    elsewhere: Mapping[str, str],
-    pages: Mapping[str, str],
+    everything: Sequence[tuple[str, str, Stored]],
+    *,
+    ocr: bool = False,
 ) -> Plan:
     """Compare records with what is stored of their source.
 
     `files` is by record id; a record without one could not be read and is neither kept nor new.
-    `stored` is by point id; `elsewhere` has a point id for each content hash in the collection,
-    `pages` a page hash for each point id.
+    `stored` is by point id; `everything` has point id, source's label and what is known of every
+    record in the collection. With `ocr`, pages that it has not seen yet are no longer the same.
     """
     new: set[str] = set()
     changed: set[str] = set()
     unchanged: set[str] = set()
     touched: dict[str, FileState] = {}
     pictures: dict[str, Picture] = {}
+    contents = ((known.file.content_hash, id_, known.file) for id_, _, known in everything)
+    elsewhere = by_hash(contents, ocr=ocr)
     for record in records:
         file = files.get(record.record_id)
         if file is None:
             continue
         id_ = point_id(record.record_id)
         before = stored.get(id_)
-        if before and _same(before, file, record):
+        if before and _same(before, file, record) and not (ocr and before.file.unread):
             unchanged.add(id_)
             if before.file != file:
                 touched[id_] = file
@@ -112,7 +117,8 @@ def make_plan(
         touched=touched,
         gone=frozenset(gone),
         moved={id_: content for id_, content in hashes.items() if content in pictures},
-        pages=pages,
+        pages={id_: known.file for id_, _, known in everything if known.file.page_hash},
+        ocr=ocr,
     )
 
 
@@ -121,10 +127,14 @@ def _same(before: Stored, file: FileState, record: Record) -> bool:
     return same_bytes and before.metadata_hash == metadata_hash(record)
 
 
-def by_content(stored: Iterable[tuple[str, str, Stored]]) -> dict[str, str]:
-    """Return one point id for each content hash; the least, so that every run picks the same."""
-    ids: dict[str, str] = {}
-    for id_, _, known in stored:
-        if content := known.file.content_hash:
-            ids[content] = min(id_, ids.get(content, id_))
-    return ids
+def by_hash(stored: Iterable[tuple[str, str, FileState]], *, ocr: bool = False) -> dict[str, str]:
+    """Return one point id for each hash, of (hash, point id, file); the same in every run.
+
+    Of pages alike, one that was read goes before one that was not; that is no good to `ocr`.
+    """
+    found: dict[str, tuple[bool, str]] = {}
+    for hashed, id_, file in stored:
+        if hashed and not (ocr and file.unread):
+            choice = (file.unread, id_)
+            found[hashed] = min(choice, found.get(hashed, choice))
+    return {hashed: id_ for hashed, (_, id_) in found.items()}

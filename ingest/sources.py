@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 
+from app.core.collection import Collection
 from app.core.errors import SourceError
 from app.core.manifest import Manifest, SourceEntry, TextKind
+from app.core.messages import counted
 from app.core.records import Field
 from ingest.dataset import Source, default_label, load
 from ingest.dataset_file import NAME
@@ -41,6 +44,46 @@ def told_guesses(source: Source) -> list[str]:
     """Return what was guessed as one notice, if anything was."""
     guessed = ", ".join(f"{part} = {guess}" for part, guess in source.guesses.items())
     return [f"guessed {guessed}; {NAME} can say otherwise"] if guessed else []
+
+
+def told_of_others(source: Source, collection: Collection) -> Iterator[str]:
+    """Yield what to tell of a new source beside those that are there: moved, or the same once more.
+
+    A folder that was given another name, or one of its metadata files, is another source.
+    """
+    label, name = quote(source.label), collection.name
+    for other, entry in collection.manifest.sources.items():
+        if not entry.path.exists():
+            yield (
+                f"source {other!r} is no longer at {entry.path}. If {source.label!r} is the same:"
+                f" sightline remove {name} --source {quote(other)}; another time, ingest it from"
+                f" its new place with --label {quote(other)}"
+            )
+    twice = _twice(source, collection)
+    if twice:
+        yield (
+            f"{counted(twice, 'picture')} of {source.label!r} are in the collection already, by"
+            f" another source, and will be found twice. If that is not meant: sightline remove"
+            f" {name} --source {label}"
+        )
+
+
+def _twice(source: Source, collection: Collection) -> int:
+    """Count the records whose files, or pages, another source has under the same path."""
+    sources = collection.manifest.sources
+    roots = {label: entry.root for label, entry in sources.items() if label != source.label}
+    if not any(_overlap(root, source.root) for root in roots.values()):
+        return 0
+    known = {
+        roots[payload["source"]] / payload["record_id"].removeprefix(f"{payload['source']}/")
+        for _, payload in collection.ledger()
+        if payload["source"] in roots
+    }
+    return sum(source.root / record.path in known for record in source.records)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _overruled(

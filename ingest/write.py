@@ -8,15 +8,23 @@ from typing import TypeVar
 from app.core import keywords, page_pictures
 from app.core.collection import Collection
 from app.core.engines import Point, Vector
+from app.core.maxsim import PAGE, PAGE_MEAN, page_vectors
 from app.core.models import Models
 from app.core.nodes import file_state, node_from_payload, payload_of, point_id
 from app.core.records import FileState, Place, Record, Skip
-from ingest.decode import Decoded, Decoders, Failure, Wanted
+from ingest.decode import OCR, Decoded, Decoders, Failure, Wanted
 from ingest.passages import caption_of
-from ingest.plan import Picture, Plan
+from ingest.plan import Picture, Plan, by_hash
 
 BATCH = 32
 """Pictures that are embedded together, and points that are written together."""
+
+PAGE_BATCH = 8
+"""The same where pages are embedded part by part, or read by OCR: that takes seconds each, and what
+a kill undoes is a batch; and of the former each has up to 5 MB as it is handed to the engine."""
+
+SHOWN = {"image", PAGE, PAGE_MEAN}
+"""What is embedded of a picture, whatever is said of it."""
 
 T = TypeVar("T")
 
@@ -39,7 +47,8 @@ class _Ready:
 class Writer:
     """Carries a plan out. However it ends, `done`, `failed` and `skips` say how far it came.
 
-    `same` are those of `done` which show and say what they did before. `skip` is told of each
+    `same` are those of `done` which show and say what they did before. `unread` are the paths of
+    pages that gave no words, `broken` of those whose text layer is broken. `skip` is told of each
     picture that cannot be read, and may raise; `progress` of how many records of how many are
     through.
     """
@@ -62,20 +71,26 @@ class Writer:
         self._progress = progress
         self._total = sum(len(picture.records) for picture in plan.pictures)
         self._ready: list[_Ready] = []
-        self._pages = {page_hash: id_ for id_, page_hash in sorted(plan.pages.items())}
+        pages = ((file.page_hash, id_, file) for id_, file in plan.pages.items())
+        self._pages = by_hash(pages, ocr=plan.ocr)
+        self._known = frozenset(self._pages) if plan.ocr else None
+        self._ocr_words: dict[str, str] = {}
         self.done: set[str] = set()
         self.same: set[str] = set()
         self.failed: set[str] = set()
         self.skips: list[Skip] = []
+        self.unread: list[str] = []
+        self.broken: list[str] = []
 
     def write(self) -> None:
         """Decode, embed and write every picture of the plan; then note the files' new times."""
         known = [picture for picture in self._plan.pictures if picture.reuse is not None]
         fresh = [picture for picture in self._plan.pictures if picture.reuse is None]
-        for batch in _batched(known):
+        size = PAGE_BATCH if self._models.page_name or self._plan.ocr else BATCH
+        for batch in _batched(known, size):
             fresh += self._write_known(batch)
         results = self._decoders.decode(self._wanted(picture) for picture in fresh)
-        for decoded in _batched(zip(fresh, results, strict=True)):
+        for decoded in _batched(zip(fresh, results, strict=True), size):
             self._write_fresh(decoded)
         for id_, file in self._plan.touched.items():
             times = {"size": file.size, "mtime_ns": file.mtime_ns}
@@ -90,6 +105,7 @@ class Writer:
             for ready, texts in zip(self._ready, rows, strict=True)
         ]
         if points:
+            self._keep_words([point.id for point in points])
             self._collection.upsert(points)
             if any(ready.record.page for ready in self._ready):
                 page_pictures.trim(self._collection.pages)
@@ -97,10 +113,17 @@ class Writer:
         self._ready = []
         self._progress(len(self.done) + len(self.skips), self._total)
 
+    def _keep_words(self, ids: Sequence[str]) -> None:
+        """Keep what OCR read of pages that are written over: they may come up under other names."""
+        read = [id_ for id_ in ids if (f := self._plan.pages.get(id_)) and f.read_by == OCR]
+        for point in self._collection.fetch(read).values() if read else ():
+            words = node_from_payload(point.payload, None).get_content()
+            self._ocr_words[file_state(point.payload).page_hash] = words
+
     def _wanted(self, picture: Picture) -> Wanted:
         record = picture.records[0]
         keep_at = self._collection.page_picture(picture.file.content_hash) if record.page else None
-        return Wanted(record.file, record.page, keep_at)
+        return Wanted(record.file, record.page, keep_at, self._known if record.page else None)
 
     def _write_known(self, batch: Sequence[Picture]) -> list[Picture]:
         """Bytes that are stored already, under this name or another: their vector serves again.
@@ -109,7 +132,7 @@ class Writer:
         became c.jpg.
         """
         ids = [picture.reuse or "" for picture in batch]
-        stored = self._collection.fetch(ids, vectors=["image", "text", "keywords"])
+        stored = self._collection.fetch(ids, vectors=self._collection.manifest.spaces)
         replaced = []
         for picture, id_ in zip(batch, ids, strict=True):
             if file_state(stored[id_].payload).content_hash == picture.file.content_hash:
@@ -120,34 +143,50 @@ class Writer:
         return replaced
 
     def _reuse(self, picture: Picture, stored: Point) -> None:
-        """Take what is stored of the same bytes: of a picture its vector, of a page everything."""
+        """Take what is stored of the same bytes: of a picture what it shows, of a page all."""
         exif = stored.payload.get("exif_place")
         place = Place(*exif) if exif else None
         is_page = picture.records[0].page is not None
         text = node_from_payload(stored.payload, None).get_content() if is_page else ""
-        vectors = dict(stored.vectors) if is_page else {"image": stored.vectors["image"]}
-        page_hash = file_state(stored.payload).page_hash
-        self._add(picture, vectors, Decoded(None, None, place, text, page_hash))
+        kept = stored.vectors.keys() if is_page else SHOWN & stored.vectors.keys()
+        vectors = {space: stored.vectors[space] for space in kept}
+        file = file_state(stored.payload)
+        found = Decoded(None, None, place, text, file.page_hash, file.read_by)
+        self._add(picture, vectors, found)
 
     def _write_fresh(self, batch: Sequence[tuple[Picture, Decoded | Failure]]) -> None:
         decoded = [result for _, result in batch if isinstance(result, Decoded)]
         known = self._known_pages({result.page_hash for result in decoded})
         new = [result for result in decoded if result.page_hash not in known]
-        vectors = iter(self._image_vectors(new))
+        vectors = iter(self._picture_vectors(new))
         for picture, result in batch:
             if isinstance(result, Failure):
                 self._skip(picture, result)
             elif result.page_hash in known:
                 self._reuse(picture, known[result.page_hash])
             else:
-                self._add(picture, {"image": next(vectors)}, result)
+                self._add(picture, next(vectors), self._with_words(result))
         self.flush()
+
+    def _with_words(self, page: Decoded) -> Decoded:
+        words = None if page.read_by else self._ocr_words.get(page.page_hash)
+        return page if words is None else replace(page, text=words, read_by=OCR)
 
     def _known_pages(self, hashes: set[str]) -> dict[str, Point]:
         """Return a point for each page hash that is stored, under whichever number."""
         ids = [self._pages[page_hash] for page_hash in hashes if page_hash in self._pages]
-        found = self._collection.fetch(ids, vectors=["image", "text", "keywords"]) if ids else {}
+        spaces = self._collection.manifest.spaces
+        found = self._collection.fetch(ids, vectors=spaces) if ids else {}
         return {file_state(point.payload).page_hash: point for point in found.values()}
+
+    def _picture_vectors(self, results: Sequence[Decoded]) -> list[dict[str, Vector]]:
+        """Return what is stored of each picture: its vector, and those of its parts if wanted."""
+        found: list[dict[str, Vector]] = [{"image": row} for row in self._image_vectors(results)]
+        if results and (page := self._models.page):
+            images = [result.pixels for result in results if result.pixels is not None]
+            for vectors, rows in zip(found, page.embed_images(images), strict=True):
+                vectors |= page_vectors(rows)
+        return found
 
     def _image_vectors(self, results: Sequence[Decoded]) -> list[list[float]]:
         """Return the vectors that the workers made; else make them."""
@@ -163,11 +202,13 @@ class Writer:
             self.failed.add(point_id(record.record_id))
 
     def _add(self, picture: Picture, vectors: dict[str, Vector], found: Decoded) -> None:
-        file = replace(picture.file, page_hash=found.page_hash)
+        file = replace(picture.file, page_hash=found.page_hash, read_by=found.read_by)
         for record in picture.records:
             id_ = point_id(record.record_id)
-            if found.page_hash and self._plan.pages.get(id_) == found.page_hash:
+            if _says_the_same(self._plan.pages.get(id_), file):
                 self.same.add(id_)
+            if file.unread:
+                (self.broken if found.is_broken else self.unread).append(record.path)
             if found.text and not record.captions:
                 caption = caption_of(found.text)
                 record = replace(record, text=found.text, captions=(caption,))
@@ -192,7 +233,12 @@ class Writer:
         return Point(point_id(record.record_id), vectors, payload)
 
 
-def _batched(items: Iterable[T]) -> Iterator[list[T]]:
+def _says_the_same(before: FileState | None, now: FileState) -> bool:
+    known = before and (before.page_hash, before.read_by)
+    return known == (now.page_hash, now.read_by)
+
+
+def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
-    while batch := list(islice(rest, BATCH)):
+    while batch := list(islice(rest, size)):
         yield batch

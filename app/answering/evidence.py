@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.core.records import page_mark
+from app.core.records import name_of, page_mark
 
 if TYPE_CHECKING:
     from app.retrieval.hits import Hit
@@ -37,7 +37,7 @@ class Evidence:
     @property
     def name(self) -> str:
         """What a person calls it: `report.pdf, page 3`."""
-        return self.source if self.page is None else f"{self.document}, page {self.page}"
+        return name_of(self.source, self.page)
 
 
 def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:

@@ -1,10 +1,11 @@
 """Weights: a checkpoint's name or folder → a folder on disk → a model ready to embed.
 
-Nothing is asked of the network when the weights are on disk. Shared by `clip`, `sentence` and
-`minilm`; only here is the model hub spoken to, and only through huggingface_hub.
+Nothing is asked of the network when the weights are on disk. Shared by `clip`, `colpali`,
+`sentence` and `minilm`; only here is the model hub spoken to, and only through huggingface_hub.
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +27,19 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 16
 """Pictures or texts per forward pass; 10 to 32 embed equally fast on two cores."""
 
-PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model"]
-"""What is fetched: weights that cannot run code, configuration, vocabularies. Never a pickle."""
+PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+"""What is fetched: weights that cannot run code, configuration, vocabularies, and templates, which
+transformers fills in a sandbox. Never a pickle, never a program."""
 
 IGNORED = ["onnx/*", "openvino/*"]
 """Copies of the same weights for other runtimes, with JSON of their own."""
+
+TORCHVISION = (
+    ". Install torchvision as built for the torch that is here:"
+    " https://pytorch.org/get-started/locally/"
+)
+"""What Qwen-VL models want for the videos that they could read; there is no other reader of them
+in transformers 5. A build for another torch cannot be imported."""
 
 HUB_TIMEOUT_SECONDS = 5.0
 """For the first answer of the hub; a download that has begun has its own, longer one."""
@@ -96,32 +105,73 @@ def open_model(
     give a text another vector in a batch than alone. Raises EmbeddingError.
     """
     torch_device = pick_device(device)
-    with _without_chatter():
+    with loading(checkpoint, "an embedding model"):
+        _refuse_own_code(folder, checkpoint)
         from huggingface_hub.constants import HF_HUB_CACHE
         from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
+        return HuggingFaceEmbedding(
+            model_name=str(folder),
+            device=torch_device,
+            embed_batch_size=BATCH_SIZE,
+            query_instruction=query or None,
+            text_instruction=document or None,
+            cache_folder=HF_HUB_CACHE,  # unused, but LlamaIndex would make a folder of its own
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True, "dtype": "float32"},
+        )
+
+
+@contextmanager
+def loading(checkpoint: str, kind: str) -> Iterator[None]:
+    """Keep the terminal clean while a model loads, and raise EmbeddingError for what fails."""
+    with _without_chatter():
         try:
-            return HuggingFaceEmbedding(
-                model_name=str(folder),
-                device=torch_device,
-                embed_batch_size=BATCH_SIZE,
-                query_instruction=query or None,
-                text_instruction=document or None,
-                cache_folder=HF_HUB_CACHE,  # unused, but LlamaIndex would make a folder of its own
-                trust_remote_code=False,
-                local_files_only=True,
-                model_kwargs={"use_safetensors": True, "dtype": "float32"},
-            )
+            yield
+        except EmbeddingError:
+            raise
         except Exception as error:  # a damaged checkpoint raises anything from KeyError to OSError
             raise EmbeddingError(
-                f"{checkpoint} cannot be loaded as an embedding model: {_first_line(error)}"
+                f"{checkpoint} cannot be loaded as {kind}: {_first_line(error)}"
+                + (TORCHVISION if "torchvision" in str(error).lower() else "")
             ) from error
+
+
+def failed(name: str, error: Exception) -> EmbeddingError:
+    """Return the error for a model that failed as it ran."""
+    return EmbeddingError(f"{name} failed: {_first_line(error)}")
+
+
+def text_of(text: str) -> str:
+    """Return a text of bounded length that every tokenizer takes.
+
+    Half a surrogate pair, as broken JSON holds, is no text to a tokenizer.
+    """
+    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def read_prompts(checkpoint: str, folder: Path) -> tuple[str, str]:
+    """Return what goes before a question and before a document.
+
+    The checkpoint's own prompts come first: LlamaIndex overrides them with its table by name, which
+    is right for the BGE family, whose files have none.
+    """
+    from llama_index.embeddings.huggingface.utils import (
+        get_query_instruct_for_model_name,
+        get_text_instruct_for_model_name,
+    )
+
+    file = folder / "config_sentence_transformers.json"
+    prompts = json.loads(file.read_text("utf-8")).get("prompts") or {} if file.is_file() else {}
+    documents = (prompts.get(name) for name in ("document", "passage", "text"))
+    query = prompts.get("query") or get_query_instruct_for_model_name(checkpoint)
+    return query, next(filter(None, documents), get_text_instruct_for_model_name(checkpoint))
 
 
 def cut(texts: Sequence[str], model: "HuggingFaceEmbedding") -> list[str]:
     """Bound each text's length, and say so when the model will not read all of one."""
-    # Half a surrogate pair, as broken JSON holds, is no text to a tokenizer.
-    bounded = [text[:MAX_CHARACTERS].encode("utf-8", "replace").decode() for text in texts]
+    bounded = [text_of(text) for text in texts]
     tokenizer = model._model.tokenizer
     limit = tokenizer.model_max_length
     ids = tokenizer(bounded, truncation=True, max_length=limit + 1)["input_ids"] if bounded else []
@@ -159,7 +209,7 @@ def embed(
     try:
         vectors = model._embed([*inputs], prompt_name=prompt) if inputs else []
     except Exception as error:  # the runtime's: out of memory, a device that is lost
-        raise EmbeddingError(f"{name} failed: {_first_line(error)}") from error
+        raise failed(name, error) from error
     matrix = np.asarray(vectors, dtype=np.float32).reshape(len(inputs), dimensions)
     if not np.allclose(np.linalg.norm(matrix, axis=1), 1.0, atol=1e-3):
         raise EmbeddingError(f"{name} gave a vector of no length: are its weights damaged?")
@@ -203,6 +253,19 @@ def _looks_like_a_path(checkpoint: str) -> bool:
     return (
         checkpoint.startswith((".", "~", "/")) or checkpoint.count("/") != 1 or "\\" in checkpoint
     )
+
+
+def _refuse_own_code(folder: Path, checkpoint: str) -> None:
+    """Refuse a checkpoint whose modules are programs of its own, as those of GME are."""
+    file = folder / "modules.json"
+    modules = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    for kind in (str(module.get("type")) for module in modules):
+        if not kind.startswith("sentence_transformers."):
+            raise EmbeddingError(
+                f"{checkpoint} wants to run a program of its own ({kind}), which is never done;"
+                " choose a checkpoint that transformers reads by itself, such as"
+                " clip:Qwen/Qwen3-VL-Embedding-2B"
+            )
 
 
 def _with_weights(folder: Path, checkpoint: str) -> Path:

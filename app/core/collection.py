@@ -23,6 +23,7 @@ from app.core.errors import (
 )
 from app.core.filters import compile_filter
 from app.core.manifest import Manifest, SourceEntry
+from app.core.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
 from app.core.messages import did_you_mean
 from app.core.nodes import INDEXES, LEDGER, field_indexes, file_state, node_from_payload
 from app.core.records import Field, page_mark
@@ -57,6 +58,10 @@ class Collection:
         """Let go of the collection, so that others can open it."""
         self._engine.close()
         self._is_open = False
+
+    def require_free(self) -> None:
+        """Raise CollectionBusyError for what an ingest holds, before models are loaded in vain."""
+        self._engine.require_free()
 
     @property
     def engine(self) -> Engine:
@@ -96,8 +101,9 @@ class Collection:
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write whole points. Raises EmbeddingError for a vector that no search could find."""
+        spaces = _spaces(self.manifest)
         for point in points:
-            _check_vectors(point, self.manifest)
+            _check_vectors(point, spaces)
         self.engine.upsert(points)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -109,8 +115,12 @@ class Collection:
     def search(
         self, queries: Sequence[Query], *, limit: int, where: Condition | None = None
     ) -> list[list[ScoredId]]:
-        """Run all queries as one batch under one filter: one best-first list for each."""
-        return self.engine.search(queries, limit=limit, filter=self._compiled(where))
+        """Run all queries as one batch under one filter: one best-first list for each.
+
+        Where over 2,000 records pass, pages are first looked for by the mean of their vectors.
+        """
+        staged = [self._staged(query, limit, where) for query in queries]
+        return self.engine.search(staged, limit=limit, filter=self._compiled(where))
 
     def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> dict[str, Point]:
         """Return the points that exist, by id."""
@@ -202,6 +212,11 @@ class Collection:
         if optimise:
             self.engine.optimise()
 
+    def _staged(self, query: Query, limit: int, where: Condition | None) -> Query:
+        if query.space != PAGE or self.count(where) <= EXACT_PAGES:
+            return query
+        return in_two_stages(query, limit)
+
     def _update(self, **changes: object) -> None:
         changed = self.manifest.model_copy(update=changes)
         if changed != self.manifest:
@@ -220,13 +235,8 @@ def create_collection(
     Raises CollectionBusyError when another process was first.
     """
     engine = _engine(name, settings, "write")
-    spaces = Spaces(
-        dense={"image": manifest.image.dimensions},
-        rows={"text": manifest.text.dimensions},
-        sparse=("keywords",),
-    )
     indexes = INDEXES | field_indexes(manifest.fields)
-    engine.create(spaces, indexes, manifest.write(), replace=replace)
+    engine.create(_spaces(manifest), indexes, manifest.write(), replace=replace)
     return Collection(name, engine, manifest, _pages(name, settings))
 
 
@@ -312,13 +322,25 @@ def _missing(name: str, settings: Settings) -> str:
     return f"there is no collection {name!r}{did_you_mean(name, known)} (there is: {there})"
 
 
-def _check_vectors(point: Point, manifest: Manifest) -> None:
+def _spaces(manifest: Manifest) -> Spaces:
+    """The vectors of a collection: pages have theirs only where a page embedding was chosen."""
+    page = manifest.page.dimensions if manifest.page else None
+    return Spaces(
+        dense={"image": manifest.image.dimensions} | ({PAGE_MEAN: page} if page else {}),
+        rows={"text": manifest.text.dimensions},
+        sparse=("keywords",),
+        late={PAGE: page} if page else {},
+    )
+
+
+def _check_vectors(point: Point, spaces: Spaces) -> None:
     """Refuse what the engines would take and never find: wrong sizes, NaN, zero vectors."""
-    for space, size in (("image", manifest.image.dimensions), ("text", manifest.text.dimensions)):
+    several = {**spaces.rows, **spaces.late}
+    for space, size in (*spaces.dense.items(), *several.items()):
         if space not in point.vectors:
             continue
         vector: Any = point.vectors[space]
-        for row in (vector or [[]]) if space == "text" else [vector]:
+        for row in (vector or [[]]) if space in several else [vector]:
             length = math.hypot(*row)  # 2 µs; the way over a numpy array and its norm takes 12
             if len(row) != size or not abs(length - 1) < UNIT_TOLERANCE:
                 raise EmbeddingError(

@@ -1,11 +1,13 @@
 """The manifest: what a collection remembers of how it was made. Asked before anything is read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.core.errors import CollectionError, CollectionMismatchError
+from app.core.maxsim import PAGE, PAGE_MEAN
 from app.core.records import Field
 
 SCHEMA = 1
@@ -39,6 +41,7 @@ class SourceEntry(_Frozen):
 class Manifest(_Frozen):
     """Models, columns and sources of a collection.
 
+    `page` is there where pages are embedded part by part, for late interaction.
     `points` is the count when an ingest last ended: more than none beside an empty store means that
     the store was lost. `average_length` is in words, for BM25.
     """
@@ -47,6 +50,7 @@ class Manifest(_Frozen):
     pixels: int = PIXELS
     image: Model
     text: Model
+    page: Model | None = None
     keywords: str
     average_length: float
     text_kind: TextKind = "captions"
@@ -55,9 +59,14 @@ class Manifest(_Frozen):
     points: int = 0
 
     @property
-    def models(self) -> tuple[Model, Model, int]:
+    def models(self) -> tuple[Model, Model, Model | None, int]:
         """What its vectors were made with."""
-        return self.image, self.text, self.pixels
+        return self.image, self.text, self.page, self.pixels
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The names of its vectors."""
+        return ("image", "text", "keywords", *((PAGE, PAGE_MEAN) if self.page else ()))
 
     @classmethod
     def read(cls, name: str, stored: dict[str, Any]) -> Self:
@@ -80,34 +89,39 @@ class Manifest(_Frozen):
         """Return it as JSON values."""
         return self.model_dump(mode="json")
 
-    def require_kinds(self, image: str, text: str) -> None:
+    def require_kinds(self, image: str, text: str, page: str | None) -> None:
         """Raise CollectionMismatchError for embeddings that cannot have made the collection."""
-        for made, asked in ((self.image.name, image), (self.text.name, text)):
+        if page and not self.page:
+            raise CollectionMismatchError(
+                f"the collection was built without a page embedding; this run asks for {page}."
+                " Leave it out, or make the collection again with --rebuild"
+            )
+        own = (self.image.name, self.text.name, self.page.name if self.page else "")
+        for made, asked in zip(own, (image, text, page or ""), strict=True):
             if made.partition(":")[0] != asked.partition(":")[0]:
                 raise CollectionMismatchError(
                     f"the collection was built with {made}; this run asks for {asked}. Leave it"
                     " out, or make the collection again with --rebuild"
                 )
 
-    def require_models(self, name: str, image: Model, text: Model) -> None:
+    def require_models(
+        self, name: str, image: Model, text: Model, page: Model | None = None
+    ) -> None:
         """Raise CollectionMismatchError unless these models made the collection, to the version."""
-        made = (*_identity(self.image), *_identity(self.text), self.pixels)
-        if made != (*_identity(image), *_identity(text), PIXELS):
+        made, asked = (self.image, self.text, self.page), (image, text, page)
+        if ([*map(_identity, made)], self.pixels) != ([*map(_identity, asked)], PIXELS):
             raise CollectionMismatchError(
-                f"collection {name!r} was built with {_fingerprint(self.image, self.text)}"
-                f" (pixels {self.pixels}); this run asks for {_fingerprint(image, text)}"
+                f"collection {name!r} was built with {_fingerprint(made)}"
+                f" (pixels {self.pixels}); this run asks for {_fingerprint(asked)}"
                 f" (pixels {PIXELS}). Add --rebuild to an ingest to make it again with other"
                 " models, or leave the models out: the collection's own are used"
             )
 
 
-def _identity(model: Model) -> tuple[str, int]:
+def _identity(model: Model | None) -> tuple[str, int] | None:
     """What tells models apart; one model may go by several names."""
-    return model.model_id, model.dimensions
+    return (model.model_id, model.dimensions) if model else None
 
 
-def _fingerprint(image: Model, text: Model) -> str:
-    return (
-        f"{image.model_id} ({image.dimensions} numbers) and"
-        f" {text.model_id} ({text.dimensions} numbers)"
-    )
+def _fingerprint(models: Sequence[Model | None]) -> str:
+    return " and ".join(f"{each.model_id} ({each.dimensions} numbers)" for each in models if each)

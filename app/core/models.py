@@ -1,4 +1,4 @@
-"""Models: the two embeddings of a collection, loaded when first needed and checked against it."""
+"""Models: the embeddings of a collection, loaded when first needed and checked against it."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -8,13 +8,16 @@ import numpy as np
 
 from app.core.embeddings import (
     ImageEmbedding,
+    PageEmbedding,
     TextEmbedding,
     load_image_embedding,
+    load_page_embedding,
     load_text_embedding,
     spec_of,
 )
 from app.core.errors import CollectionMismatchError
 from app.core.manifest import Manifest, Model
+from app.core.maxsim import question_rows
 from app.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,18 +28,22 @@ Row = list[float]
 
 
 class Models:
-    """An image and a text embedding by name. Loading waits until one is asked for."""
+    """An image, a text and perhaps a page embedding by name. Each is loaded when asked for."""
 
-    def __init__(self, image: str, text: str, settings: Settings) -> None:
+    def __init__(
+        self, image: str, text: str, settings: Settings, *, page: str | None = None
+    ) -> None:
         self.image_name = image
         self.text_name = text
+        self.page_name = page
         self._settings = settings
         self._made: Manifest | None = None
 
     @classmethod
     def of(cls, manifest: Manifest, settings: Settings) -> "Models":
         """Return the models that made a collection; others under their names are refused."""
-        models = cls(manifest.image.name, manifest.text.name, settings)
+        page = manifest.page.name if manifest.page else None
+        models = cls(manifest.image.name, manifest.text.name, settings, page=page)
         models._made = manifest
         return models
 
@@ -57,19 +64,27 @@ class Models:
         return loaded
 
     @cached_property
+    def page(self) -> PageEmbedding | None:
+        """The page embedding, loaded; None where pages have no vectors of their own."""
+        if self.page_name is None:
+            return None
+        loaded = load_page_embedding(self.page_name, self._settings)
+        if self._made and self._made.page:
+            _same(self._made.page, loaded.model_id, loaded.dimensions)
+        return loaded
+
+    @cached_property
     def reads_words(self) -> bool:
         """Whether words can be read into the image space; asks nothing of the model."""
         return spec_of(self.image_name).reads_words
 
-    def fingerprint(self) -> tuple[Model, Model]:
-        """What a manifest keeps of the two; for a collection's own, what it kept."""
+    def fingerprint(self) -> tuple[Model, Model, Model | None]:
+        """What a manifest keeps of image, text and page; for a collection's own, what it kept."""
         if self._made:
-            return self._made.image, self._made.text
-        image, text = self.image, self.text
-        return (
-            Model(name=self.image_name, model_id=image.model_id, dimensions=image.dimensions),
-            Model(name=self.text_name, model_id=text.model_id, dimensions=text.dimensions),
-        )
+            return self._made.image, self._made.text, self._made.page
+        image, text = _model(self.image_name, self.image), _model(self.text_name, self.text)
+        page = _model(self.page_name, self.page) if self.page_name and self.page else None
+        return image, text, page
 
 
 class QueryVectors:
@@ -80,6 +95,7 @@ class QueryVectors:
         self._captions: dict[str, Row] = {}
         self._words: dict[str, Row] = {}
         self._pictures: dict[int, tuple[Image.Image, Row]] = {}
+        self._page_words: dict[str, list[Row]] = {}
 
     def prepare(
         self,
@@ -87,8 +103,12 @@ class QueryVectors:
         captions: Sequence[str] = (),
         words: Sequence[str] = (),
         pictures: Sequence["Image.Image"] = (),
+        page_words: Sequence[str] = (),
     ) -> None:
-        """Embed what is not there yet: texts for the text space, for the image space, pictures."""
+        """Embed what is not there yet: texts for the text space, for the image space, pictures.
+
+        `page_words` are texts for the space of pages, where there is one.
+        """
         if new := [text for text in dict.fromkeys(captions) if text not in self._captions]:
             self._captions |= zip(new, _rows(self.models.text.embed_queries(new)), strict=True)
         if new := [text for text in dict.fromkeys(words) if text not in self._words]:
@@ -98,6 +118,9 @@ class QueryVectors:
             self._pictures |= {
                 id(image): (image, row) for image, row in zip(unseen, rows, strict=True)
             }
+        new = [text for text in dict.fromkeys(page_words) if text not in self._page_words]
+        if new and (page := self.models.page):
+            self._page_words |= zip(new, map(question_rows, page.embed_words(new)), strict=True)
 
     def caption(self, text: str) -> Row:
         """Return a text in the space of captions."""
@@ -114,6 +137,11 @@ class QueryVectors:
         self.prepare(pictures=[image])
         return self._pictures[id(image)][1]
 
+    def page_rows(self, text: str) -> list[Row]:
+        """Return a text in the space of pages: a row for each token."""
+        self.prepare(page_words=[text])
+        return self._page_words[text]
+
 
 class Wanted(QueryVectors):
     """Notes which vectors are asked for, and makes none."""
@@ -123,6 +151,7 @@ class Wanted(QueryVectors):
         self.captions: list[str] = []
         self.texts: list[str] = []
         self.pictures: list[Image.Image] = []
+        self.page_words: list[str] = []
 
     def caption(self, text: str) -> Row:
         """Note a text for the space of captions."""
@@ -139,9 +168,18 @@ class Wanted(QueryVectors):
         self.pictures.append(image)
         return []
 
+    def page_rows(self, text: str) -> list[Row]:
+        """Note a text for the space of pages."""
+        self.page_words.append(text)
+        return []
+
 
 def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[Row]:
     return list(matrix.tolist())
+
+
+def _model(name: str, loaded: ImageEmbedding | TextEmbedding | PageEmbedding) -> Model:
+    return Model(name=name, model_id=loaded.model_id, dimensions=loaded.dimensions)
 
 
 def _same(made: Model, model_id: str, dimensions: int) -> None:

@@ -48,7 +48,7 @@ MAX_NUMBER = sys.float_info.max
 
 LEDGER = (
     *("record_id", "source", "content_hash", "metadata_hash", "size", "mtime_ns"),
-    "page_hash",
+    *("page_hash", "read_by"),
 )
 """Payload keys that say what is stored: enough to plan the next ingest."""
 
@@ -73,6 +73,7 @@ def file_state(payload: Mapping[str, Any]) -> FileState:
         payload.get("size", -1),
         payload.get("mtime_ns", -1),
         payload.get("page_hash", ""),
+        payload.get("read_by", ""),
     )
 
 
@@ -112,7 +113,7 @@ def payload_of(
             "mtime_ns": file.mtime_ns,
         }
         if file.page_hash:
-            payload["page_hash"] = file.page_hash
+            payload |= {"page_hash": file.page_hash, "read_by": file.read_by}
     place = record.place or exif_place
     if place:
         payload["place"] = {"lat": place.lat, "lon": place.lon}

@@ -63,31 +63,63 @@ def read_document(file: Path) -> DocumentInfo:
         return DocumentInfo(pages, _one_line(document.get_metadata_value("Title")))
 
 
-def render_page(file: Path, number: int, *, side: int = SIDE) -> "tuple[Image.Image, str]":
+def render_page(file: Path, number: int, *, side: int = SIDE) -> "tuple[Image.Image, str | None]":
     """Return a page, counted from 1, as a picture of this long side, and its text layer.
 
-    The text is as the file has it: it may be empty, or garbage. Raises SourceError: as
-    `read_document`, and no_such_page, damaged_page.
+    The text is as the file has it: it may be empty, or garbage; None where it is broken. Raises
+    SourceError: as `read_document`, and no_such_page, damaged_page, too_large_page.
     """
     with _opened(file) as document, _page(document, number) as page:
         return _picture(page, side), _text(page)
 
 
 def read_text(file: Path, number: int) -> str:
-    """Return the text layer of a page alone. Raises as `render_page`."""
+    """Return the text layer of a page alone, nothing of a broken one. Raises as `render_page`."""
     with _opened(file) as document, _page(document, number) as page:
-        return _text(page)
+        return _text(page) or ""
+
+
+@contextmanager
+def keeping_open() -> Iterator[None]:
+    """Open a document once for all its pages within the block: else a long one takes 2 ms each.
+
+    Not for long: of what a page shows, PDFium keeps a part for as long as its document is open.
+    """
+    global _kept
+    _kept = {}
+    try:
+        yield
+    finally:
+        for document in _kept.values():
+            document.close()
+        _kept = None
+
+
+_kept: "dict[Path, PdfDocument] | None" = None
 
 
 @contextmanager
 def _opened(file: Path) -> "Iterator[PdfDocument]":
+    if _kept is not None:
+        if file not in _kept:
+            _kept[file] = _open(file)
+        yield _kept[file]
+        return
+    document = _open(file)
+    try:
+        yield document
+    finally:
+        document.close()
+
+
+def _open(file: Path) -> "PdfDocument":
     from pypdfium2 import PdfDocument, PdfiumError
 
     _require_pdf(file)
     with suppress(PdfiumError):  # else one with no pages gets the error of the document before it
         PdfDocument(b"no document")
     try:
-        document = PdfDocument(file)
+        return PdfDocument(file)
     except FileNotFoundError as error:  # it was there a moment ago
         raise SourceError("missing_file", "the document is not there") from error
     except PdfiumError as error:
@@ -96,10 +128,6 @@ def _opened(file: Path) -> "Iterator[PdfDocument]":
             raise SourceError("encrypted_pdf", told) from error
         told = "the document is damaged, cut off, or has no pages; save or download it anew"
         raise SourceError("damaged_pdf", told) from error
-    try:
-        yield document
-    finally:
-        document.close()
 
 
 def _require_pdf(file: Path) -> None:
@@ -129,7 +157,10 @@ def _page(document: "PdfDocument", number: int) -> "Iterator[PdfPage]":
             page.close()
     except SourceError:
         raise
-    except Exception as error:  # PDFium's own, ctypes', Pillow's, or no memory for the pixels
+    except MemoryError as error:
+        told = f"page {number} takes more memory than there is; save it anew, smaller or simpler"
+        raise SourceError("too_large_page", told) from error
+    except Exception as error:  # PDFium's own, ctypes', Pillow's
         raise SourceError("damaged_page", f"page {number} is damaged; save it anew") from error
 
 
@@ -151,7 +182,7 @@ def _pixels(length: float, side: int) -> int:
     return min(side, max(1, math.ceil(length)))
 
 
-def _text(page: "PdfPage") -> str:
+def _text(page: "PdfPage") -> str | None:
     try:
         text = page.get_textpage()
         try:
@@ -159,7 +190,7 @@ def _text(page: "PdfPage") -> str:
         finally:
             text.close()
     except Exception:  # noqa: BLE001 - a picture of the page is worth having all the same
-        return ""
+        return None
 
 
 def _one_line(text: str) -> str:

@@ -100,6 +100,15 @@ def page_mark(page: int) -> str:
     return f"#page={page}"
 
 
+def name_of(path: str, page: int | None) -> str:
+    """Return what a person calls a record.
+
+    >>> name_of("report.pdf#page=3", 3), name_of("a.jpg", None)
+    ('report.pdf, page 3', 'a.jpg')
+    """
+    return path if page is None else f"{path.removesuffix(page_mark(page))}, page {page}"
+
+
 def page_content(document: str, page: int) -> str:
     """Return the content hash of a page, from that of its document."""
     return hashlib.sha256(f"{document}{page_mark(page)}".encode()).hexdigest()
@@ -110,13 +119,20 @@ class FileState:
     """A file as it was when it was read: hash of its bytes, its size, and its time in ns.
 
     Of a page, `content_hash` is of the document's bytes and the page's number, so that it is known
-    without opening it; `page_hash` is of what the page shows and says.
+    without opening it; `page_hash` is of what the page shows and says, but for words that OCR read;
+    `read_by` says what gave its words, or was asked for them last: "layer" or "ocr".
     """
 
     content_hash: str
     size: int
     mtime_ns: int
     page_hash: str = ""
+    read_by: str = ""
+
+    @property
+    def unread(self) -> bool:
+        """Whether this is of a page without a text layer, which OCR has not seen yet."""
+        return bool(self.page_hash) and not self.read_by
 
 
 @dataclass(frozen=True, slots=True)

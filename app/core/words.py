@@ -10,14 +10,15 @@ MAX_WORDS = 2_000
 # Chinese, Japanese and Korean are written without spaces between words: each sign is a word.
 _SIGN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _APART = re.compile(f"[{_SIGN}]")
-_WORD = re.compile(rf"[{_SIGN}]|(?:(?![{_SIGN}])\w)+(?:'(?:(?![{_SIGN}])\w)+)*")
+_LETTER = rf"(?:(?![{_SIGN}_])\w)"  # names of files have words between underscores
+_WORD = re.compile(rf"[{_SIGN}]|{_LETTER}+(?:'{_LETTER}+)*")
 
 
 def words_of(text: str) -> list[str]:
     """Return the distinct words of a text in order, folded so that case and accents' form agree.
 
-    >>> words_of("The dog’s DOG, 夜市 at 7")
-    ['the', "dog's", 'dog', '夜', '市', 'at', '7']
+    >>> words_of("The dog’s DOG, 夜市 at 7_pm")
+    ['the', "dog's", 'dog', '夜', '市', 'at', '7', 'pm']
     """
     plain = text.casefold() if text.isascii() else _fold(text)
     found = (match.group() for match in _WORD.finditer(plain))

@@ -11,7 +11,7 @@ class SignalScore(NamedTuple):
     """What one signal says of a hit: its place among that signal's own results, and its score.
 
     `rank` counts from 1 and is None when the signal alone would not have found the hit. `score` is
-    a cosine for dense signals and BM25 for keywords.
+    a cosine, for pages the mean of several, and BM25 for keywords.
     """
 
     rank: int | None
@@ -26,7 +26,7 @@ class Hit(NodeWithScore):
     """The picture's path relative to its root, with forward slashes."""
     captions: tuple[str, ...] = ()
     signals: dict[str, SignalScore] = Field(default_factory=dict)
-    """By signal name: image, text, keywords, like:…, unlike:…"""
+    """By signal name: image, page, text, keywords, like:…, unlike:…"""
     answers: dict[str, Any] = Field(default_factory=dict)
     """What it has where the filter asks: values by slug, `km` from the place."""
     page: int | None = None

@@ -46,7 +46,7 @@ MAX_TOP_K = 10_000
 
 MAX_WEIGHT = 1000
 
-ONLY_AWAY = "--unlike pushes away from something: say too what to search for"
+ONLY_AWAY = "all that is asked pushes away (--unlike, negative weights): say too what to search for"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,13 @@ class Search:
 
 
 class Searcher:
-    """Searches one open collection with its own models, each loaded when first needed."""
+    """Searches one open collection with its own models, each loaded when first needed.
+
+    Raises CollectionBusyError when an ingest holds the collection.
+    """
 
     def __init__(self, collection: Collection, settings: Settings) -> None:
+        collection.require_free()
         self._collection = collection
         self._settings = settings
         self._vectors = QueryVectors(Models.of(collection.manifest, settings))

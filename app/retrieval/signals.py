@@ -69,10 +69,15 @@ class Signals:
         if not self.vectors.models.reads_words:
             model = self.vectors.models.image_name
             notice = f"{model} cannot read words into pictures: the captions were searched"
-            if notice not in self.notices:
+            if notice not in self.notices and not self.reads_pages:
                 self.notices.append(notice)
             return False
         return True
+
+    @property
+    def reads_pages(self) -> bool:
+        """Whether words can be asked of the pages, and count there."""
+        return bool(self.vectors.models.page_name and self.weights["page"])
 
     def add(self, name: str, space: str, vector: Vector, weight: float) -> None:
         """Add one, unless it counts for nothing."""
@@ -91,6 +96,10 @@ class Signals:
     def add_words_as_picture(self, words: str, name: str = "image") -> None:
         """Words against the pictures themselves."""
         self.add(name, "image", self.vectors.words(words), self.weights["image words"])
+
+    def add_words_as_page(self, words: str) -> None:
+        """Words against the parts of the pages, each token against the part that suits it best."""
+        self.add("page", "page", self.vectors.page_rows(words), self.weights["page"])
 
     def add_picture(self, picture: "Image.Image") -> None:
         """A picture against the pictures."""

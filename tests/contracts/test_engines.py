@@ -20,7 +20,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 import app.core.engines
-from app.core.engines import Engine, Point, Query, Spaces
+from app.core.engines import Engine, FirstStage, Point, Query, Spaces
 from app.core.engines.edge import EdgeEngine
 from app.core.engines.lock import Purpose
 from app.core.engines.server import ServerEngine, collection_names, connect
@@ -30,7 +30,9 @@ from app.core.settings import Settings
 # The stand-in has no payload indexes and says so; a real server has them.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
 
-SPACES = Spaces(dense={"image": 2}, rows={"text": 2}, sparse=("keywords",))
+SPACES = Spaces(
+    dense={"image": 2, "page_mean": 2}, rows={"text": 2}, sparse=("keywords",), late={"page": 2}
+)
 INDEXES = {"source": "keyword", "fields.city": "keyword", "fields.safer": "float"}
 MANIFEST = {"made": "by hand", "nested": {"ключ": [1, 2.5, None]}}
 
@@ -116,6 +118,56 @@ def test_the_best_row_of_a_text_counts(engine: Engine) -> None:
     engine.upsert(POINTS)
     (hits,) = engine.search([Query("text", [list(NORTH)])], limit=3, filter=None)
     assert [(hit.id, round(hit.score, 6)) for hit in hits] == [(id_of(1), 1.0), (id_of(3), 0.8)]
+
+
+PAGES = [
+    Point(
+        id_of(1),
+        {"page": [list(EAST), list(NORTH)], "page_mean": [0.707107, 0.707107]},
+        {"fields": {"city": "Ghent"}},
+    ),
+    Point(id_of(2), {"page": [list(EAST)] * 3, "page_mean": list(EAST)}, {}),
+    Point(
+        id_of(3),
+        {"page": [list(DIAGONAL)], "page_mean": list(DIAGONAL)},
+        {"fields": {"city": "Ghent"}},
+    ),
+]
+
+HALVES = [[0.5, 0.0], [0.0, 0.5]]
+"""A question of two tokens, east and north, each with half a say."""
+
+
+def test_a_page_scores_the_best_of_its_rows_for_each_of_a_question_s(engine: Engine) -> None:
+    engine.upsert(PAGES)
+    (hits,) = engine.search([Query("page", HALVES)], limit=3, filter=None)
+    assert [hit.id for hit in hits] == [id_of(1), id_of(3), id_of(2)]
+    # 1/2 + 1/2, then .6/2 + .8/2, then 1/2 + 0; kept at half precision.
+    assert [hit.score for hit in hits] == pytest.approx([1.0, 0.7, 0.5], abs=5e-4)
+
+
+def test_rows_of_a_page_come_back_as_they_were_written(engine: Engine) -> None:
+    engine.upsert(PAGES)
+    first = {point.id: point for point in engine.fetch([id_of(3)], vectors=["page", "page_mean"])}
+    engine.upsert([first[id_of(3)]])
+    (again,) = engine.fetch([id_of(3)], vectors=["page", "page_mean"])
+    assert again.vectors == first[id_of(3)].vectors
+    assert again.vectors["page"][0] == pytest.approx(DIAGONAL, abs=5e-4)
+
+
+def test_after_a_first_stage_only_its_best_are_scored(engine: Engine) -> None:
+    engine.upsert(PAGES)
+    east = FirstStage("page_mean", list(EAST), 2)
+    (hits,) = engine.search([Query("page", HALVES, east)], limit=3, filter=None)
+    assert [hit.id for hit in hits] == [id_of(1), id_of(2)]
+
+
+def test_a_first_stage_is_filtered_before_its_best_are_taken(engine: Engine) -> None:
+    engine.upsert(PAGES)
+    ghent = engine.filters.all_of([engine.filters.equals("fields.city", "Ghent")])
+    east = FirstStage("page_mean", list(EAST), 1)  # nearest of all is point 2, which is no Ghent
+    (hits,) = engine.search([Query("page", HALVES, east)], limit=3, filter=ghent)
+    assert [hit.id for hit in hits] == [id_of(1)]
 
 
 def test_a_rare_word_weighs_more_than_a_common_one(engine: Engine) -> None:
@@ -333,6 +385,31 @@ def test_what_is_optimised_already_is_not_done_again(
     many = optimised.shard.info()
     assert (few.indexed_vectors_count, many.indexed_vectors_count) == (MANY, 2 * MANY)
     assert (few.segments_count, many.segments_count) == (2, 3)  # one is open to new points
+
+
+def test_optimised_pages_keep_their_exact_scores(tmp_path: Path) -> None:
+    # 250 pages of 700 rows of 128 numbers at half precision: 45 MB.
+    chance = np.random.default_rng(6)
+    engine = EdgeEngine(tmp_path / "pages", "write")
+    engine.create(Spaces({}, {}, (), {"page": 128}), INDEXES, MANIFEST)
+    question = _units(chance, 5)
+    expected = []
+    for start in range(0, 250, 10):
+        pages = [_units(chance, 700) for _ in range(10)]
+        expected += [(page @ question.T).max(axis=0).mean() for page in pages]
+        engine.upsert(
+            [Point(id_of(n), {"page": page.tolist()}, {}) for n, page in enumerate(pages, start)]
+        )
+    engine.optimise()
+    assert engine.shard.info().indexed_vectors_count == 250
+    (hits,) = engine.search([Query("page", (question / 5).tolist())], limit=250, filter=None)
+    assert [hit.score for hit in hits] == pytest.approx(sorted(expected)[::-1], abs=5e-4)
+    engine.drop()
+
+
+def _units(chance: np.random.Generator, count: int) -> np.ndarray:
+    rows = chance.standard_normal((count, 128), dtype=np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def test_what_a_killed_optimise_left_behind_goes(tmp_path: Path) -> None:

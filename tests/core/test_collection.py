@@ -37,6 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:U
 
 IMAGE = Model(name="palette", model_id="palette:1", dimensions=2)
 TEXT = Model(name="minilm", model_id="minilm:all-MiniLM-L6-v2", dimensions=2)
+PAGE = Model(name="colpali", model_id="colpali:colqwen2", dimensions=2)
 MANIFEST = Manifest(image=IMAGE, text=TEXT, keywords="bm25:english", average_length=5.0)
 
 EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
@@ -173,6 +174,17 @@ def test_any_difference_counts_even_where_the_dimensions_agree(image: Model, tex
         MANIFEST.require_models("squares", image, text)
 
 
+def test_the_page_embedding_counts_too_where_there_is_one() -> None:
+    made = MANIFEST.model_copy(update={"page": PAGE})
+    made.require_models("squares", IMAGE, TEXT, PAGE)
+    other = PAGE.model_copy(update={"model_id": "colpali:another"})
+    for asked in (other, None):
+        with pytest.raises(CollectionMismatchError, match=r"and colpali:colqwen2 \(2 numbers\)"):
+            made.require_models("squares", IMAGE, TEXT, asked)
+    with pytest.raises(CollectionMismatchError, match=r"asks for .*colpali:colqwen2"):
+        MANIFEST.require_models("squares", IMAGE, TEXT, PAGE)
+
+
 def test_another_way_of_reading_pixels_is_another_model() -> None:
     old = MANIFEST.model_copy(update={"pixels": 0})
     with pytest.raises(CollectionMismatchError, match=r"pixels 0.*pixels 1"):
@@ -250,7 +262,7 @@ def test_an_open_that_fails_lets_go_of_the_lock(on_disk: Settings) -> None:
 
 @pytest.fixture
 def opened(settings: Settings) -> Any:
-    with create_collection("squares", MANIFEST, settings) as made:
+    with create_collection("squares", MANIFEST.model_copy(update={"page": PAGE}), settings) as made:
         yield made
 
 
@@ -265,12 +277,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-@pytest.mark.parametrize("space", ["image", "text"])
+@pytest.mark.parametrize("space", ["image", "text", "page", "page_mean"])
 def test_a_vector_that_no_search_could_find_stops_its_whole_batch(
     opened: Collection, space: str, bad: list[float]
 ) -> None:
     good, broken = point("good.png"), point("broken.png")
-    vectors = {**broken.vectors, space: bad if space == "image" else [EAST, bad]}
+    vectors = {**broken.vectors, space: [EAST, bad] if space in ("text", "page") else bad}
     with pytest.raises(EmbeddingError, match=rf"{space} embedding.*broken\.png"):
         opened.upsert([good, broken._replace(vectors=vectors)])
     assert opened.count() == 0

@@ -5,7 +5,6 @@ import os
 import resource
 import struct
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -275,12 +274,11 @@ def test_shrinking_never_enlarges_and_leaves_its_argument() -> None:
 def test_a_bomb_is_refused_by_its_header_with_no_memory_spent() -> None:
     bomb = _bomb()
     assert len(bomb) < 1_000_000
-    before, started = _peak_mebibytes(), time.perf_counter()
+    before = _peak_mebibytes()
     error = refusal(bomb)
     assert error.code == "too_many_pixels"
     assert "900 megapixels" in str(error)
     assert "--max-megapixels" in str(error)
-    assert time.perf_counter() - started < 1
     assert _peak_mebibytes() - before < 20
 
 

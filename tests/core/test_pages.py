@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pypdfium2 import PdfPage
 
 from app.core.errors import SourceError
 from app.core.pages import MAX_CHARACTERS, SIDE, read_document, read_text, render_page
@@ -46,6 +47,29 @@ def test_a_page_comes_as_a_picture_with_its_words(file: Path) -> None:
     assert dark_side(picture) == "top left"
     assert text == read_text(file, 2) == "The second"
     assert render_page(file, 1, side=300)[0].size == (212, 300)
+
+
+def test_a_text_layer_that_breaks_leaves_the_picture_and_is_not_the_same_as_none(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_bytes(pdf("words"))
+    monkeypatch.setattr(PdfPage, "get_textpage", None)
+    picture, text = render_page(file, 1)
+    assert (dark_side(picture), text) == ("top left", None)
+    assert read_text(file, 1) == ""
+
+
+def test_a_page_that_there_is_no_memory_for_is_too_large_and_not_damaged(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    file.write_bytes(pdf("words"))
+    monkeypatch.setattr(PdfPage, "render", exhaust)
+    with pytest.raises(SourceError, match="smaller or simpler") as caught:
+        render_page(file, 1)
+    assert caught.value.code == "too_large_page"
 
 
 def test_a_page_that_was_scanned_has_no_words(file: Path) -> None:

@@ -462,7 +462,7 @@ def test_no_text_whatever_ends_in_anything_but_a_condition_or_a_query_error(text
 
 def test_words_are_whole_distinct_and_folded():
     assert words_of("A dog’s DOG's dog, 2 cars_x—wet-road") == [
-        "a", "dog's", "dog", "2", "cars_x", "wet", "road",
+        "a", "dog's", "dog", "2", "cars", "x", "wet", "road",
     ]  # fmt: skip
     assert words_of("Straße STRASSE") == ["strasse"]
     assert words_of("cafe\u0301 café") == ["café"]

@@ -81,7 +81,7 @@ def test_an_interrupt_waits_for_no_picture(
     started = time.monotonic()
     while set(multiprocessing.active_children()) - others:
         time.sleep(0.05)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30  # half of what the picture takes
 
 
 def _interrupt_once(file: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_script_without_a_main_guard_is_told_so_and_stores_nothing(
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert run.returncode == 1
-    assert "if __name__ == '__main__':" in run.stderr.splitlines()[-1]
+    assert "must do so under `if __name__ == '__main__':`" in run.stderr
 
 
 def test_the_pixel_limit_of_the_settings_holds_in_the_workers(

@@ -9,7 +9,8 @@ from app.core import isolated
 from app.core.embeddings import load_text_embedding
 from app.core.records import Record
 from app.core.settings import Settings
-from ingest.passages import caption_of, readable, sample_texts
+from ingest.passages import caption_of, readable
+from ingest.sampling import sample_texts
 from tests.pdfs import Page, pdf, words_of
 
 
@@ -58,7 +59,7 @@ def test_the_words_of_pages_are_sampled_throughout_and_a_hostile_document_is_giv
     records = [page("good.pdf", n, tmp_path) for n in range(1, 41)]
     records += [page("slow.pdf", n, tmp_path) for n in range(1, 4)]
     records.append(Record("s/a.jpg", "s", tmp_path, "a.jpg", captions=("a red house",)))
-    monkeypatch.setattr("ingest.passages.SAMPLE_PAGES", 10)
+    monkeypatch.setattr("ingest.sampling.SAMPLE_PAGES", 10)
     isolated.call(int)  # started
     monkeypatch.setattr(isolated, "MAX_SECONDS", 0.3)
     texts = list(sample_texts(records))

@@ -297,7 +297,7 @@ def test_a_folder_with_another_name_is_told_to_come_in_a_second_time(
     bring(squares, settings)
     renamed = squares.rename(squares.parent / "renamed")
     notices = told(renamed, settings)
-    assert any(notice.startswith("source 'squares' is no longer at ") for notice in notices)
+    assert any("source 'squares' is no longer at " in notice for notice in notices)
     assert any("sightline remove squares --source squares" in notice for notice in notices)
     assert told(renamed, settings) == []
     with open_collection("squares", settings, purpose="write") as opened:
@@ -307,6 +307,29 @@ def test_a_folder_with_another_name_is_told_to_come_in_a_second_time(
             "renamed/green.png",
             "renamed/blue.png",
         }
+
+
+def test_pictures_that_come_in_a_second_time_are_told(squares: Path, settings: Settings) -> None:
+    bring(squares, settings)
+    again = told(squares / "metadata.json", settings)
+    assert any(
+        "3 pictures of 'metadata' are in the collection already" in notice
+        and "sightline remove squares --source metadata" in notice
+        for notice in again
+    )
+    assert told(squares / "metadata.json", settings) == []
+
+
+def test_texts_of_another_length_are_told_and_a_rebuild_weighs_by_all(
+    squares: Path, settings: Settings, tmp_path: Path
+) -> None:
+    bring(squares, settings)
+    long = make_squares(tmp_path / "long", {"black": (0, 0, 0)})
+    edit(long, Caption="black " * 40)
+    assert any("40 words in the mean" in notice for notice in told(long, settings))
+    bring(long, settings, rebuild=True)
+    with open_collection("squares", settings) as opened:
+        assert opened.manifest.average_length > 10
 
 
 def test_types_stay_as_the_first_source_fixed_them(squares: Path, settings: Settings) -> None:
@@ -565,7 +588,7 @@ def test_ctrl_c_ends_with_a_report_of_what_is_in(tmp_path: Path) -> None:
     wait_for_points(tmp_path / "home", process)
     time.sleep(0.7)
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=300)[0]
     report = json.loads(output)
     if process.returncode == 0:
         pytest.skip("it was done before the signal came")
@@ -580,7 +603,7 @@ def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: 
     assert "guessed" in process.stderr.readline()  # read, and nothing else done
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert json.loads(out)["new"] == 0
     assert "the same command goes on from here" in err

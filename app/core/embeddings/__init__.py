@@ -1,4 +1,4 @@
-"""Embeddings: pictures or texts → unit vectors. One file each; the file's name is its name.
+"""Embeddings: pictures, pages or texts → unit vectors. One file each; its name is theirs.
 
 A file has a `SPEC` and a `load`. It is imported only when its embedding is chosen.
 """
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FloatMatrix = npt.NDArray[np.float32]
 """One row per input, in input order, each of unit length."""
 
+Space = Literal["image", "text", "page"]
+"""Which vectors of a record an embedding makes."""
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpec:
@@ -32,7 +35,7 @@ class EmbeddingSpec:
     are decoded, on all cores.
     """
 
-    space: Literal["image", "text"]
+    space: Space
     description: str
     default_checkpoint: str | None = None
     reads_words: bool = True
@@ -68,7 +71,20 @@ class TextEmbedding(Protocol):
         """Cut a text into overlapping parts that the model reads whole."""
 
 
-def available(space: Literal["image", "text"]) -> dict[str, EmbeddingSpec]:
+class PageEmbedding(Protocol):
+    """Pages and words → many vectors each, for late interaction (MaxSim)."""
+
+    model_id: str
+    dimensions: int
+
+    def embed_images(self, images: Sequence["Image.Image"]) -> list[FloatMatrix]:
+        """Embed upright RGB pictures: for each a matrix with a row for each part of it."""
+
+    def embed_words(self, texts: Sequence[str]) -> list[FloatMatrix]:
+        """Embed texts to find pages with: for each a matrix with a row for each token."""
+
+
+def available(space: Space) -> dict[str, EmbeddingSpec]:
     """Return the embeddings of one space by name; importing them loads no model."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     specs = {name: _module(name).SPEC for name in names}
@@ -94,7 +110,12 @@ def load_text_embedding(name: str, settings: Settings) -> TextEmbedding:
     return cast(TextEmbedding, _load("text", name, settings))
 
 
-def _load(space: Literal["image", "text"], name: str, settings: Settings) -> object:
+def load_page_embedding(name: str, settings: Settings) -> PageEmbedding:
+    """Load `colpali`, `colpali:vidore/colqwen2-v1.0-hf` or `colpali:/a/folder`. Raises as above."""
+    return cast(PageEmbedding, _load("page", name, settings))
+
+
+def _load(space: Space, name: str, settings: Settings) -> object:
     kind, _, checkpoint = name.partition(":")
     module = _module(kind)
     if module.SPEC.space != space:
@@ -113,5 +134,5 @@ def _module(kind: str) -> Any:  # noqa: ANN401 - a module with SPEC and load
     return importlib.import_module(f"{__name__}.{kind}")
 
 
-def _names(space: Literal["image", "text"]) -> str:
+def _names(space: Space) -> str:
     return ", ".join(available(space))

@@ -1,15 +1,18 @@
 """clip: pictures and words → unit vectors in one space, by any CLIP or SigLIP checkpoint.
 
+Also by models of vision and language that sentence-transformers reads, such as
+Qwen/Qwen3-VL-Embedding-2B, which read pages as well: with torchvision, for they prepare videos too.
 Over LlamaIndex's HuggingFaceEmbedding. A faster runtime (ONNX: 2.3 times the pictures a second)
 would come in behind `load`, which then picks the class.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from app.core.checkpoints import cut, embed, find_weights, model_id, open_model
+from app.core.checkpoints import cut, embed, find_weights, model_id, open_model, read_prompts
 from app.core.embeddings import EmbeddingSpec, FloatMatrix
 from app.core.errors import EmbeddingError
 from app.core.settings import Settings
@@ -24,11 +27,22 @@ SPEC = EmbeddingSpec(
 )
 
 
+PROMPTS = {
+    "Qwen3-VL-Embedding": (
+        "Retrieve images or text relevant to the user's query.",
+        "Represent the user's input.",
+    ),
+}
+"""What goes before a question and before a picture, by a part of the checkpoint's name: as in the
+examples of its authors, https://github.com/QwenLM/Qwen3-VL-Embedding."""
+
+
 def load(checkpoint: str | None, settings: Settings) -> "Clip":
     """Load a checkpoint by its name on the hub or its folder. Raises EmbeddingError."""
     checkpoint = checkpoint or str(SPEC.default_checkpoint)
     folder = find_weights(checkpoint)
-    model = open_model(folder, checkpoint, settings.device)
+    query, document = prompts_of(checkpoint, folder)
+    model = open_model(folder, checkpoint, settings.device, query=query, document=document)
     encoder = model._model
     if not (encoder.supports("image") and encoder.supports("text")):
         raise EmbeddingError(
@@ -36,6 +50,13 @@ def load(checkpoint: str | None, settings: Settings) -> "Clip":
         )
     _call_as_trained(encoder[0])
     return Clip(model, model_id("clip", checkpoint, folder))
+
+
+def prompts_of(checkpoint: str, folder: Path) -> tuple[str, str]:
+    """Return what goes before a question and before a picture; the checkpoint's own come first."""
+    own = read_prompts(checkpoint, folder)
+    known = (prompts for part, prompts in PROMPTS.items() if part in checkpoint)
+    return own if any(own) else next(known, ("", ""))
 
 
 class Clip:
@@ -55,15 +76,21 @@ class Clip:
         strangers = [type(image).__name__ for image in images if not isinstance(image, Image.Image)]
         if strangers:
             raise EmbeddingError(f"a picture must be opened with open_image; got {strangers[0]}")
-        return self._embed([{"image": image} for image in images])
+        return self._embed([{"image": image} for image in images], "text")
 
     def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts; what is over the model's length (77 or 64 tokens) is cut, with a notice."""
-        return self._embed([{"text": text} for text in cut(texts, self._model)])
+        return self._embed([{"text": text} for text in cut(texts, self._model)], "query")
 
-    def _embed(self, inputs: list[dict[str, Any]]) -> FloatMatrix:
+    def _embed(self, inputs: list[dict[str, Any]], prompt: str) -> FloatMatrix:
         """Embed inputs that say what they are: a text may be the path of a picture."""
-        return embed(self._model, inputs, name=self.model_id, dimensions=self.dimensions)
+        return embed(
+            self._model,
+            inputs,
+            name=self.model_id,
+            dimensions=self.dimensions,
+            prompt=prompt,
+        )
 
 
 def _call_as_trained(transformer: Any) -> None:  # noqa: ANN401 - sentence-transformers' first module

@@ -4,12 +4,18 @@ Over LlamaIndex's HuggingFaceEmbedding, with the prompts that a checkpoint wants
 and before documents.
 """
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.core.checkpoints import cut, embed, find_weights, model_id, open_model, windows
+from app.core.checkpoints import (
+    cut,
+    embed,
+    find_weights,
+    model_id,
+    open_model,
+    read_prompts,
+    windows,
+)
 from app.core.embeddings import EmbeddingSpec, FloatMatrix
 from app.core.settings import Settings
 
@@ -30,24 +36,6 @@ def load(checkpoint: str | None, settings: Settings) -> "Sentence":
     query, document = read_prompts(checkpoint, folder)
     model = open_model(folder, checkpoint, settings.device, query=query, document=document)
     return Sentence(model, model_id("sentence", checkpoint, folder))
-
-
-def read_prompts(checkpoint: str, folder: Path) -> tuple[str, str]:
-    """Return what goes before a question and before a document.
-
-    The checkpoint's own prompts come first: LlamaIndex overrides them with its table by name, which
-    is right for the BGE family, whose files have none.
-    """
-    from llama_index.embeddings.huggingface.utils import (
-        get_query_instruct_for_model_name,
-        get_text_instruct_for_model_name,
-    )
-
-    file = folder / "config_sentence_transformers.json"
-    prompts = json.loads(file.read_text("utf-8")).get("prompts") or {} if file.is_file() else {}
-    documents = (prompts.get(name) for name in ("document", "passage", "text"))
-    query = prompts.get("query") or get_query_instruct_for_model_name(checkpoint)
-    return query, next(filter(None, documents), get_text_instruct_for_model_name(checkpoint))
 
 
 class Sentence:

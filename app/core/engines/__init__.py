@@ -5,7 +5,7 @@ same points, so that `Collection` need not know which one it stands on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from app.core.filters import FilterVocabulary
@@ -37,20 +37,34 @@ class ScoredId(NamedTuple):
     score: float
 
 
-class Query(NamedTuple):
-    """One vector to search one space with."""
+class FirstStage(NamedTuple):
+    """A cheap search: only its `limit` best get the score that a query asks for."""
 
     space: str
     vector: Vector
+    limit: int
+
+
+class Query(NamedTuple):
+    """One vector to search one space with; where it has a first stage, only among its best."""
+
+    space: str
+    vector: Vector
+    first: FirstStage | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Spaces:
-    """The named vectors of a collection: sizes of dense and of multi-row ones, names of sparse."""
+    """The named vectors of a collection: sizes of dense and of multi-row ones, names of sparse.
+
+    `late` ones have hundreds of rows a point: they are kept at half precision and on disk, and
+    score the sum of the best products, not of cosines, so that a question's rows may be weighed.
+    """
 
     dense: Mapping[str, int]
     rows: Mapping[str, int]
     sparse: Sequence[str]
+    late: Mapping[str, int] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -75,6 +89,9 @@ class Engine(Protocol):
 
     def open(self) -> None:
         """Get ready to read and write what `create` made. Raises CollectionError."""
+
+    def require_free(self) -> None:
+        """Wait for who holds it, as `open` does. Raises CollectionBusyError."""
 
     def close(self) -> None:
         """Let go of everything; what was acknowledged is durable without it."""

@@ -17,6 +17,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from app.core.engines import (
+    FirstStage,
     IndexKind,
     NativeFilter,
     Point,
@@ -118,6 +119,9 @@ class ServerEngine:
         if self._purpose == "write":
             self._hold()
 
+    def require_free(self) -> None:
+        """Readers and writers share a server."""
+
     def close(self) -> None:
         self._held.close()
         self._locked = False
@@ -166,7 +170,11 @@ class ServerEngine:
     ) -> list[list[ScoredId]]:
         requests = [
             models.QueryRequest(
-                query=_native(query.vector), using=query.space, limit=limit, filter=filter
+                query=_native(query.vector),
+                using=query.space,
+                prefetch=_prefetch(query.first, filter) if query.first else None,
+                limit=limit,
+                filter=filter,
             )
             for query in queries
         ]
@@ -304,7 +312,27 @@ def _vectors(spaces: Spaces) -> dict[str, models.VectorParams]:
         name: models.VectorParams(size=size, distance=cosine, multivector_config=best_row)
         for name, size in spaces.rows.items()
     }
-    return dense | rows
+    late = {name: _late(size, best_row) for name, size in spaces.late.items()}
+    return dense | rows | late
+
+
+def _late(size: int, best_row: models.MultiVectorConfig) -> models.VectorParams:
+    """With no graph: one over hundreds of rows a point takes long to build, and can miss some."""
+    return models.VectorParams(
+        size=size,
+        distance=models.Distance.DOT,
+        multivector_config=best_row,
+        datatype=models.Datatype.FLOAT16,
+        hnsw_config=models.HnswConfigDiff(m=0),
+        on_disk=True,
+    )
+
+
+def _prefetch(first: FirstStage, filter: NativeFilter) -> models.Prefetch:
+    """Filtered too: what does not pass must not take the place of what does."""
+    return models.Prefetch(
+        query=_native(first.vector), using=first.space, limit=first.limit, filter=filter
+    )
 
 
 def _native(vector: Vector) -> Any:  # noqa: ANN401 - one of the client's vector types

@@ -33,6 +33,7 @@ from app.core.images import open_image
 from app.core.index.embeddings import ImageAdapter, TextAdapter
 from app.core.index.nodes import WholeNode, new_fields, whole_node
 from app.core.index.views import SpaceView
+from app.core.maxsim import page_vectors
 from app.core.models import Models
 from app.core.settings import Settings
 
@@ -178,6 +179,8 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         pictures = [self._open(node.picture) for node in nodes if node.picture]
         rows = iter(self._models.text.embed_documents(texts).tolist() if texts else ())
         images = iter(self._models.image.embed_images(pictures).tolist() if pictures else ())
+        page = self._models.page if pictures else None
+        parts = map(page_vectors, page.embed_images(pictures) if page else ())
         for node in nodes:
             vectors: dict[str, Vector] = {}
             if node.text:
@@ -185,6 +188,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
                 vectors |= self._keywords(node.text)
             if node.picture:
                 vectors["image"] = next(images)
+                vectors |= next(parts, {})
             yield Point(node.id, vectors, node.payload_with(self._collection.fields))
 
     def _keywords(self, text: str) -> dict[str, Vector]:

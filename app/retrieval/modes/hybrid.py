@@ -17,5 +17,7 @@ class Retriever(CollectionRetriever):
             if signals.reads_words:
                 name = "image" if asked.picture is None else "image words"
                 signals.add_words_as_picture(asked.words, name)
+            if signals.reads_pages:
+                signals.add_words_as_page(asked.words)
         if asked.picture is not None:
             signals.add_picture(asked.picture)

@@ -11,10 +11,12 @@ class Retriever(CollectionRetriever):
     mode = "text-to-image"
 
     def gather(self, asked: Asked, signals: Signals) -> None:
-        """Add one signal: the words, in the space of the pictures."""
+        """Add the words in the space of the pictures, and in that of the pages if there is one."""
         if not asked.words.strip():
             raise QueryError("text-to-image needs words")
+        if signals.reads_pages:
+            signals.add_words_as_page(asked.words)
         if signals.reads_words:
             signals.add_words_as_picture(asked.words)
-        else:
+        elif not signals.reads_pages:
             signals.add_captions(asked.words)
