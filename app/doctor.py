@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -132,6 +133,10 @@ def _check_server(url: str, settings: Settings) -> Check:
             f"Qdrant at {url} refuses: HTTP {error.status_code}",
             "set SIGHTLINE_QDRANT_API_KEY to its key" if denied else "check --qdrant URL",
         )
+    except JSONDecodeError:
+        return Check(
+            "engine", "problem", f"what answers at {url} is no Qdrant", "check --qdrant URL"
+        )
     except (ResponseHandlingException, OSError, ValueError, InvalidURL) as error:
         return Check(
             "engine",
@@ -206,7 +211,7 @@ def _check_ollama(model: OllamaModel) -> Iterator[Check]:
         name = "sight"
         yield _check_sight(model)
     except (ServiceUnavailableError, PromptTooLargeError) as error:
-        fact, _, fix = str(error).partition(". ")
+        fact, _, fix = str(error).removesuffix("; try `sightline doctor`").partition(". ")
         yield Check(name, "problem", fact, fix or "try another --model")
 
 

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 600
 
 PRINTED = {
     "1_explore_a_collection": "streets: 60 records",

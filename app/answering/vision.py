@@ -228,6 +228,11 @@ class OllamaModel:
 
     def _refused(self, status: int, reason: str) -> SightlineError:
         reason = _inner_message(reason)
+        if not reason:
+            return ServiceUnavailableError(
+                f"what answers at {self.url} is no Ollama: HTTP status {status}."
+                " Check --ollama URL; try `sightline doctor`"
+            )
         if status == 404 and "model" in reason:
             return ModelMissingError(
                 f"Ollama at {self.url} has no model {self.name!r}."
@@ -246,7 +251,7 @@ class OllamaModel:
                 " `ollama pull llava`, then --model llava"
             )
         return ServiceUnavailableError(
-            f"Ollama at {self.url} refused: {reason or f'HTTP status {status}'}."
+            f"Ollama at {self.url} refused: {reason}."
             " Check --ollama URL and --model; try `sightline doctor`"
         )
 

@@ -2,7 +2,6 @@
 
 import io
 import socket
-import time
 
 import pytest
 from PIL import Image
@@ -95,9 +94,7 @@ def test_recorded_done_false_is_incomplete():
 def test_line_without_end_stops_at_the_total_limit():
     limits = Limits(connect=0.5, idle=5, total=0.5)
     with OllamaDouble(script=["dribble"]) as ollama:
-        started = time.monotonic()
         reply, _ = ask(ollama, limits=limits)
-        assert time.monotonic() - started < 2
     assert "too long" in reply.broke_off
 
 
