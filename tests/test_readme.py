@@ -11,6 +11,7 @@ import pytest
 from app.cli import app
 from app.core.settings import Settings
 from data.make_sample import make_sample
+from data.make_shelf import make_shelf
 from ingest.dataset_file import DatasetFile, read_dataset_file
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +38,7 @@ def matches(promised: str, printed: str) -> bool:
 @pytest.fixture
 def sample_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    make_shelf(tmp_path / "data" / "shelf")
     return make_sample(tmp_path / "data" / "sample")
 
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 from app.core.errors import SourceError
 from app.core.images import open_image
-from app.figures.style import ACCENT, FAINT, INK, MUTED, WIDTH_INCHES
+from app.core.records import name_of
+from app.figures.style import ACCENT, FAINT, INK, MUTED, OTHER, WIDTH_INCHES
 from app.figures.text import FONT, TEXT, wrap
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ class _Tile(NamedTuple):
 
 
 def _tile(hit: "Hit") -> _Tile:
-    return _Tile(_open(hit.file), hit.caption or hit.source.rpartition("/")[2], hit.score)
+    name = name_of(hit.source.rpartition("/")[2], hit.page)
+    caption = name if hit.page is not None else hit.caption or name
+    return _Tile(_open(hit.file), caption, hit.score)
 
 
 def _open(file: Path) -> Picture:
@@ -146,11 +149,12 @@ def _draw_tile(
 def _draw_picture(axes: Axes, picture: Picture) -> None:
     """Show a picture whole, standing on its caption; or a grey tile with what is amiss."""
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
     if isinstance(picture, Image.Image):
         axes.imshow(np.asarray(picture))
         axes.set_anchor("SW")
+        axes.spines[:].set(color=OTHER, linewidth=0.5)  # else a page runs into the sheet
         return
+    axes.spines[:].set_visible(False)
     axes.set_facecolor(FAINT)
     words = f"cannot be opened:\n{picture.code.replace('_', ' ')}"
     axes.text(0.5, 0.5, words, ha="center", va="center", size=8, color=MUTED, **TEXT)

@@ -18,6 +18,12 @@ class Sizes:
     plain_queries: int
     few_pictures: int
     many_pictures: int
+    pages: int
+    few_pages: int
+    many_pages: int
+    late_pages: int
+    late_rows: int
+    late_queries: int
     turns: int
 
 
@@ -29,6 +35,12 @@ FULL = Sizes(
     plain_queries=20,
     few_pictures=1_000,
     many_pictures=10_000,
+    pages=600,
+    few_pages=100,
+    many_pages=1_000,
+    late_pages=2_000,
+    late_rows=700,
+    late_queries=20,
     turns=3,
 )
 
@@ -40,6 +52,12 @@ QUICK = Sizes(
     plain_queries=2,
     few_pictures=10,
     many_pictures=20,
+    pages=14,
+    few_pages=2,
+    many_pages=4,
+    late_pages=30,
+    late_rows=12,
+    late_queries=2,
     turns=1,
 )
 

@@ -39,7 +39,7 @@ def write(
 ) -> Collection:
     """Plan and write records as an ingest does, from the decoded pictures on."""
     collection = create_collection(name, prepared_manifest(), settings)
-    plan = make_plan(records, file_states(records), {}, {}, {})
+    plan = make_plan(records, file_states(records), {}, ())
     models = prepared_models(image, text, settings)
     decoders = AlreadyDecoded("none", settings)
     Writer(plan, collection, models, decoders, skip=print, progress=lambda *_: None).write()
