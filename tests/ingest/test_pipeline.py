@@ -593,7 +593,9 @@ def test_ctrl_c_ends_with_a_report_of_what_is_in(tmp_path: Path) -> None:
     if process.returncode == 0:
         pytest.skip("it was done before the signal came")
     assert process.returncode == 130, output
-    assert report["new"] == len(stored(Settings(home=tmp_path / "home")))
+    settings = Settings(home=tmp_path / "home")
+    there = "squares" in collection_names(settings)  # not if it came before the first batch
+    assert report["new"] == (len(stored(settings)) if there else 0)
 
 
 def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: Path) -> None:
