@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.core.errors import CollectionError, QueryError, SettingsError
+from app.core.pages import SIDE
 from app.options import (
     Collection,
     Device,
@@ -340,7 +341,7 @@ def pages_command(
     ] = None,
     side: Annotated[
         int, typer.Option(min=64, max=8192, metavar="PIXELS", help="Long side of the picture.")
-    ] = 1536,
+    ] = SIDE,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,

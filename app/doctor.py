@@ -22,6 +22,7 @@ from app.answering.vision import (
     OllamaModel,
     Prompt,
     PromptTooLargeError,
+    discard,
     open_model,
 )
 from app.core.embeddings import spec_of
@@ -256,7 +257,7 @@ def _check_sight(model: OllamaModel) -> Check:
             Prompt(CARD_QUESTION, (to_jpeg(draw_card(colour, digit)),), CARD_QUESTION),
             num_ctx=min(limits_of(model.name).context, 4096),
             num_predict=ANSWER_TOKENS,
-            on_text=_discard,
+            on_text=discard,
         )
         if not _names(reply.text, colour, digit):
             said = " ".join(reply.text.split())[:80] or reply.broke_off or "nothing"
@@ -283,7 +284,3 @@ _DIGIT_NAMES = dict(
 
 def _version(distribution: str) -> str:
     return f"{distribution} {importlib.metadata.version(distribution)}"
-
-
-def _discard(piece: str) -> None:
-    """Let the reply stream unseen."""

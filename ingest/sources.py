@@ -71,7 +71,7 @@ def told_of_others(source: Source, collection: Collection) -> Iterator[str]:
 def _twice(source: Source, collection: Collection) -> int:
     """Count the records whose files, or pages, another source has under the same path."""
     sources = collection.manifest.sources
-    roots = {label: entry.root for label, entry in sources.items() if label != source.label}
+    roots = {label: entry.root for label, entry in sources.items()}
     if not any(_overlap(root, source.root) for root in roots.values()):
         return 0
     known = {

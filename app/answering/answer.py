@@ -18,7 +18,14 @@ from app.answering.citations import CitedText
 from app.answering.evidence import Evidence, build_evidence
 from app.answering.reading import take_notes
 from app.answering.sheet import QUERY_LABEL, draw_contact_sheet
-from app.answering.vision import Prompt, PromptTooLargeError, Reply, VisionModel, open_model
+from app.answering.vision import (
+    Prompt,
+    PromptTooLargeError,
+    Reply,
+    VisionModel,
+    discard,
+    open_model,
+)
 from app.core.errors import ModelMissingError, QueryError, ServiceUnavailableError, SourceError
 from app.core.images import open_image, shrink, to_jpeg
 from app.core.settings import Settings
@@ -105,7 +112,7 @@ def answer(
         return Answer("not_enough_evidence", "", (), (), model.name, (*notices, why))
     material = _Material(question, opened, beyond, query_image)
     budget = _plan(material, model.name, max_images)
-    said = _ask(material, budget, model, on_text or _discard, on_step or _discard)
+    said = _ask(material, budget, model, on_text or discard, on_step or discard)
     return replace(said, notices=(*notices, *budget.notices, *said.notices))
 
 
@@ -319,7 +326,3 @@ def _pictures(material: _Material, shown: "_Shown", budget: Budget) -> tuple[byt
     if budget.as_sheet:
         return (to_jpeg(draw_contact_sheet(tiles, side=budget.side)),)
     return tuple(to_jpeg(shrink(picture, budget.side)) for _, picture in tiles)
-
-
-def _discard(piece: str) -> None:
-    """Show nothing while the answer streams."""

@@ -199,9 +199,9 @@ def plan_pages(
     """Choose how many pages, best first, a model is shown, how large, and with how much text.
 
     `shapes` are widths and heights as rendered, `texts` what the pages say; `found` counts also
-    those that were not opened. As many pages as there
-    can be, then as much text, then as large as fits; fewer pages only where they would be too small
-    to read. Raises QueryError when not even one fits beside the question.
+    those that were not opened. As many pages as there can be, then as much text, then as large as
+    fits; fewer pages only where they would be too small to read. Raises QueryError when not even
+    one fits beside the question.
     """
     limits = limits_of(model)
     most = pictures_at_most(model, query_image=False, max_images=max_images)

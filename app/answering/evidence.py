@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.core.records import name_of, page_mark
+from app.core.records import document_of, name_of
 
 if TYPE_CHECKING:
     from app.retrieval.hits import Hit
@@ -32,7 +32,7 @@ class Evidence:
     @property
     def document(self) -> str:
         """The path of the document that a page is in."""
-        return self.source.removesuffix(page_mark(self.page or 0))
+        return document_of(self.source, self.page)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from app.answering import prompts
 from app.answering.budget import NOTE_TOKENS, Budget
 from app.answering.citations import clean
 from app.answering.evidence import Evidence
-from app.answering.vision import Prompt, VisionModel
+from app.answering.vision import Prompt, VisionModel, discard
 from app.core.images import shrink, to_jpeg
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def take_notes(
             _prompt(question, page, picture, budget.side),
             num_ctx=budget.num_ctx,
             num_predict=NOTE_TOKENS,
-            on_text=_discard,
+            on_text=discard,
         )
         if reply.broke_off:
             notices.append(f"{page.name} was read in part: {reply.broke_off}")
@@ -58,7 +58,3 @@ def _prompt(question: str, page: Evidence, picture: "Image.Image", side: int) ->
         pictures=(to_jpeg(shrink(picture, side)),),
         after=prompts.page_words(page),
     )
-
-
-def _discard(piece: str) -> None:
-    """A note is no answer: it is not shown while it streams."""

@@ -261,6 +261,10 @@ _NOT_A_REPLY = (ValueError, TypeError, KeyError, AttributeError, ImportError)
 httpx raises on a proxy in the environment that it cannot use."""
 
 
+def discard(_piece: str) -> None:
+    """Let a reply stream unseen."""
+
+
 def open_model(settings: Settings, *, limits: Limits | None = None) -> OllamaModel:
     """Return the model that the settings name; nothing is sent yet."""
     return OllamaModel(settings.model, settings.ollama, limits=limits)

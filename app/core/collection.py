@@ -26,7 +26,7 @@ from app.core.manifest import Manifest, SourceEntry
 from app.core.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
 from app.core.messages import did_you_mean
 from app.core.nodes import INDEXES, LEDGER, field_indexes, file_state, node_from_payload
-from app.core.records import Field, page_mark
+from app.core.records import Field, document_of
 from app.core.settings import Settings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -131,7 +131,7 @@ class Collection:
         source = self.manifest.sources.get(payload.get("source", ""))
         node = node_from_payload(payload, source.root if source else None)
         if source and "page" in payload and isinstance(node, ImageNode):
-            document = source.root / payload["path"].removesuffix(page_mark(payload["page"]))
+            document = source.root / document_of(payload["path"], payload["page"])
             picture = self.page_picture(payload["content_hash"])
             page_pictures.restore(document, payload["page"], file_state(payload), picture)
             node.image_path = str(picture)

@@ -91,13 +91,21 @@ class Record:
     @property
     def file(self) -> Path:
         """The picture on disk, or the document that the page is in."""
-        path = self.path if self.page is None else self.path.removesuffix(page_mark(self.page))
-        return self.root / path
+        return self.root / document_of(self.path, self.page)
 
 
 def page_mark(page: int) -> str:
     """Return what a page's path ends in."""
     return f"#page={page}"
+
+
+def document_of(path: str, page: int | None) -> str:
+    """Return the path of the document that a page is in, or its record id; else what it was.
+
+    >>> document_of("a/report.pdf#page=3", 3), document_of("a.jpg", None)
+    ('a/report.pdf', 'a.jpg')
+    """
+    return path if page is None else path.removesuffix(page_mark(page))
 
 
 def name_of(path: str, page: int | None) -> str:
@@ -106,7 +114,7 @@ def name_of(path: str, page: int | None) -> str:
     >>> name_of("report.pdf#page=3", 3), name_of("a.jpg", None)
     ('report.pdf, page 3', 'a.jpg')
     """
-    return path if page is None else f"{path.removesuffix(page_mark(page))}, page {page}"
+    return path if page is None else f"{document_of(path, page)}, page {page}"
 
 
 def page_content(document: str, page: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from app.core.conditions import columns_of, find_column
 from app.core.errors import QueryError
 from app.core.nodes import point_id
-from app.core.records import Field, page_mark
+from app.core.records import Field, document_of, page_mark
 
 DOCUMENT = "document"
 """The column that each page has; two documents of one name are two."""
@@ -40,7 +40,7 @@ def grouped(
 
 def _group(payload: Mapping[str, Any], slug: str) -> object:
     if slug == DOCUMENT and "page" in payload:
-        return payload["record_id"].removesuffix(page_mark(payload["page"]))
+        return document_of(payload["record_id"], payload["page"])
     value = payload["fields"].get(slug)
     return tuple(value) if isinstance(value, list) else value
 
@@ -53,7 +53,7 @@ def beside(pages: Iterable[tuple[str, int]], reach: int) -> list[str]:
     pages = list(pages)
     ids: dict[str, None] = {}
     for record_id, page in pages:
-        document = record_id.removesuffix(page_mark(page))
+        document = document_of(record_id, page)
         for step in range(1, reach + 1):
             for number in (page - step, page + step):
                 ids[point_id(f"{document}{page_mark(number)}")] = None

@@ -8,6 +8,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +160,8 @@ class CollectionRetriever(BaseRetriever):
         order = sorted(candidates, key=lambda id_: (-fused[id_], id_))
         finding = {signal.name for signal in signals if signal.weight > 0}
         kept = [id_ for id_ in order if self._reaches(said[id_], finding)]
-        hits = self._best(kept, fused, said, where)
-        nearest = self._hits(order[:1], fused, said, where) if not kept else []
+        hits = self._hits(self._best(kept), fused, said, where)
+        nearest = self._hits(dict.fromkeys(order[:1], ()), fused, said, where) if not kept else []
         return hits, (nearest[0] if nearest else None)
 
     def _lists(
@@ -216,7 +217,7 @@ class CollectionRetriever(BaseRetriever):
         if where is None:
             raise QueryError("nothing is asked: give words, a picture (--image) or a filter")
         ids = [id_ for _, id_ in self._collection.record_ids(where)]
-        hits = self._best(ids, {}, {}, where)
+        hits = self._hits(self._best(ids), {}, {}, where)
         if not hits:
             return Found([], self._why_nothing(where))
         more = [f"{len(ids):,} pass; these are the first {len(hits):,} by record id"]
@@ -235,41 +236,37 @@ class CollectionRetriever(BaseRetriever):
             ]
         return list(notices)
 
-    def _best(
-        self,
-        ids: Sequence[str],
-        fused: Mapping[str, float],
-        said: Mapping[str, dict[str, SignalScore]],
-        where: Condition | None,
-    ) -> list[Hit]:
-        """The first of the ranked records, or of each group of them the first."""
+    def _best(self, ids: Sequence[str]) -> dict[str, Sequence[str]]:
+        """The first of the ranked records, or of each group the first, with the others' paths."""
         if self._per is None:
-            return self._hits(ids[: self._top_k], fused, said, where)
+            return dict.fromkeys(ids[: self._top_k], ())
         payloads = {id_: point.payload for id_, point in self._collection.fetch(ids).items()}
         groups = grouped((id_ for id_ in ids if id_ in payloads), payloads, self._per)
-        hits = self._hits(list(groups)[: self._top_k], fused, said, where)
-        for hit, others in zip(hits, groups.values(), strict=False):
-            hit.others = tuple(payloads[id_]["path"] for id_ in others[:OTHERS_SHOWN])
-        return hits
+        return {
+            best: [payloads[id_]["path"] for id_ in others[:OTHERS_SHOWN]]
+            for best, others in islice(groups.items(), self._top_k)
+        }
 
     def _beside(self, hits: Sequence[Hit]) -> list[Hit]:
         """The pages beside those that were found; nothing scored them."""
         pages = [(hit.record_id, hit.page) for hit in hits if hit.page is not None]
         ids = beside(pages, self._neighbours) if self._neighbours else []
-        return self._hits(ids, {}, {}, None)
+        return self._hits(dict.fromkeys(ids, ()), {}, {}, None)
 
     def _hits(
         self,
-        ids: Sequence[str],
+        best: Mapping[str, Sequence[str]],
         fused: Mapping[str, float],
         said: Mapping[str, dict[str, SignalScore]],
         where: Condition | None,
     ) -> list[Hit]:
-        found = self._collection.fetch(ids) if ids else {}
-        points = [found[id_] for id_ in ids if id_ in found]
+        found = self._collection.fetch([*best]) if best else {}
+        points = [found[id_] for id_ in best if id_ in found]
         asked = answers(where, self._collection, [point.payload for point in points])
         return [
-            self._hit(point.payload, fused.get(point.id), said.get(point.id, {}), has)
+            self._hit(
+                point.payload, fused.get(point.id), said.get(point.id, {}), has, best[point.id]
+            )
             for point, has in zip(points, asked, strict=True)
         ]
 
@@ -279,6 +276,7 @@ class CollectionRetriever(BaseRetriever):
         score: float | None,
         said: dict[str, SignalScore],
         has: dict[str, Any],
+        others: Sequence[str],
     ) -> Hit:
         return Hit(
             node=self._collection.node(payload),
@@ -289,6 +287,7 @@ class CollectionRetriever(BaseRetriever):
             signals=said,
             answers=has,
             page=payload.get("page"),
+            others=tuple(others),
         )
 
 
