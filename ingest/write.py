@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.core import keywords, page_pictures
 from app.core.collection import Collection
 from app.core.engines import Point, Vector
+from app.core.images import open_image
 from app.core.maxsim import PAGE, PAGE_MEAN, page_vectors
 from app.core.models import Models
 from app.core.nodes import file_state, node_from_payload, payload_of, point_id
@@ -15,6 +16,9 @@ from app.core.records import FileState, Place, Record, Skip
 from ingest.decode import OCR, Decoded, Decoders, Failure, Wanted
 from ingest.passages import caption_of
 from ingest.plan import Picture, Plan, by_hash
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 BATCH = 32
 """Pictures that are embedded together, and points that are written together."""
@@ -181,16 +185,18 @@ class Writer:
 
     def _picture_vectors(self, results: Sequence[Decoded]) -> list[dict[str, Vector]]:
         """Return what is stored of each picture: its vector, and those of its parts if wanted."""
-        found: list[dict[str, Vector]] = [{"image": row} for row in self._image_vectors(results)]
+        images = [_picture(result.pixels) for result in results if result.pixels is not None]
+        dense = self._image_vectors(results, images)
+        found: list[dict[str, Vector]] = [{"image": row} for row in dense]
         if results and (page := self._models.page):
-            images = [result.pixels for result in results if result.pixels is not None]
             for vectors, rows in zip(found, page.embed_images(images), strict=True):
                 vectors |= page_vectors(rows)
         return found
 
-    def _image_vectors(self, results: Sequence[Decoded]) -> list[list[float]]:
+    def _image_vectors(
+        self, results: Sequence[Decoded], images: Sequence["Image.Image"]
+    ) -> list[list[float]]:
         """Return the vectors that the workers made; else make them."""
-        images = [result.pixels for result in results if result.pixels is not None]
         embedded = iter(self._models.image.embed_images(images).tolist() if images else ())
         return [next(embedded) if each.vector is None else each.vector for each in results]
 
@@ -231,6 +237,10 @@ class Writer:
                 vectors["keywords"] = sparse
         payload = payload_of(record, ready.file, self._collection.fields, ready.exif_place)
         return Point(point_id(record.record_id), vectors, payload)
+
+
+def _picture(pixels: "Image.Image | bytes") -> "Image.Image":
+    return open_image(pixels) if isinstance(pixels, bytes) else pixels
 
 
 def _says_the_same(before: FileState | None, now: FileState) -> bool:

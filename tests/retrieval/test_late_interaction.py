@@ -19,6 +19,7 @@ from app.core.embeddings import FloatMatrix
 from app.core.embeddings.minilm import load as load_minilm
 from app.core.engines import Point
 from app.core.errors import CollectionMismatchError, QueryError, SettingsError
+from app.core.images import open_image
 from app.core.index import open_index
 from app.core.settings import Settings
 from app.describe import describe, description_lines
@@ -232,6 +233,23 @@ def test_the_same_again_changes_nothing_and_loads_no_model(
     for same in ("colpali", None):  # left out, a collection keeps its own
         assert bring(shelf, settings, page=same).unchanged == 4
     assert stored(settings) == before
+
+
+def test_a_page_is_embedded_as_the_picture_that_is_kept_of_it(
+    shelf: Path, patches: Patches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, seen = Settings(), []
+
+    def remember(self: Patches, images: Sequence[Image.Image]) -> list[FloatMatrix]:
+        seen.extend(image.tobytes() for image in images)
+        return embed(self, images)
+
+    embed = Patches.embed_images
+    monkeypatch.setattr(Patches, "embed_images", remember)
+    bring(shelf, settings)
+    kept = [open_image(file).tobytes() for file in settings.home.glob("pages/*/*/*")]
+    assert sorted(seen) == sorted(kept)
+    assert len(kept) == 4
 
 
 def test_of_a_changed_document_only_new_pages_are_embedded(
