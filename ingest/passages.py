@@ -8,6 +8,9 @@ from app.core.messages import counted
 
 CAPTION_CHARACTERS = 200
 
+CAPTION_LEAST = 160
+"""Shorter, so as to end with a word, it does not get: Chinese has no spaces between words."""
+
 GARBAGE_SHARE = 0.3
 """Of a page's signs. Seven pages of one report in an encoding of its own have .79 to .93 bad ones,
 284 others of 16 documents none; text in 18 languages, tables of numbers and code have none."""
@@ -43,8 +46,11 @@ def readable(layer: str) -> str:
 
 
 def caption_of(text: str) -> str:
-    """Return how a page begins."""
-    return text[:CAPTION_CHARACTERS]
+    """Return how a page begins, in at most 200 characters; cut off, it ends with "…"."""
+    if len(text) <= CAPTION_CHARACTERS:
+        return text
+    end = text.rfind(" ", CAPTION_LEAST, CAPTION_CHARACTERS)
+    return text[: end if end > 0 else CAPTION_CHARACTERS - 1] + "…"
 
 
 def _is_garbage(layer: str) -> bool:

@@ -36,8 +36,18 @@ def test_a_text_layer_that_nobody_can_read_is_none(layer: str) -> None:
     assert readable(layer) == ""
 
 
-def test_a_caption_is_how_a_page_begins() -> None:
-    assert caption_of("word " * 100) == ("word " * 40)
+@pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        ("a short page", "a short page"),
+        ("x" * 200, "x" * 200),
+        ("word " * 100, "word " * 39 + "word…"),
+        ("lengthened " * 20, "lengthened " * 17 + "lengthened…"),
+        ("街" * 300, "街" * 199 + "…"),
+    ],
+)
+def test_a_caption_is_how_a_page_begins_and_ends_with_a_word(text: str, caption: str) -> None:
+    assert caption_of(text) == caption
 
 
 def test_passages_overlap_and_leave_nothing_out() -> None:
