@@ -83,6 +83,17 @@ def written(objects: Mapping[int, bytes], trailer: str = "") -> bytes:
     return b"".join(parts) + b"xref\n0 1\n0000000000 65535 f \n" + "".join(table).encode()
 
 
+def chinese(*pages: str) -> bytes:
+    """Return a PDF of pages in Chinese, in a font that every reader has to have."""
+    system = "<< /Registry (Adobe) /Ordering (GB1) /Supplement 4 >>"
+    font = "<< /Type /Font /BaseFont /STSong-Light /Subtype"
+    coded = f"{font} /Type0 /Encoding /UniGB-UCS2-H /DescendantFonts [1000 0 R] >>"
+    glyphs = f"{font} /CIDFontType0 /CIDSystemInfo {system} >>"
+    drawn = (f"BT /F1 24 Tf 40 700 Td <{page.encode('utf-16-be').hex()}> Tj ET" for page in pages)
+    contents = [Page(content=content.encode()) for content in drawn]
+    return pdf(*contents, objects={3: coded.encode(), 1000: glyphs.encode()})
+
+
 def words_of(pages: int, changed: Sequence[int] = ()) -> list[str]:
     """Return what so many pages say, from 1, each something else."""
     return [f"Page {n} {'changed' if n in changed else 'as it was'}" for n in range(1, pages + 1)]

@@ -18,6 +18,7 @@ from app import cli
 from app.core.settings import Settings
 from app.render import shown
 from ingest import ingest
+from tests.checkpoints import save_colmodernvbert
 from tests.conftest import COLOURS, make_squares
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.pdfs import pdf
@@ -687,3 +688,28 @@ def test_ask_of_a_shelf_names_document_and_page(sightline: Run, tmp_path: Path) 
     ]
     assert both.json["citations"] == [2]
     assert "reading report.pdf, page 1 (1 of 2)" in both.err
+
+
+def test_pages_can_be_embedded_part_by_part(sightline: Run, tmp_path: Path) -> None:
+    (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days", "snow fell on 2 days"))
+    weights = save_colmodernvbert(tmp_path / "weights")
+    models = ("--image", "palette", "--text", "minilm", "--page", f"colpali:{weights}")
+    ingest = sightline("ingest", tmp_path / "report.pdf", "-c", "shelf", *models, "--json")
+    assert ingest.json["new"] == 2
+    found = sightline("search", "rain", "-c", "shelf", "--json").json["hits"]
+    assert [set(hit["signals"]) for hit in found] == [
+        {"text", "keywords", "page"},
+        {"text", "page"},
+    ]
+    assert "colpali:" in sightline("info", "shelf").out
+
+
+def test_a_page_embedding_that_is_not_at_hand_is_told_how_to_get(
+    sightline: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days"))
+    models = ("--image", "palette", "--text", "minilm", "--page", "colpali")
+    told = sightline("ingest", tmp_path / "report.pdf", "-c", "shelf", *models)
+    assert told.code == 1
+    assert "ModernVBERT/colmodernvbert" in told.err
+    assert sightline("collections", "--json").json == {"collections": []}

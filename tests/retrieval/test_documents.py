@@ -12,7 +12,7 @@ from app.page_file import write_page
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
 from ingest import ingest
-from tests.pdfs import Page, pdf
+from tests.pdfs import Page, chinese, pdf
 
 PAGES = {
     "rivers.pdf": ["rivers of Europe", "the Rhine flows north", "the Danube flows east", "the end"],
@@ -45,6 +45,17 @@ def test_a_page_says_of_which_document_it_is(settings: Settings) -> None:
         "document": "rivers.pdf",
         "pages": 4,
     }
+
+
+def test_a_chinese_question_finds_a_chinese_page_by_its_words(tmp_path: Path) -> None:
+    pages = ["夜间街道的照明让人感到更安全", "停放的自行车大多在阿姆斯特丹", "墨尔本的办公大楼"]
+    (tmp_path / "街道.pdf").write_bytes(chinese(*pages))
+    settings = Settings()
+    ingest(tmp_path / "街道.pdf", "shelf", settings, image="palette", text="minilm")
+    best = search(settings, "自行车停在哪里?")[0]
+    assert best.source == "街道.pdf#page=2"
+    assert best.signals["keywords"].score > 0
+    assert best.caption == "停放的自行车大多在阿姆斯特丹"
 
 
 def test_per_document_gives_the_best_page_of_each_and_names_the_others(settings: Settings) -> None:
