@@ -24,12 +24,15 @@ from app.options import (
     MaxMegapixels,
     MinScore,
     Mode,
+    Model,
     Near,
     Neighbours,
+    Ollama,
     Per,
     Qdrant,
     TopK,
     Unlike,
+    VisionUrl,
     Weight,
     Where,
     path_of,
@@ -253,12 +256,9 @@ def ask_command(
     weight: Weight = None,
     per: Per = None,
     neighbours: Neighbours = 0,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Vision model. [SIGHTLINE_MODEL]")
-    ] = None,
-    ollama: Annotated[
-        str | None, typer.Option(metavar="URL", help="Ollama server. [SIGHTLINE_OLLAMA]")
-    ] = None,
+    model: Model = None,
+    ollama: Ollama = None,
+    vision_url: VisionUrl = None,
     max_images: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Show the model at most so many pictures."),
@@ -283,6 +283,7 @@ def ask_command(
         max_megapixels=max_megapixels,
         model=model,
         ollama=ollama,
+        vision_url=vision_url,
     )
     if not question.strip():
         raise QueryError("the question is empty")
@@ -424,10 +425,9 @@ def remove_command(
 
 @app.command("doctor")
 def doctor_command(
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Vision model to look at.")
-    ] = None,
-    ollama: Annotated[str | None, typer.Option(metavar="URL", help="Ollama server.")] = None,
+    model: Model = None,
+    ollama: Ollama = None,
+    vision_url: VisionUrl = None,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -436,7 +436,9 @@ def doctor_command(
     from app.doctor import diagnose
     from app.render import check_lines
 
-    settings = _settings(home=home, qdrant=qdrant, model=model, ollama=ollama)
+    settings = _settings(
+        home=home, qdrant=qdrant, model=model, ollama=ollama, vision_url=vision_url
+    )
     checks = diagnose(settings)
     if json_:
         show({"checks": [asdict(check) for check in checks]})
@@ -452,6 +454,8 @@ def _settings(**given: object) -> "Settings":
 
     from app.core.settings import Settings
 
+    if given.get("ollama") and not given.get("vision_url"):
+        given["vision_url"] = ""  # what is typed counts for more than the environment
     try:
         return Settings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:

@@ -19,9 +19,9 @@ from app.answering.budget import ANSWER_TOKENS, MARGIN_TOKENS, MAX_TILES, limits
 from app.answering.vision import (
     MODELS_THAT_SEE,
     Limits,
-    OllamaModel,
     Prompt,
     PromptTooLargeError,
+    VisionModel,
     discard,
     open_model,
 )
@@ -69,7 +69,7 @@ class Check:
 def diagnose(settings: Settings, *, limits: Limits | None = None) -> list[Check]:
     """Examine disk, engine, embedding models, Ollama and its vision model, in this order."""
     model = _model(settings, limits)
-    vision = [model] if isinstance(model, Check) else _check_ollama(model)
+    vision = [model] if isinstance(model, Check) else _check_vision(model)
     return [_check_home(settings), _check_engine(settings), *_check_weights(), *vision]
 
 
@@ -185,47 +185,43 @@ def _is_cached(checkpoint: str) -> bool:
     return bool(files & {".safetensors", ".bin"})
 
 
-def _model(settings: Settings, limits: Limits | None) -> OllamaModel | Check:
+def _model(settings: Settings, limits: Limits | None) -> VisionModel | Check:
     try:
         return open_model(settings, limits=limits)
     except SightlineError as error:
-        return Check("ollama", "problem", str(error), "correct --ollama or SIGHTLINE_OLLAMA")
+        name = "vision server" if settings.vision_url else "ollama"
+        return Check(name, "problem", str(error), "correct the option, or the variable")
 
 
-def _check_ollama(model: OllamaModel) -> Iterator[Check]:
+def _check_vision(model: VisionModel) -> Iterator[Check]:
     """Yield one check after another, until one fails that the next would rest on."""
-    name = "ollama"
+    name = model.server
     try:
-        yield _check_version(model.url, model.version())
+        yield _check_version(model, model.version())
         name = "vision model"
-        if not model.is_there():
-            yield Check(
-                name,
-                "problem",
-                f"{model.name} is not on the server at {model.url}",
-                f"`ollama pull {model.name}`",
-            )
-            return
+        model.require()
         yield Check(name, "ok", f"{model.name} is on the server")
         name = "context"
         yield _check_context(model.name, model.context_length())
         name = "sight"
         yield _check_sight(model)
-    except (ServiceUnavailableError, PromptTooLargeError) as error:
+    except (ServiceUnavailableError, PromptTooLargeError) as error:  # also a model that is missing
         fact, _, fix = str(error).removesuffix("; try `sightline doctor`").partition(". ")
         yield Check(name, "problem", fact, fix or "try another --model")
 
 
-def _check_version(url: str, version: str) -> Check:
+def _check_version(model: VisionModel, version: str | None) -> Check:
+    if version is None:
+        return Check(model.server, "ok", f"OpenAI's chat completions at {model.url}")
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
     if (0, 0, 0) < numbers < SAFE_OLLAMA:
         return Check(
-            "ollama",
+            model.server,
             "note",
-            f"version {version} at {url} lets strangers read its memory (CVE-2026-7482)",
+            f"version {version} at {model.url} lets strangers read its memory (CVE-2026-7482)",
             "update Ollama to 0.17.1 or newer",
         )
-    return Check("ollama", "ok", f"version {version} at {url}")
+    return Check(model.server, "ok", f"version {version} at {model.url}")
 
 
 def _check_context(name: str, trained: int | None) -> Check:
@@ -248,7 +244,7 @@ def _check_context(name: str, trained: int | None) -> Check:
     return Check("context", "ok", f"{context} tokens: {how}")
 
 
-def _check_sight(model: OllamaModel) -> Check:
+def _check_sight(model: VisionModel) -> Check:
     """Show two freshly drawn, different cards: one answer to both is always wrong."""
     chance = random.SystemRandom()
     colours, digits = chance.sample(sorted(COLOURS), 2), chance.sample(DIGITS, 2)

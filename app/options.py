@@ -56,6 +56,19 @@ Home = Annotated[
 Qdrant = Annotated[
     str | None, typer.Option(metavar="URL", help="A Qdrant server instead. [SIGHTLINE_QDRANT]")
 ]
+Model = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The vision model. [SIGHTLINE_MODEL]")
+]
+Ollama = Annotated[
+    str | None, typer.Option(metavar="URL", help="Ollama server. [SIGHTLINE_OLLAMA]")
+]
+VisionUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Any server of OpenAI's chat completions in place of Ollama. [SIGHTLINE_VISION_URL]",
+    ),
+]
 Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where models run.")]
 MaxMegapixels = Annotated[
     float | None, typer.Option(metavar="N", help="Refuse larger pictures, undecoded. Default 100.")

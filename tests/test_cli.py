@@ -21,6 +21,7 @@ from ingest import ingest
 from tests.checkpoints import save_colmodernvbert
 from tests.conftest import COLOURS, make_squares
 from tests.ollama_double import OllamaDouble, unused_url
+from tests.openai_double import OpenAIDouble
 from tests.pdfs import pdf
 
 ROOT = Path(__file__).parents[1]
@@ -652,9 +653,9 @@ def test_doctor_ends_with_one_when_something_is_amiss(sightline: Run, home: Path
     checks = {check["name"]: check for check in ran.json["checks"]}
     assert list(checks["ollama"]) == ["name", "status", "detail", "fix"]
     assert checks["ollama"]["status"] == "ok"
-    assert checks["vision model"]["fix"] == "`ollama pull llava`"
+    assert checks["vision model"]["fix"] == "Run `ollama pull llava`"
     assert "problem  vision model: " in words.out
-    assert "→ `ollama pull llava`" in words.out
+    assert "→ Run `ollama pull llava`" in words.out
 
 
 def test_a_page_is_written_and_told(sightline: Run, tmp_path: Path) -> None:
@@ -713,3 +714,16 @@ def test_a_page_embedding_that_is_not_at_hand_is_told_how_to_get(
     assert told.code == 1
     assert "ModernVBERT/colmodernvbert" in told.err
     assert sightline("collections", "--json").json == {"collections": []}
+
+
+def test_another_server_than_ollama_answers_where_one_is_named(
+    sightline: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = ("ask", "Which square is red?", "-c", "squares", "-k", 2)
+    with OpenAIDouble(reply="The first [1].") as other, OllamaDouble(reply="Me [2].") as ollama:
+        named = sightline(*question, "--vision-url", other.url, "--json")
+        monkeypatch.setenv("SIGHTLINE_VISION_URL", other.url)
+        typed = sightline(*question, "--ollama", ollama.url, "--json")
+    assert (named.json["answer"], named.json["citations"]) == ("The first [1].", [1])
+    assert typed.json["citations"] == [2]
+    assert len(other.requests) == len(ollama.requests) == 1

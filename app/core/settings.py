@@ -31,6 +31,13 @@ class Settings(BaseSettings):
     ollama: str = Field(
         default="http://127.0.0.1:11434", description="URL of the Ollama server that answers."
     )
+    vision_url: str | None = Field(
+        default=None,
+        description="URL of a server that speaks OpenAI's chat completions, in place of Ollama.",
+    )
+    vision_api_key: SecretStr | None = Field(
+        default=None, description="API key of that server; sent nowhere else."
+    )
     model: str = Field(default="llava", description="Vision model that `ask` uses.")
     device: Device = Field(default="auto", description="Where embedding models run.")
     max_megapixels: float = Field(

@@ -8,7 +8,8 @@ import pytest
 from app.answering.vision import Limits
 from app.core.settings import Settings
 from app.doctor import COLOURS, DIGITS, Check, diagnose, draw_card
-from tests.ollama_double import ChatRequest, OllamaDouble, unused_url
+from tests.ollama_double import OllamaDouble, unused_url
+from tests.vision_double import ChatRequest
 
 QUICK = Limits(connect=0.5, idle=0.3, total=5, attempts=2, wait=0.01)
 
@@ -78,7 +79,7 @@ def test_url_that_is_none_is_a_problem_too(tmp_path):
 def test_missing_model_says_what_to_pull(tmp_path):
     with OllamaDouble() as ollama:
         checks = examine(tmp_path, ollama, model="gemma3:12b")
-    assert checks["vision model"].fix == "`ollama pull gemma3:12b`"
+    assert checks["vision model"].fix == "Run `ollama pull gemma3:12b`"
     assert "sight" not in checks
 
 

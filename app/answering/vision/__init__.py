@@ -1,0 +1,110 @@
+"""Vision: prompt → what a model says to it, on whichever server it runs.
+
+A model that cannot be asked raises; one that breaks off while it answers returns what it had said,
+with the fact. Nothing here makes up an answer. Each module of this folder speaks one protocol.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.core.errors import SightlineError
+from app.core.settings import Settings
+
+MODELS_THAT_SEE = "llava, gemma3, qwen2.5vl, qwen3-vl"
+"""What a message offers in place of a model without eyes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a server is waited for, in seconds, and how often a busy one is asked again.
+
+    `idle` spans loading the model and reading the pictures: Ollama itself gives up loading after
+    5 minutes (OLLAMA_LOAD_TIMEOUT).
+    """
+
+    connect: float = 5.0
+    idle: float = 300.0
+    total: float = 900.0
+    attempts: int = 4
+    wait: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The words before the pictures, the pictures as JPEG, the words after them.
+
+    `schema` is a JSON schema that the answer is bound to; it may still be cut off, or broken by a
+    server that does not know how, so what comes is to be validated.
+    """
+
+    before: str
+    pictures: tuple[bytes, ...]
+    after: str
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model said. `broke_off` says why it did not finish; None when it did.
+
+    `prompt_tokens` is how much of the prompt the server says it read.
+    """
+
+    text: str
+    broke_off: str | None
+    prompt_tokens: int | None
+
+
+class PromptTooLargeError(SightlineError):
+    """The server refuses so many pictures, or so long a prompt; fewer may do."""
+
+    code = "prompt_too_large"
+
+
+class VisionModel(Protocol):
+    """A model that looks at pictures and answers; every call has a connection of its own."""
+
+    name: str
+    url: str
+    server: str
+    """What kind of server it is."""
+
+    def reply(
+        self,
+        prompt: Prompt,
+        *,
+        num_ctx: int,
+        num_predict: int,
+        on_text: Callable[[str], None],
+    ) -> Reply:
+        """Ask, handing on the text as it comes.
+
+        `num_ctx` is for a server that can be told; others have a context of their own. Raises
+        ServiceUnavailableError, ModelMissingError, PromptTooLargeError.
+        """
+
+    def version(self) -> str | None:
+        """Return the server's version; None if it does not say. Raises as `reply`."""
+
+    def require(self) -> None:
+        """Look whether the server has the model. Raises as `reply`."""
+
+    def context_length(self) -> int | None:
+        """Return how many tokens the model can be given, or None. Raises as `reply`."""
+
+
+def discard(_piece: str) -> None:
+    """Let a reply stream unseen."""
+
+
+def open_model(settings: Settings, *, limits: Limits | None = None) -> VisionModel:
+    """Return the model that the settings name; nothing is sent yet. Raises SettingsError."""
+    if settings.vision_url:
+        from app.answering.vision.openai_like import OpenAILikeModel
+
+        key = settings.vision_api_key
+        return OpenAILikeModel(settings.model, settings.vision_url, key, limits=limits)
+    from app.answering.vision.ollama import OllamaModel
+
+    return OllamaModel(settings.model, settings.ollama, limits=limits)

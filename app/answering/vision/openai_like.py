@@ -1,0 +1,249 @@
+"""OpenAI-like: the only file that speaks OpenAI's chat completions: LMDeploy, vLLM, llama.cpp.
+
+Facts: recorded exchanges with llama.cpp's server, and its clients openai 2.54 and llama-index 0.8.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from app.answering.vision import MODELS_THAT_SEE, Limits, Prompt, PromptTooLargeError, Reply
+from app.answering.vision.wire import (
+    NOT_A_REPLY,
+    BrokenOffError,
+    Piece,
+    asked_again,
+    checked_url,
+    client_options,
+    inner_message,
+    read,
+)
+from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
+
+if TYPE_CHECKING:
+    import httpx
+    import openai
+    from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseGen
+    from pydantic import SecretStr
+
+ABOUT_US = ("openai-", "x-stainless-")
+"""Headers that the client adds of itself, of our system and of what OPENAI_* say: none is sent."""
+
+
+class OpenAILikeModel:
+    """A model of a server that speaks OpenAI's chat completions; see VisionModel."""
+
+    server = "vision server"
+
+    def __init__(
+        self, name: str, url: str, key: "SecretStr | None" = None, *, limits: Limits | None = None
+    ) -> None:
+        self.name = name
+        url = checked_url(url, "--vision-url", "http://127.0.0.1:8000/v1")
+        self.url = url if url.endswith("/v1") else f"{url}/v1"
+        self._key = key.get_secret_value() if key else "none"  # the client wants some
+        self._limits = limits or Limits()
+
+    def reply(
+        self,
+        prompt: Prompt,
+        *,
+        num_ctx: int,
+        num_predict: int,
+        on_text: Callable[[str], None],
+    ) -> Reply:
+        """Ask the model; see VisionModel. The server's context is what it was started with."""
+        with ExitStack() as stack:
+            with self._translating():
+                client = stack.enter_context(self._http())
+                first, rest = self._begin(client, prompt, num_predict)
+            stack.callback(rest.close)
+            return read(_pieces(chain(first, rest)), on_text)
+
+    def version(self) -> None:
+        """Return nothing: no route of the protocol says it."""
+        self._listed()
+
+    def require(self) -> None:
+        """Look whether the server lists the model; see VisionModel."""
+        served = [model.id for model in self._listed()]
+        if self.name not in served:
+            raise self._missing(served)
+
+    def context_length(self) -> int | None:
+        """Return how many tokens fit, where the server lists it as vLLM or llama.cpp do."""
+        facts = next((m.model_dump() for m in self._listed() if m.id == self.name), {})
+        length = facts.get("max_model_len") or (facts.get("meta") or {}).get("n_ctx_train")
+        return int(length) if length else None
+
+    def _listed(self) -> "list[openai.types.Model]":
+        import openai
+
+        with self._translating(), self._http() as http:
+            client = openai.OpenAI(
+                base_url=self.url, api_key=self._key, http_client=http, max_retries=0
+            )
+            return list(client.models.list().data)
+
+    def _http(self) -> "httpx.Client":
+        import httpx
+
+        options = client_options(self.url, self._limits)
+        timeout = options["timeout"].as_dict()
+
+        def prepare(request: httpx.Request) -> None:
+            request.extensions["timeout"] = timeout  # llama-index has one number for all
+            for name in [name for name in request.headers if name.startswith(ABOUT_US)]:
+                del request.headers[name]
+
+        options["event_hooks"]["request"] = [prepare]
+        return httpx.Client(**options)
+
+    def _begin(
+        self, http: "httpx.Client", prompt: Prompt, num_predict: int
+    ) -> "tuple[list[ChatResponse], ChatResponseGen]":
+        """Return the first piece of the answer, if any, and the rest; ask a busy server again."""
+        from llama_index.llms.openai_like import OpenAILike
+
+        model = OpenAILike(
+            model=self.name,
+            api_base=self.url,
+            api_key=self._key,
+            http_client=http,
+            is_chat_model=True,  # else the pictures are left out, silently
+            temperature=0.0,  # an answer from evidence, and the same one tomorrow
+            max_tokens=num_predict,
+            max_retries=0,  # llama-index's and openai's would multiply
+            additional_kwargs={"stream_options": {"include_usage": True}, **_bound(prompt)},
+        )
+        messages = [_message(prompt)]
+
+        def attempt() -> "tuple[list[ChatResponse], ChatResponseGen]":
+            stream = model.stream_chat(messages)
+            first = list(islice(stream, 1))
+            if not first:  # the client passes over all that is no event: a web page, say
+                raise ValueError("no event in the stream")
+            return first, stream
+
+        return asked_again(attempt, _is_busy, self._limits)
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Turn what the client raises into what a person can act on."""
+        import httpx
+        import openai
+
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise self._refused(error.status_code, error.response.text) from error
+        except openai.APITimeoutError as error:
+            raise self._unreached(error.__cause__ or error) from error
+        except (openai.OpenAIError, httpx.HTTPError, OSError, *NOT_A_REPLY) as error:
+            raise self._unreached(error) from error
+
+    def _unreached(self, error: BaseException) -> SightlineError:
+        import httpx
+        import openai
+
+        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        if isinstance(cause, ConnectionError | httpx.ConnectError | httpx.ConnectTimeout):
+            return ServiceUnavailableError(
+                f"no vision server answers at {self.url}. Start it, or name another with"
+                " --vision-url URL"
+            )
+        if isinstance(cause, httpx.TimeoutException | TimeoutError):
+            return ServiceUnavailableError(
+                f"the vision server at {self.url} took the request but sent nothing in time. See"
+                " its log; a smaller model answers sooner"
+            )
+        return ServiceUnavailableError(
+            f"what answers at {self.url} does not speak OpenAI's chat completions"
+            f" ({type(cause).__name__}). Check --vision-url URL; try `sightline doctor`"
+        )
+
+    def _missing(self, served: list[str]) -> ModelMissingError:
+        there = f"; it has {', '.join(served[:MAX_LISTED])}" if served else ""
+        return ModelMissingError(
+            f"the vision server at {self.url} has no model {self.name!r}{there}."
+            " Name one that it serves with --model"
+        )
+
+    def _refused(self, status: int, body: str) -> SightlineError:
+        reason = inner_message(body)
+        where = f"the vision server at {self.url}"
+        check = "Check --vision-url URL and --model; try `sightline doctor`"
+        if not reason:
+            return ServiceUnavailableError(
+                f"what answers at {self.url} is no vision server: HTTP status {status}. {check}"
+            )
+        if status in (401, 403):
+            return ServiceUnavailableError(
+                f"{where} wants another key. Set SIGHTLINE_VISION_API_KEY"
+            )
+        if status == 404 and "model" in reason:
+            return self._missing([])
+        if status in BUSY:
+            return ServiceUnavailableError(
+                f"{where} is busy and stayed so over {self._limits.attempts} attempts."
+                " Try again later"
+            )
+        if any(sign in body for sign in TOO_LARGE):
+            return PromptTooLargeError(f"{self.name} refuses the prompt: {reason}")
+        if any(sign in reason for sign in BLIND):
+            return ServiceUnavailableError(
+                f"{self.name} cannot see pictures. Models that do: {MODELS_THAT_SEE}, and others;"
+                " of llama.cpp, with --mmproj"
+            )
+        return ServiceUnavailableError(f"{where} refused: {reason}. {check}")
+
+
+MAX_LISTED = 5
+
+BUSY = (429, 503)
+
+TOO_LARGE = (
+    "exceed_context_size_error",  # llama.cpp
+    "maximum context length",  # vLLM
+    "image(s) may be provided",  # vLLM, --limit-mm-per-prompt
+)
+"""Part of what is said of a prompt that is too long, or has too many pictures."""
+
+BLIND = ("image input is not supported", "is not a multimodal model")
+"""The same of a model that cannot see: llama.cpp, vLLM."""
+
+
+def _bound(prompt: Prompt) -> dict[str, Any]:
+    if prompt.schema is None:
+        return {}
+    schema = {"name": "answer", "schema": dict(prompt.schema), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _message(prompt: Prompt) -> "ChatMessage":
+    """Make one message: its parts keep their order, and some templates refuse two of one role."""
+    from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
+
+    pictures = [
+        ImageBlock(image=picture, image_mimetype="image/jpeg") for picture in prompt.pictures
+    ]
+    words = (TextBlock(text=prompt.before), TextBlock(text=prompt.after))
+    return ChatMessage(role=MessageRole.USER, blocks=[words[0], *pictures, words[1]])
+
+
+def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
+    import openai
+
+    try:
+        for response in stream:
+            chunk: Any = response.raw
+            ended = chunk.choices[0].finish_reason if chunk.choices else None
+            tokens = chunk.usage.prompt_tokens if chunk.usage else None
+            yield Piece(response.delta or "", ended or "", tokens)
+    except openai.APIError as error:
+        raise BrokenOffError(inner_message(str(error.message))) from error
+
+
+def _is_busy(error: BaseException) -> bool:
+    return getattr(error, "status_code", None) in BUSY
