@@ -94,6 +94,35 @@ def chinese(*pages: str) -> bytes:
     return pdf(*contents, objects={3: coded.encode(), 1000: glyphs.encode()})
 
 
+TICKED, UNTICKED = "/FT /Btn /V /Yes /AS /Yes", "/FT /Btn /V /Off /AS /Off"
+
+FORM = 1000
+"""The object of a form; that of its field n, from 0, is by n + 3 higher."""
+
+
+def form(words: str, *fields: str, more: str = "") -> bytes:
+    """Return a PDF of one page with a form: its fields' entries, each 40 below the one before.
+
+    A text field is `/FT /Tx /V (what was filled in)`; `more` are other entries of the form.
+    """
+    refs = " ".join(f"{FORM + 3 + n} 0 R" for n in range(len(fields)))
+    fonts = f"/Font << /Helv 3 0 R /ZaDb {FORM + 1} 0 R >>"
+    tick = f"/Type /XObject /Subtype /Form /BBox [0 0 20 20] /Resources << {fonts} >>"
+    objects = {
+        FORM: f"<< /Fields [{refs}] /DR << {fonts} >> {more} >>".encode(),
+        FORM + 1: b"<< /Type /Font /Subtype /Type1 /BaseFont /ZapfDingbats >>",
+        FORM + 2: stream(b"BT /ZaDb 18 Tf 2 2 Td (4) Tj ET", tick),
+    }
+    for n, field in enumerate(fields):
+        right = 60 if "/Btn" in field else 540
+        shows = f"/AP << /N << /Yes {FORM + 2} 0 R >> >>" if "/Btn" in field else ""
+        rest = f"/T (field {n}) /DA (/Helv 18 Tf 0 g) {shows} {field}"
+        place = f"/Rect [40 {620 - 40 * n} {right} {650 - 40 * n}]"
+        objects[FORM + 3 + n] = f"<< /Type /Annot /Subtype /Widget {place} {rest} >>".encode()
+    page = Page(words, more=f"/Annots [{refs}]")
+    return pdf(page, catalog=f"/AcroForm {FORM} 0 R", objects=objects)
+
+
 def words_of(pages: int, changed: Sequence[int] = ()) -> list[str]:
     """Return what so many pages say, from 1, each something else."""
     return [f"Page {n} {'changed' if n in changed else 'as it was'}" for n in range(1, pages + 1)]

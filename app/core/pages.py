@@ -1,9 +1,11 @@
 """Pages: a PDF → its pages as upright RGB pictures, with the text that lies in them.
 
+What was filled into the fields of a form is part of both.
 PDFium is not thread-safe, and what a hostile file makes of it ends the process. So these functions
 are for processes that do nothing else and may die: the decoders of an ingest, and `isolated.call`.
 """
 
+import logging
 import math
 import unicodedata
 from collections.abc import Iterator
@@ -70,13 +72,13 @@ def render_page(file: Path, number: int, *, side: int = SIDE) -> "tuple[Image.Im
     SourceError: as `read_document`, and no_such_page, damaged_page, too_large_page.
     """
     with _opened(file) as document, _page(document, number) as page:
-        return _picture(page, side), _text(page)
+        return _picture(page, side), _text(document, number, page)
 
 
 def read_text(file: Path, number: int) -> str:
     """Return the text layer of a page alone, nothing of a broken one. Raises as `render_page`."""
     with _opened(file) as document, _page(document, number) as page:
-        return _text(page) or ""
+        return _text(document, number, page) or ""
 
 
 @contextmanager
@@ -119,7 +121,7 @@ def _open(file: Path) -> "PdfDocument":
     with suppress(PdfiumError):  # else one with no pages gets the error of the document before it
         PdfDocument(b"no document")
     try:
-        return PdfDocument(file)
+        document = PdfDocument(file)
     except FileNotFoundError as error:  # it was there a moment ago
         raise SourceError("missing_file", "the document is not there") from error
     except PdfiumError as error:
@@ -128,6 +130,10 @@ def _open(file: Path) -> "PdfDocument":
             raise SourceError("encrypted_pdf", told) from error
         told = "the document is damaged, cut off, or has no pages; save or download it anew"
         raise SourceError("damaged_pdf", told) from error
+    logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # of XFA it would talk to the screen
+    with suppress(PdfiumError):  # without its fields it is worth having all the same
+        document.init_forms()  # before a page is loaded; nothing where there is no form
+    return document
 
 
 def _require_pdf(file: Path) -> None:
@@ -182,15 +188,38 @@ def _pixels(length: float, side: int) -> int:
     return min(side, max(1, math.ceil(length)))
 
 
-def _text(page: "PdfPage") -> str | None:
+def _text(document: "PdfDocument", number: int, page: "PdfPage") -> str | None:
+    """Return the text layer; of a form, with what its fields show, after the rest.
+
+    Of a document that is kept open, the page is drawn otherwise from then on, by a few pixels.
+    """
     try:
-        text = page.get_textpage()
-        try:
-            return str(text.get_text_range(count=min(MAX_CHARACTERS, text.count_chars())))
-        finally:
-            text.close()
+        if not _flattened(page):
+            return _layer(page)
+        with _page(document, number) as flat:  # the one at hand does not see it
+            return _layer(flat)
     except Exception:  # noqa: BLE001 - a picture of the page is worth having all the same
         return None
+
+
+def _flattened(page: "PdfPage") -> bool:
+    """Make what fields show a part of the page, and tell whether there was any.
+
+    Their values would be simpler to have; but those of passwords and hidden fields are not shown.
+    """
+    from pypdfium2 import raw
+
+    if page.formenv is None:
+        return False
+    return bool(raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS)
+
+
+def _layer(page: "PdfPage") -> str:
+    text = page.get_textpage()
+    try:
+        return str(text.get_text_range(count=min(MAX_CHARACTERS, text.count_chars())))
+    finally:
+        text.close()
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from pypdfium2 import PdfPage
 
 from app.core.errors import SourceError
 from app.core.pages import MAX_CHARACTERS, SIDE, read_document, read_text, render_page
-from tests.pdfs import Page, pdf, stream, written
+from tests.pdfs import FORM, TICKED, UNTICKED, Page, form, pdf, stream, written
 
 
 @pytest.fixture
@@ -77,6 +77,72 @@ def test_a_page_that_was_scanned_has_no_words(file: Path) -> None:
     picture, text = render_page(file, 1)
     assert (picture.size, text) == ((1152, 1536), "")
     assert picture.getpixel((600, 700)) == pytest.approx((0, 0, 128), abs=2)
+
+
+def drawn(file: Path, row: int) -> bool:
+    """Whether anything is drawn in a field of the form's page, of A4, counted from 0."""
+    points = (40, 842 - 650 + 40 * row, 540, 842 - 620 + 40 * row)
+    picture = render_page(file, 1, side=842)[0].crop(points)
+    return picture.convert("L").getextrema()[0] < 128
+
+
+def test_what_was_filled_into_a_form_is_on_the_picture_and_among_the_words(file: Path) -> None:
+    file.write_bytes(form("Name and consent", "/FT /Tx /V (Erika Mustermann)", TICKED, UNTICKED))
+    assert [drawn(file, row) for row in range(4)] == [True, True, False, False]
+    expected = ["Name", "and", "consent", "Erika", "Mustermann", "✔"]
+    assert (render_page(file, 1)[1] or "").split() == read_text(file, 1).split() == expected
+
+
+def test_what_a_form_does_not_show_is_not_read_either(file: Path) -> None:
+    file.write_bytes(form("Log in", "/FT /Tx /Ff 8192 /V (secret)", "/FT /Tx /F 2 /V (hidden)"))
+    assert read_text(file, 1).split() == ["Log", "in", "******"]
+
+
+def test_a_chosen_entry_is_read_as_it_is_shown(file: Path) -> None:
+    chosen = "/FT /Ch /Ff 131072 /V (nl) /Opt [[(nl) (Netherlands)] [(de) (Germany)]]"
+    file.write_bytes(form("Country", chosen))
+    assert read_text(file, 1).split() == ["Country", "Netherlands"]
+
+
+def test_a_form_that_says_it_is_another_kind_is_drawn_without_a_word(
+    file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file.write_bytes(form("Name", "/FT /Tx /V (Erika)", more=f"/XFA {FORM + 2} 0 R"))
+    assert drawn(file, 0)
+    assert capfd.readouterr() == ("", "")
+
+
+SCRIPT = "<< /S /JavaScript /JS (while\\(1\\);) >>"
+LOOP = f"/Kids [{FORM + 3} 0 R {FORM + 4} 0 R] /Parent {FORM + 4} 0 R"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [f"/FT /Tx /V (kept) /A {SCRIPT} /AA << /K {SCRIPT} /F {SCRIPT} /V {SCRIPT} >>"],
+        ["/FT /Tx /V (kept) /AA << /C << /S /Launch /F (/bin/touch) >> >>"],
+        ["/FT /Tx /V (kept)", LOOP, LOOP],
+        ["/FT /Tx /V (kept)", f"/FT /Tx /AP << /N {FORM + 4} 0 R >>", "/FT /Sig /V 17"],
+        ["/FT /Tx /V (kept)", "/FT /Tx /MaxLen -5 /Ff 16777216 /DA (Tf) /V [/x]"],
+        ["/FT /Tx /V (kept)", *["/FT /Tx"] * 2000],
+    ],
+    ids=["scripts", "a program", "loops", "no appearance", "nonsense", "many"],
+)
+def test_a_hostile_form_is_a_page_like_any_other(fields: list[str], file: Path) -> None:
+    file.write_bytes(form("Name", *fields, more=f"/CO [{FORM + 3} 0 R]"))
+    assert read_text(file, 1).split()[:2] == ["Name", "kept"]
+    assert drawn(file, 0)
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("is_form", [b"/AcroForm 42", b"/AcroForm << >>"])
+def test_a_document_without_a_field_looks_as_before(is_form: bytes, file: Path) -> None:
+    note = "/Annots [<< /Type /Annot /Subtype /Square /Rect [90 90 200 200] /C [1 0 0] /F 4 >>]"
+    plain = pdf(Page("words", more=note))
+    file.write_bytes(plain)
+    before = render_page(file, 1)
+    file.write_bytes(pdf(Page("words", more=note), catalog=is_form.decode()))
+    assert render_page(file, 1) == before
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def dies_of_red(chunk: tuple[Wanted, ...], *rest: Any) -> Any:
 
 def breaks_layers(chunk: tuple[Wanted, ...], *rest: Any) -> Any:
     """Decode as workers do, but find every text layer broken."""
-    app.core.pages._text = lambda _page: None
+    app.core.pages._text = lambda *_: None
     return decode_chunk(chunk, *rest)
 
 
