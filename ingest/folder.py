@@ -156,6 +156,16 @@ def reason_of(error: SourceError, file: str) -> str:
     return str(error) if said == str(error) else f"it {said}"
 
 
+def named(error: SourceError, file: str) -> SourceError:
+    """Return the error with the file's name at its beginning, as one alone has to be told.
+
+    >>> str(named(SourceError("empty_file", "it has no bytes"), "a.pdf"))
+    'a.pdf: it has no bytes'
+    """
+    said = str(error)
+    return error if said.startswith(file) else SourceError(error.code, f"{file}: {said}")
+
+
 def shown(name: str, length: int = 120) -> str:
     """Return a name as it can be printed: quoted, invisible characters escaped, not too long."""
     return repr(name if len(name) <= length else f"{name[:length]}…")

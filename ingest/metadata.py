@@ -24,6 +24,7 @@ from ingest.folder import (
     find_picture,
     index_folder,
     is_picture_name,
+    named,
     needs_parent,
     reason_of,
     shown,
@@ -72,7 +73,7 @@ def read_picture(path: Path) -> Contents:
 
 
 def read_folder(path: Path, given: DatasetFile) -> Contents:
-    """Read every metadata file in a folder; where there is none, the pictures themselves.
+    """Read every metadata file in a folder; where none is about pictures, the pictures themselves.
 
     Raises SettingsError for a column that `given` names and that no metadata has: what it is to
     say would be missing from every record.
@@ -90,7 +91,8 @@ def read_folder(path: Path, given: DatasetFile) -> Contents:
         told = f"({len(contents.ignored):,}): {examples(contents.ignored)}"
         contents.notices.append(f"ignored, for they are no metadata {told}")
     contents.notices.extend(_strangers(contents.folder))
-    return contents if contents.columns and contents.tables else _bare_folder(path, contents, given)
+    is_told = any(table.file in contents.columns for table in contents.tables)
+    return contents if is_told else _bare_folder(path, contents, given)
 
 
 def _strangers(folder: Folder) -> list[str]:
@@ -111,7 +113,10 @@ def read_file(path: Path, given: DatasetFile) -> Contents:
 
     Raises SourceError when it is no metadata, SettingsError as `read_folder` does.
     """
-    rows, skips = _rows(path, path.name)
+    try:
+        rows, skips = _rows(path, path.name)
+    except SourceError as error:
+        raise named(error, path.name) from error
     if rows and rows[0].page:
         folder = build_folder(path.parent, {path.name: None})
         return Contents(folder, [_table(path.name, rows, folder, given)], bare=True)
@@ -164,8 +169,8 @@ def _require_columns(contents: Contents, given: DatasetFile) -> None:
 
 
 def _bare_folder(path: Path, contents: Contents, given: DatasetFile) -> Contents:
-    if named := named_columns(given):
-        key, name = named[0]
+    if columns := named_columns(given):
+        key, name = columns[0]
         why = [*contents.ignored, *(f"{skip.source}: {skip.reason}" for skip in contents.skips)]
         raise SettingsError(
             f"{NAME} says {key} = {name!r}, but {path.name} has no metadata with rows about"

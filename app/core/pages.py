@@ -148,7 +148,8 @@ def _require_pdf(file: Path) -> None:
         raise SourceError("empty_file", "it has no bytes")
     if MARK not in beginning:
         told = "it is called .pdf, but is none; give it the name of what it is"
-        raise SourceError("not_a_pdf", told)
+        other = "it is no PDF, and only a PDF has pages"
+        raise SourceError("not_a_pdf", told if file.suffix.lower() == SUFFIX else other)
 
 
 @contextmanager

@@ -230,6 +230,14 @@ def test_a_broken_file_among_others_is_a_skip_and_alone_an_error(source):
         load(root / "bad.json")
 
 
+@pytest.mark.parametrize("name", ["m.json", "m.csv", "m.txt", "m.xyz", "m.pdf"])
+def test_a_file_that_is_no_source_is_named_once(source, name):
+    with pytest.raises(SourceError) as error:
+        load(source([], {name: ""}) / name)
+    assert str(error.value).count(name) == 1
+    assert str(error.value).startswith(name)
+
+
 def test_no_rows_are_no_records_and_a_notice(source):
     read = load(source(["a.png"], {"m.json": []}) / "m.json")
     assert (read.records, read.notices) == ([], ["m.json holds no rows that could be read"])

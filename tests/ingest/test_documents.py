@@ -114,6 +114,28 @@ def test_documents_and_pictures_stand_side_by_side(shelf: Path, settings: Settin
     assert scan.vectors.keys() == {"image"}
 
 
+@pytest.mark.parametrize("name", ["notes.csv", "notes.json"])
+def test_a_table_about_something_else_does_not_send_the_pictures_away(
+    name: str, shelf: Path, settings: Settings
+) -> None:
+    Image.new("RGB", (40, 60), "red").save(shelf / "red.png")
+    bring(shelf, settings)
+    rows = "name,notes\nAnna,on holiday\n"
+    (shelf / name).write_text(rows if name == "notes.csv" else '[{"name": "Anna", "notes": "x"}]')
+    assert counts(bring(shelf, settings)) == (0, 0, 6, 0, 0)
+
+
+def test_beside_documents_too_metadata_says_which_pictures_count(
+    shelf: Path, settings: Settings
+) -> None:
+    for colour in ("red", "blue"):
+        Image.new("RGB", (40, 60), colour).save(shelf / f"{colour}.png")
+    (shelf / "named.csv").write_text("file,caption\nred.png,a square\n")
+    (shelf / "notes.csv").write_text("name,notes\nAnna,on holiday\n")
+    assert counts(bring(shelf, settings)) == (6, 0, 0, 0, 0)
+    assert "shelf/blue.png" not in stored(settings)
+
+
 def test_one_document_alone_is_a_source(shelf: Path, settings: Settings) -> None:
     assert counts(bring(shelf / "report.pdf", settings)) == (5, 0, 0, 0, 0)
     assert "report/report.pdf#page=1" in stored(settings)
@@ -156,6 +178,23 @@ def test_what_is_no_document_is_told_and_costs_no_other_anything(
     assert reasons["locked.pdf"] == "the document needs a password; save a copy without one"
     assert report.new == 6
     assert "shelf/folder.pdf/inner.pdf#page=1" in stored(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "one.pdf: it has no bytes"),
+        (b"a text", "one.pdf: it is called .pdf, but is none; give it the name of what it is"),
+        (pdf("x", password="x"), "one.pdf: the document needs a password; save a copy without one"),
+    ],
+)
+def test_a_document_that_is_no_source_is_named(
+    content: bytes, told: str, shelf: Path, settings: Settings
+) -> None:
+    (shelf / "one.pdf").write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        bring(shelf / "one.pdf", settings)
+    assert str(caught.value) == told
 
 
 def test_a_document_called_a_picture_is_read_when_it_is_named(
