@@ -16,7 +16,7 @@ from app.core.collection import (
     open_collection,
 )
 from app.core.conditions import AllOf, Compare, Exists
-from app.core.errors import CollectionError, SourceError
+from app.core.errors import CollectionBusyError, CollectionError, SettingsError, SourceError
 from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
 from app.core.messages import counted
@@ -25,7 +25,7 @@ from app.core.nodes import file_state, point_id
 from app.core.records import FileState, Record, Skip, page_content
 from app.core.settings import Settings
 from ingest.dataset import Source
-from ingest.decode import Decoders
+from ingest.decode import OCR, Decoders
 from ingest.ocr import require_ocr
 from ingest.passages import told_unread
 from ingest.plan import Plan, Stored, make_plan, same_stat
@@ -84,9 +84,10 @@ def ingest(
 
     `image`, `text` and `page` name embeddings; left out, a collection keeps its own, and a new one
     has none for pages. `ocr` reads pages without a text layer, if it has not before; what it read
-    stays, also without it, but for a `rebuild`. What cannot be read is in the report, with its
-    reason; `strict` raises the first instead. Ctrl-C ends with a report of what is in. Raises
-    SettingsError, SourceError, EmbeddingError, CollectionError before anything is written.
+    stays, also without it, and a `rebuild` without it is refused. What cannot be read is in the
+    report, with its reason; `strict` raises the first instead. Ctrl-C ends with a report of what is
+    in. Raises SettingsError, SourceError, EmbeddingError, CollectionError before anything is
+    written.
     """
     started = time.monotonic()
     if ocr:
@@ -95,6 +96,7 @@ def ingest(
     run = _Run(settings, watch or Watch(), strict, allow_removals, rebuild, ocr, report)
     try:
         manifest = run.manifest()
+        run.refuse_forgetting(manifest)
         tell = run.watch.notice
         sources = read_sources(path, label, manifest, rebuild=rebuild, notice=tell)
         run.refuse_if_strict(*(skip for source in sources for skip in source.skips))
@@ -202,6 +204,25 @@ class _Run:
         if skips and self.strict:
             skip = skips[0]
             raise SourceError(skip.code, f"{skip.source}: {skip.reason} (--strict)")
+
+    def refuse_forgetting(self, manifest: Manifest | None) -> None:
+        """Refuse a rebuild that would throw away what took OCR long to read."""
+        if manifest is None or not self.rebuild or self.ocr:
+            return
+        name = self.report.collection
+        try:
+            with open_collection(name, self.settings) as opened:
+                read = sum(known.file.read_by == OCR for _, _, known in _stored(opened))
+        except CollectionBusyError:
+            raise
+        except CollectionError:  # its store is lost, and so are the words: hence the rebuild
+            return
+        if read:
+            raise SettingsError(
+                f"the words of {counted(read, 'page')} in collection {name!r} were read by OCR,"
+                " and a rebuild without --ocr would lose them. Add --ocr to read them again, or"
+                f" remove the collection first: sightline remove {name}"
+            )
 
     def write(self, manifest: Manifest | None, sources: Sequence[Source], models: Models) -> None:
         """Bring every source in; what was made for nothing goes again, however this ends."""

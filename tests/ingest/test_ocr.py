@@ -1,5 +1,6 @@
 """OCR: pages without a text layer are found by the words in their picture, once one asks for it."""
 
+import shutil
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -295,6 +296,35 @@ def test_broken_off_and_run_again_it_ends_in_the_same_collection(
     assert reads() < 20
     bring(shelf, whole, ocr=True)
     assert alike(stored(broken), stored(whole))
+
+
+def test_a_rebuild_that_would_lose_what_was_read_is_refused(
+    shelf: Path, settings: Settings, reads: Any
+) -> None:
+    bring(shelf, settings, ocr=True)
+    before = stored(settings)
+    told = r"words of 3 pages in collection 'squares' were read by OCR.* Add --ocr .*, or remove"
+    with pytest.raises(SettingsError, match=told):
+        bring(shelf, settings, rebuild=True)
+    assert stored(settings) == before
+    reads()
+    assert counts(bring(shelf, settings, rebuild=True, ocr=True)) == (4, 0, 0, 0, 0)
+    assert (words(settings), reads()) == (READ, 3)
+
+
+def test_a_rebuild_of_what_was_never_read_needs_no_ocr(
+    shelf: Path, settings: Settings, reads: Any
+) -> None:
+    bring(shelf, settings)
+    assert counts(bring(shelf, settings, rebuild=True)) == (4, 0, 0, 0, 0)
+
+
+def test_a_collection_whose_store_was_lost_is_made_again_also_without_ocr(
+    shelf: Path, settings: Settings, reads: Any
+) -> None:
+    bring(shelf, settings, ocr=True)
+    shutil.rmtree(settings.collections_folder / "squares" / "shard")
+    assert counts(bring(shelf, settings, rebuild=True)) == (4, 0, 0, 0, 0)
 
 
 def test_where_no_page_has_a_layer_words_weigh_as_on_a_usual_page(
