@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
 from app.core.errors import SourceError
-from app.core.pages import MARK
+from app.core.pages import MARK, SUFFIX
 from app.core.records import Place
 
 FORMATS = (
@@ -160,13 +160,15 @@ def _file_size(file: Path) -> int:
 
 
 def _what_it_is(source: Path | bytes) -> str:
-    """Name a document that is called like a picture."""
+    """Name a document, which may be called like a picture."""
     try:
         with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
             is_pdf = stream.read(len(MARK)) == MARK
     except OSError:  # it was there a moment ago
         is_pdf = False
-    return ", but a PDF; call it .pdf" if is_pdf else ""
+    is_called_so = isinstance(source, Path) and source.suffix.lower() == SUFFIX
+    way = "sightline pages FILE N writes a page as a picture" if is_called_so else "call it .pdf"
+    return f", but a PDF; {way}" if is_pdf else ""
 
 
 def _exif(image: Image.Image) -> Image.Exif:

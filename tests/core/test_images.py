@@ -356,6 +356,17 @@ def test_what_is_no_picture_gets_a_code_that_stays(kind: str, tmp_path: Path) ->
         assert str(tmp_path) not in str(error)
 
 
+def test_a_document_is_told_how_it_becomes_a_picture(tmp_path: Path) -> None:
+    data, _ = NO_PICTURES["PDF"]
+    told = {
+        "a.jpg": "; call it .pdf",
+        "a.PDF": "; sightline pages FILE N writes a page as a picture",
+    }
+    for name, way in told.items():
+        (tmp_path / name).write_bytes(data)
+        assert str(refusal(tmp_path / name)).endswith(f"but a PDF{way}")
+
+
 @pytest.mark.parametrize("kind", NO_PICTURES)
 def test_no_words_of_a_decoder_reach_a_message(kind: str) -> None:
     """They have held addresses of memory (CVE-2026-22778)."""
