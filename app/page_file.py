@@ -1,18 +1,48 @@
 """Page file: a document and a page's number → that page as a picture, to look a citation up."""
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 
 from app.core import isolated
-from app.core.collection import collection_names, find_manifest
+from app.core.collection import collection_names, open_collection
 from app.core.errors import CollectionError, QueryError, SettingsError, SourceError
-from app.core.pages import render_page
+from app.core.messages import did_you_mean
+from app.core.nodes import file_state
+from app.core.page_pictures import is_same
+from app.core.pages import SUFFIX, render_page
+from app.core.records import FileState
 from app.core.settings import Settings
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
-_MARK = re.compile(r"(?P<document>.+)#page=(?P<page>[0-9]{1,6})")
+_CITED = re.compile(r"(?P<document>.+)(?:#page=|, page )(?P<page>[0-9]{1,6})", re.DOTALL)
+"""A page as its record's path names it, or as an answer does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A document of a collection: its path in its source, and its pages as they were ingested."""
+
+    collection: str
+    label: str
+    root: Path
+    path: str
+    pages: dict[int, FileState]
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others of the collection."""
+        return f"{self.label}/{self.path}"
+
+    @property
+    def file(self) -> Path:
+        return (self.root / self.path).resolve()
 
 
 def write_page(
@@ -26,15 +56,13 @@ def write_page(
 ) -> Path:
     """Draw a page, `side` pixels on its long side, and return the file that was written.
 
-    `document` is a PDF on disk, or its path as a collection's answers give it, also with `#page=3`
-    at its end. Without `out` the file is named for document and page, and lies where one is.
-    Raises QueryError, SettingsError, SourceError.
+    `document` is a PDF on disk, or its path in a collection, where the source's label may come
+    first; with the page at its end as answers have it, `#page=3` or `, page 3`. What is found by a
+    collection must be as it was ingested. Without `out` the file is named for document and page,
+    and lies where one is. Raises QueryError, SettingsError, SourceError, CollectionError.
     """
-    if page is None and (match := _MARK.fullmatch(document)):
-        document, page = match["document"], int(match["page"])
-    if page is None:
-        raise QueryError(f"which page? Say its number: sightline pages {document} 1")
-    file = _found(document, settings, collection)
+    document, page = _parted(document, page)
+    file = _file(document, page, settings, collection)
     target = out or Path(f"{file.stem}-{page}.png")
     if target.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"{target.name!r} does not end in {', '.join(SUFFIXES)}")
@@ -49,28 +77,102 @@ def write_page(
     return target
 
 
-def _found(document: str, settings: Settings, collection: str | None) -> Path:
-    here = Path(document).expanduser()
+def _parted(document: str, page: int | None) -> tuple[str, int]:
+    """Return the document and the page that are asked for, which may be said together, or twice."""
+    cited = _CITED.fullmatch(document.strip())
+    if cited is None:
+        if page is None:
+            raise QueryError(f"which page? Say its number: sightline pages {quote(document)} 1")
+        return document, page
+    number = int(cited["page"])
+    if page not in (None, number):
+        raise QueryError(f"{document} names page {number}, and {page} is asked for too; say one")
+    return cited["document"], number
+
+
+def _file(document: str, page: int, settings: Settings, collection: str | None) -> Path:
+    """Return the file at a path as it is, or of a collection's document as it was ingested."""
+    here = Path(document)
+    with suppress(RuntimeError):  # `~nobody` has no home
+        here = here.expanduser()
     if collection is None and here.is_file():
         return here
+    found = _found(document, settings, collection)
+    for each in found:
+        _require_as_ingested(each, page)
+    return found[0].file
+
+
+def _found(document: str, settings: Settings, collection: str | None) -> list[_Document]:
+    """Return the document that a name means, also of several collections, if it is one file."""
     names = [collection] if collection else collection_names(settings)
-    found = list(dict.fromkeys(file for name in names for file in _in(name, document, settings)))
+    documents, errors = _all_documents(names, settings)
+    found = [each for each in documents if each.name == document] or [
+        each for each in documents if each.path == document
+    ]
+    if not found and errors:  # it may be there
+        raise errors[0]
     if not found:
-        where = f"collection {collection!r}" if collection else "any collection, nor here"
-        raise SourceError("missing_file", f"{document} is not in {where}; give its path")
-    if len(found) > 1:
-        raise QueryError(f"{document} may be {found[0]} or {found[1]}; give its path")
-    return found[0]
+        where = f"collection {collection!r}" if collection else "any collection, nor a file here"
+        known = dict.fromkeys(name for each in documents for name in (each.path, each.name))
+        guess = _guessed(document, known)
+        told = f"{document} is no document of {where}{guess or '; give its path'}"
+        raise SourceError("missing_file", told)
+    files = {each.file: f"{each.name} (-c {each.collection})" for each in found}
+    if len(files) > 1:
+        one, other = list(files.values())[:2]
+        raise QueryError(f"{document} may be {one} or {other}; say which, or give its path")
+    return found
 
 
-def _in(name: str, document: str, settings: Settings) -> Iterator[Path]:
-    """Yield the files that a collection may mean; the label of a source may come first."""
+def _guessed(document: str, known: Iterable[str]) -> str:
+    """Ask for the document that may be meant; a common suffix makes no two names alike."""
+    stems = {name.casefold().removesuffix(SUFFIX): name for name in known}
+    close = get_close_matches(document.casefold().removesuffix(SUFFIX), stems, n=1)
+    return "".join(did_you_mean(stems[stem], [stems[stem]]) for stem in close)
+
+
+def _all_documents(
+    names: Sequence[str], settings: Settings
+) -> tuple[list[_Document], list[CollectionError]]:
+    """Return the documents of collections; a damaged one hides none of the others."""
+    documents: list[_Document] = []
+    errors: list[CollectionError] = []
+    for name in names:
+        try:
+            documents += _documents(name, settings)
+        except CollectionError as error:
+            errors.append(error)
+    return documents, errors
+
+
+def _documents(name: str, settings: Settings) -> list[_Document]:
+    pages: dict[tuple[str, str], dict[int, FileState]] = defaultdict(dict)
+    with open_collection(name, settings) as opened:
+        sources = opened.manifest.sources
+        for _, payload in opened.ledger():
+            label, state = payload["source"], file_state(payload)
+            path = payload["record_id"].removeprefix(f"{label}/")
+            if state.page_hash and label in sources and (cited := _CITED.fullmatch(path)):
+                pages[label, cited["document"]][int(cited["page"])] = state
+    return [
+        _Document(name, label, sources[label].root, path, known)
+        for (label, path), known in sorted(pages.items())
+    ]
+
+
+def _require_as_ingested(document: _Document, page: int) -> None:
+    """Refuse to draw a page of another edition than the one that answers were found in."""
+    file, collection = document.file, document.collection
+    known = page if page in document.pages else min(document.pages)
     try:
-        manifest = find_manifest(name, settings)
-    except CollectionError:  # a damaged one hides no document of the others
+        if is_same(file, known, document.pages[known]):
+            return
+    except (FileNotFoundError, NotADirectoryError) as error:
+        told = f"{document.path} of collection {collection!r} is no longer at {file}"
+        hint = "put it back, or give its path"
+        raise SourceError("missing_file", f"{told}; {hint}") from error
+    except OSError:  # it cannot be drawn either, which says why
         return
-    for label, source in (manifest.sources if manifest else {}).items():
-        for path in (document, document.removeprefix(f"{label}/")):
-            file = (source.root / path).resolve()
-            if file.is_file() and file.is_relative_to(source.root):
-                yield file
+    told = f"{document.path} has changed since it was ingested into collection {collection!r}"
+    raise SourceError("changed_document", f"{told}; ingest it again, or give its path: {file}")

@@ -57,11 +57,20 @@ def restore(document: Path, page: int, file: FileState, picture: Path) -> None:
         _note_use(picture)
         return
     try:
-        _require_same(document, page, file)
+        if not is_same(document, page, file):
+            raise SourceError("changed_document", "it has changed since; ingest it again")
         isolated.call(draw, document, page, picture)
         trim(picture.parent)
     except (SourceError, OSError) as error:
         logger.warning("%s, page %d cannot be shown: %s", document.name, page, error)
+
+
+def is_same(document: Path, page: int, file: FileState) -> bool:
+    """Tell whether this is the edition that the page was taken from; its bytes, if need be."""
+    status = document.stat()
+    if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
+        return True
+    return page_content(content_hash(document), page) == file.content_hash
 
 
 def draw(document: Path, page: int, picture: Path) -> None:
@@ -90,15 +99,6 @@ def sweep(folder: Path, wanted: set[Path]) -> None:
 def size_bytes(folder: Path) -> int:
     """Return what the pictures take."""
     return sum(status.st_size for _, status in _listed(folder))
-
-
-def _require_same(document: Path, page: int, file: FileState) -> None:
-    """Refuse to show a page of another edition than the one that was found."""
-    status = document.stat()
-    if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
-        return
-    if page_content(content_hash(document), page) != file.content_hash:
-        raise SourceError("changed_document", "it has changed since; ingest it again")
 
 
 def _is_unfinished(file: Path) -> bool:

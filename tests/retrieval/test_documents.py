@@ -1,12 +1,19 @@
 """A shelf of PDFs as its user meets it: pages found, grouped, with those beside them, looked up."""
 
+import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from app.core.collection import open_collection
-from app.core.errors import QueryError, SettingsError, SourceError
+from app.core.errors import (
+    CollectionError,
+    CollectionMissingError,
+    QueryError,
+    SettingsError,
+    SourceError,
+)
 from app.core.settings import Settings
 from app.page_file import write_page
 from app.retrieval.hits import Hit
@@ -101,13 +108,23 @@ def test_too_many_neighbours_are_refused(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["sea/rivers.pdf", "shelf/sea/rivers.pdf", "sea/rivers.pdf#page=2"]
+    ("document", "page"),
+    [
+        ("sea/rivers.pdf", 2),
+        ("shelf/sea/rivers.pdf", 2),
+        ("sea/rivers.pdf#page=2", None),
+        ("sea/rivers.pdf, page 2", None),
+        ("shelf/sea/rivers.pdf, page 2", 2),
+    ],
 )
 def test_a_citation_can_be_looked_at(
-    settings: Settings, document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    document: str,
+    page: int | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    page = None if "#" in document else 2
     written = write_page(document, page, settings, side=400)
     assert written == Path("rivers-2.png")
     with Image.open(written) as picture:
@@ -126,8 +143,13 @@ def test_a_document_on_disk_needs_no_collection(tmp_path: Path) -> None:
     ("document", "page", "out", "error", "told"),
     [
         ("rivers.pdf", None, "a.png", QueryError, "which page"),
+        ("rivers.pdf#page=3", 4, "a.png", QueryError, "names page 3, and 4 is asked for too"),
         ("rivers.pdf", 5, "a.png", SourceError, "rivers.pdf: there is no page 5; there are 4"),
-        ("oceans.pdf", 1, "a.png", SourceError, "oceans.pdf is not in any collection"),
+        ("lakes.pdf", 1, "a.png", SourceError, "of any collection, nor a file here; give its path"),
+        ("riverz.pdf", 1, "a.png", SourceError, r"; did you mean 'rivers\.pdf'\?"),
+        ("~nobody-at-all/a.pdf", 1, "a.png", SourceError, "of any collection, nor a file here"),
+        ("hills", 1, "a.png", SourceError, r"; did you mean 'hills\.pdf'\?"),
+        ("sea/river", 1, "a.png", SourceError, r"; did you mean 'sea/rivers\.pdf'\?"),
         ("rivers.pdf", 1, "a.gif", SettingsError, r"'a.gif' does not end in \.png"),
         ("rivers.pdf", 1, "no/folder/a.png", SettingsError, "cannot be written"),
     ],
@@ -139,15 +161,66 @@ def test_a_page_that_cannot_be_written_says_why(
         write_page(document, page, settings, out=tmp_path / out, side=64)
 
 
-def test_of_two_documents_of_one_path_none_is_guessed(settings: Settings, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "rivers.pdf").write_bytes(pdf("another"))
-    more = Settings(home=tmp_path / "home")
-    ingest(other, "other", more, image="palette", text="minilm")
-    with open_collection("shelf", settings) as opened:
-        root = opened.manifest.sources["shelf"].root
-    ingest(root, "shelf", more, image="palette", text="minilm")
-    with pytest.raises(QueryError, match="give its path"):
-        write_page("rivers.pdf", 1, more, out=tmp_path / "a.png", side=64)
-    assert write_page("rivers.pdf", 1, more, collection="other", out=tmp_path / "a.png", side=64)
+def test_what_is_no_document_has_no_pages(settings: Settings, tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "q.png")
+    with pytest.raises(SourceError, match=r"q\.png: it is no PDF, and only a PDF has pages"):
+        write_page(str(tmp_path / "q.png"), 1, settings, side=64)
+
+
+def test_a_collection_that_is_not_there_is_told_as_everywhere(settings: Settings) -> None:
+    with pytest.raises(CollectionMissingError, match="no collection 'shelv'; did you mean 'shelf'"):
+        write_page("rivers.pdf", 1, settings, collection="shelv", side=64)
+
+
+@pytest.fixture
+def more(tmp_path: Path) -> Settings:
+    """A home with `both`, of two sources that each have a report of two pages, and `one`."""
+    settings = Settings(home=tmp_path / "home")
+    for label in ("m1", "m2"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "report.pdf").write_bytes(pdf(f"{label} one", f"{label} two"))
+        ingest(tmp_path / label, "both", settings, image="palette", text="minilm")
+    ingest(tmp_path / "m1", "one", settings, image="palette", text="minilm")
+    return settings
+
+
+def write(document: str, settings: Settings, tmp_path: Path, collection: str | None = None) -> Path:
+    out = tmp_path / "a.png"
+    return write_page(document, 2, settings, collection=collection, out=out, side=64)
+
+
+def test_of_two_documents_of_one_path_none_is_guessed(more: Settings, tmp_path: Path) -> None:
+    told = r"may be m1/report\.pdf \(-c (both|one)\) or m2/report\.pdf \(-c both\).*give its path"
+    with pytest.raises(QueryError, match=told):
+        write("report.pdf", more, tmp_path)
+    assert write("report.pdf", more, tmp_path, "one").is_file()
+    assert write("m1/report.pdf", more, tmp_path).is_file()  # in two collections, and one file
+    assert write("m2/report.pdf", more, tmp_path).is_file()
+
+
+def test_a_document_that_is_another_now_is_drawn_only_by_its_path(
+    more: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "m1/report.pdf"
+    os.utime(file, ns=(1, 1))
+    assert write("m1/report.pdf", more, tmp_path).is_file()  # touched, and the same
+    file.write_bytes(pdf("put in", "m1 one", "m1 two"))
+    with pytest.raises(SourceError, match="changed since it was ingested into collection 'both'"):
+        write("m1/report.pdf", more, tmp_path)
+    assert write(str(file), more, tmp_path).is_file()
+    ingest(tmp_path / "m1", "one", more)
+    assert write("report.pdf", more, tmp_path, "one").is_file()
+
+
+def test_a_document_that_is_gone_is_told_where_it_was(more: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "m2/report.pdf"
+    file.unlink()
+    with pytest.raises(SourceError, match=f"collection 'both' is no longer at {file}; put it back"):
+        write("m2/report.pdf", more, tmp_path)
+
+
+def test_a_damaged_collection_hides_no_document_of_another(more: Settings, tmp_path: Path) -> None:
+    (more.collections_folder / "both" / "manifest.json").write_text("{")
+    assert write("report.pdf", more, tmp_path).is_file()
+    with pytest.raises(CollectionError, match="damaged"):
+        write("rapport.pdf", more, tmp_path)
