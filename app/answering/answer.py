@@ -144,7 +144,7 @@ def _open_pictures(
                 max_side=MAX_SENT_SIDE if evidence.page is None else max(PAGE_SIDES),
             )
         except SourceError as error:
-            notices.append(f"{evidence.source or evidence.record_id} is left out: {error}")
+            notices.append(f"{evidence.name or evidence.record_id} is left out: {error}")
         else:
             opened.append((replace(evidence, number=len(opened) + 1), picture))
     return tuple(opened), tuple(found[len(opened) + len(notices) :]), notices

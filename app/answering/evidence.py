@@ -1,5 +1,6 @@
 """Evidence: hits → what an answer may rest on, numbered from 1, one per record."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ class Evidence:
 
     `source` is the picture's path relative to its root, `file` the picture on this disk. Of a page,
     `page` is its number in the document, and `text` what its text layer says, as far as it has one.
+    `shared_path` says that another piece of evidence has the same path in another source.
     """
 
     number: int
@@ -28,20 +30,30 @@ class Evidence:
     file: Path
     page: int | None = None
     text: str = ""
+    shared_path: bool = False
 
     @property
     def document(self) -> str:
-        """The path of the document that a page is in."""
-        return document_of(self.source, self.page)
+        """The path of the picture, or of the document that a page is in.
+
+        Where evidence of two sources has the same one, it begins with the source's label.
+        """
+        return document_of(self._path, self.page)
 
     @property
     def name(self) -> str:
         """What a person calls it: `report.pdf, page 3`."""
-        return name_of(self.source, self.page)
+        return name_of(self._path, self.page)
+
+    @property
+    def _path(self) -> str:
+        return self.record_id if self.shared_path else self.source
 
 
 def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
     """Return one piece per record, numbered from 1, in the order of the hits."""
+    first = _once_per_record(hits)
+    shared = _shared_paths(first)
     return [
         Evidence(
             number=number,
@@ -53,13 +65,23 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
             file=hit.file,
             page=hit.page,
             text="" if hit.page is None else hit.node.get_content(),
+            shared_path=document_of(hit.source, hit.page) in shared,
         )
-        for number, hit in enumerate(_once_per_record(hits), start=1)
+        for number, hit in enumerate(first, start=1)
     ]
 
 
-def _once_per_record(hits: "Sequence[Hit]") -> "Iterable[Hit]":
+def _once_per_record(hits: "Sequence[Hit]") -> "list[Hit]":
     first: dict[str, Hit] = {}
     for hit in hits:
         first.setdefault(hit.record_id, hit)
-    return first.values()
+    return list(first.values())
+
+
+def _shared_paths(hits: "Iterable[Hit]") -> set[str]:
+    """Return the paths that pictures or documents of several sources have."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for hit in hits:
+        path = document_of(hit.source, hit.page)
+        owners[path].add(document_of(hit.record_id, hit.page))
+    return {path for path, documents in owners.items() if len(documents) > 1}

@@ -91,7 +91,7 @@ def describe(evidence: Evidence) -> str:
     """Return what is said of one piece of evidence, under its number."""
     if evidence.page is not None:
         return "\n".join([f"[{evidence.number}] {_page(evidence)}", *_text(evidence)])
-    lines = [f"[{evidence.number}] picture {quote(evidence.source)}"]
+    lines = [f"[{evidence.number}] picture {quote(evidence.document)}"]
     lines += [f"  caption: {quote(caption)}" for caption in evidence.captions[:MAX_CAPTIONS]]
     fields = [(name, value) for name, value in evidence.metadata.items() if value is not None]
     lines += [f"  {quote(str(name))}: {_value(value)}" for name, value in fields[:MAX_FIELDS]]

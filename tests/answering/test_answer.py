@@ -326,3 +326,42 @@ def test_pages_beside_a_picture_that_is_asked_about_are_pictures(page_hits):
         said = ask(ollama, page_hits, query_image=Image.new("RGB", (300, 200)))
     assert len(ollama.requests[0].pictures) == 4
     assert said.evidence[0].name == "b/report.pdf, page 9"
+
+
+def test_documents_of_one_name_are_told_apart(page_hits):
+    """Two sources have a report.pdf; of the third document there is only one."""
+    for hit, label in zip(page_hits, ("m1", "m2", "m2"), strict=True):
+        hit.source = hit.source.replace("b/", "").replace("a.pdf", "report.pdf")
+        hit.record_id = f"{label}/{hit.source}"
+    page_hits[2].source = page_hits[2].source.replace("report", "other")
+    page_hits[2].record_id = f"m2/{page_hits[2].source}"
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply="ANSWER: Rain [1].") as ollama:
+        said = ask(ollama, page_hits)
+    assert [piece.name for piece in said.evidence] == [
+        "m1/report.pdf, page 9",
+        "m2/report.pdf, page 1",
+        "other.pdf, page 2",
+    ]
+    assert '[2] page 1 of "m2/report.pdf"' in ollama.requests[0].text
+    assert 'page 2 of "other.pdf"' in ollama.requests[0].text
+
+
+def test_pages_of_two_documents_of_one_name_are_not_mixed(page_hits):
+    for hit, label, page in zip(page_hits, ("m1", "m2", "m1"), (2, 1, 1), strict=True):
+        hit.source, hit.page = f"report.pdf#page={page}", page
+        hit.record_id = f"{label}/{hit.source}"
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply="ANSWER: Rain [1].") as ollama:
+        said = ask(ollama, page_hits)
+    assert [piece.record_id for piece in said.evidence] == [
+        "m1/report.pdf#page=1",
+        "m1/report.pdf#page=2",
+        "m2/report.pdf#page=1",
+    ]
+
+
+def test_pictures_of_one_path_in_two_sources_are_told_apart(hits):
+    hits[1].source, hits[1].record_id = hits[0].source, "other/red.JPG"
+    with OllamaDouble() as ollama:
+        said = ask(ollama, hits[:3])
+    assert [piece.name for piece in said.evidence] == ["walls/red.JPG", "other/red.JPG", "blue.JPG"]
+    assert '[2] picture "other/red.JPG"' in ollama.requests[0].text
