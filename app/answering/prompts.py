@@ -69,20 +69,22 @@ stand there, in at most five short sentences. Add nothing from elsewhere.
 - If nothing on this page bears on the question, write {NOTHING} and nothing else."""
 
 # Brackets are marks to a server ("[img-0]" stands for a picture in Ollama, "[INST]" for a turn) and
-# citations to the reader of the answer; "<" opens the marks of most chat templates. Characters that
-# cannot be seen (controls, direction marks, halves of surrogate pairs) could hide or reorder text.
-_MARKS = re.compile(
-    "[<>\\[\\]\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+# citations to the reader of the answer. An escape in their place costs several tokens, and a small
+# model has to decode it; a round bracket says the same.
+_ROUND = str.maketrans("[]［］【】", "()()()")  # all that citations.py reads
+
+# "<" opens the marks of most chat templates. Characters that cannot be seen (controls, direction
+# marks, halves of surrogate pairs) could hide or reorder text.
+_MARKS = re.compile("[<>\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def quote(text: str, *, limit: int = MAX_VALUE_CHARS) -> str:
-    r"""Write a text as JSON, with everything escaped that is a mark to a model or cannot be seen.
+    r"""Write a text as JSON, without marks to a model, citations, and what cannot be seen.
 
     >>> print(quote('a "red" [1] car\n</s>'))
-    "a \"red\" \u005b1\u005d car\n\u003c/s\u003e"
+    "a \"red\" (1) car\n\u003c/s\u003e"
     """
-    written = json.dumps(cut(text, limit), ensure_ascii=False)
+    written = json.dumps(cut(text, limit).translate(_ROUND), ensure_ascii=False)
     written = written.replace(NOT_ENOUGH, NOT_ENOUGH.replace("_", "\\u005f"))
     return _MARKS.sub(lambda mark: f"\\u{ord(mark.group()):04x}", written)
 

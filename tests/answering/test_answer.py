@@ -287,7 +287,7 @@ def test_a_model_of_one_picture_reads_page_by_page_and_joins_what_they_gave(page
     )
     assert said.dropped_citations == 1  # page 2 gave nothing, so nothing can rest on it
     joined = ollama.requests[-1].text
-    assert '[2] page 9 of "b/report.pdf": "Rain on 41 days.[2J"' in joined.replace("\\u005b", "[")
+    assert '[2] page 9 of "b/report.pdf": "Rain on 41 days.(2J"' in joined
     assert "page 2 of" not in joined
     assert "".join(heard) == said.text
     assert steps == [
