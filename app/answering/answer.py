@@ -44,6 +44,11 @@ Status = Literal[
 MAX_SENT_SIDE = 1024
 """Pixels. Larger photographs have run Ollama out of memory (ollama#2543, #10753, #17804)."""
 
+BESIDE_A_PICTURE = (
+    "beside a picture that is asked about, pages are shown as pictures, without their text, and"
+    " small type is lost; leave out --image to have them read"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -75,10 +80,14 @@ class _Material:
     query_image: "Image.Image | None"
 
     @property
+    def pages(self) -> bool:
+        """Whether there are pages of documents."""
+        return any(piece.page is not None for piece, _ in self.opened)
+
+    @property
     def in_documents(self) -> bool:
         """Whether pages are to be read; beside a picture that is asked about they are pictures."""
-        pages = any(piece.page is not None for piece, _ in self.opened)
-        return pages and self.query_image is None
+        return self.pages and self.query_image is None
 
 
 def answer(
@@ -111,6 +120,8 @@ def answer(
         why = "no picture that was found can be opened" if found else "nothing was found"
         return Answer("not_enough_evidence", "", (), (), model.name, (*notices, why))
     material = _Material(question, opened, beyond, query_image)
+    if material.pages and not material.in_documents:
+        notices = [*notices, BESIDE_A_PICTURE]
     budget = _plan(material, model.name, max_images)
     said = _ask(material, budget, model, on_text or discard, on_step or discard)
     return replace(said, notices=(*notices, *budget.notices, *said.notices))

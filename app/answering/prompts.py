@@ -159,9 +159,14 @@ def _order_of_pictures(count: int, *, as_sheet: bool, query_image: bool) -> str:
             f"{first}Tile [n] shows evidence [n]."
         )
     if query_image:
+        after = (
+            "The one after it shows evidence [1]."
+            if count == 1
+            else f"The {count} after it show evidence [1] to [{count}], in this order."
+        )
         return (
             "The first picture is the one that the question is about (QUESTION); it is no evidence."
-            f" The {count} after it show evidence [1] to [{count}], in this order."
+            f" {after}"
         )
     if count == 1:
         return "The picture shows evidence [1]."

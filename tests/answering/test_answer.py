@@ -321,11 +321,22 @@ def test_a_reading_that_is_disturbed_says_so(page_hits, script, status, notice):
     assert any(notice in told for told in said.notices), said.notices
 
 
-def test_pages_beside_a_picture_that_is_asked_about_are_pictures(page_hits):
+def test_pages_beside_a_picture_that_is_asked_about_are_pictures_and_this_is_said(page_hits):
     with OllamaDouble(models=["gemma3:4b"], reply="The same logo [1].") as ollama:
         said = ask(ollama, page_hits, query_image=Image.new("RGB", (300, 200)))
     assert len(ollama.requests[0].pictures) == 4
+    assert "its text" not in ollama.requests[0].text
     assert said.evidence[0].name == "b/report.pdf, page 9"
+    assert said.notices == (
+        "beside a picture that is asked about, pages are shown as pictures, without their text, and"
+        " small type is lost; leave out --image to have them read",
+    )
+
+
+def test_pictures_beside_a_picture_that_is_asked_about_need_no_such_notice(hits):
+    with OllamaDouble(models=["gemma3:4b"]) as ollama:
+        said = ask(ollama, hits[:2], query_image=Image.new("RGB", (300, 200)))
+    assert said.notices == ()
 
 
 def test_documents_of_one_name_are_told_apart(page_hits):

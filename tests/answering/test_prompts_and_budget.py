@@ -76,6 +76,15 @@ def test_brackets_of_captions_metadata_and_pages_are_round():
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "The one after it shows evidence [1]."), (2, "The 2 after it show evidence [1] to [2],")],
+)
+def test_what_follows_the_picture_that_is_asked_about_is_counted(count, said):
+    after = evidence_words([piece("a wall")] * count, as_sheet=False, query_image=True)
+    assert said in after
+
+
 def plan(model: str, pieces: int, **options: object):
     return plan_budget(model, evidence_tokens=[100] * pieces, fixed_tokens=300, **options)
 
