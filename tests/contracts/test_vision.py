@@ -8,7 +8,6 @@ import json
 import os
 import pkgutil
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +53,7 @@ YES_OR_NO = {
 class Kind:
     """A protocol: its double, the setting and the option that name a server of it."""
 
-    double: Callable[..., VisionDouble]
+    double: type[VisionDouble]
     setting: str
     option: str
     too_large: str
@@ -221,6 +220,31 @@ def test_other_answers_are_no_service_and_no_traceback(kind: Kind, behaviour: st
         ask(kind, server)
     assert len(server.requests) == 1
     assert "<" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "model requires more system memory (5.6 GiB) than is available (3.1 GiB)",
+        "unable to allocate CUDA0 buffer",
+    ],
+)
+def test_where_memory_is_short_a_smaller_model_is_advised(
+    kind: Kind, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = {"status": 500, "ctype": "application/json", "text": json.dumps({"error": said})}
+    recorded = kind.double.handler.recorded
+    monkeypatch.setitem(recorded, "no_memory", error)
+    with (
+        kind.double(script=["no_memory"]) as server,
+        pytest.raises(ServiceUnavailableError) as told,
+    ):
+        ask(kind, server)
+    assert said in str(told.value)
+    assert "Choose a smaller model with --model" in str(told.value)
+    assert "--max-images" in str(told.value)
+    assert "doctor" not in str(told.value)
 
 
 # ---- where it goes

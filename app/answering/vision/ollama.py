@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.answering.budget import limits_of
 from app.answering.vision import MODELS_THAT_SEE, Limits, Prompt, PromptTooLargeError, Reply
 from app.answering.vision.wire import (
+    MEMORY_ADVICE,
     NOT_A_REPLY,
     BrokenOffError,
     Piece,
@@ -16,6 +17,7 @@ from app.answering.vision.wire import (
     client_options,
     inner_message,
     read,
+    wants_memory,
 )
 from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
 
@@ -160,6 +162,11 @@ class OllamaModel:
             return ServiceUnavailableError(
                 f"{self.name} cannot see pictures. Models that do: {MODELS_THAT_SEE};"
                 " `ollama pull llava`, then --model llava"
+            )
+        if wants_memory(status, reason):
+            return ServiceUnavailableError(
+                f"Ollama at {self.url} has too little memory for {self.name}: {reason}."
+                f" {MEMORY_ADVICE}"
             )
         return ServiceUnavailableError(
             f"Ollama at {self.url} refused: {reason}."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.answering.vision import MODELS_THAT_SEE, Limits, Prompt, PromptTooLargeError, Reply
 from app.answering.vision.wire import (
+    MEMORY_ADVICE,
     NOT_A_REPLY,
     BrokenOffError,
     Piece,
@@ -18,6 +19,7 @@ from app.answering.vision.wire import (
     client_options,
     inner_message,
     read,
+    wants_memory,
 )
 from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
 
@@ -195,6 +197,10 @@ class OpenAILikeModel:
             return ServiceUnavailableError(
                 f"{self.name} cannot see pictures. Models that do: {MODELS_THAT_SEE}, and others;"
                 " of llama.cpp, with --mmproj"
+            )
+        if wants_memory(status, reason):
+            return ServiceUnavailableError(
+                f"{where} has too little memory for {self.name}: {reason}. {MEMORY_ADVICE}"
             )
         return ServiceUnavailableError(f"{where} refused: {reason}. {check}")
 

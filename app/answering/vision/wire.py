@@ -26,6 +26,17 @@ shape; and what httpx raises on a proxy in the environment that it cannot use.""
 FULL = "the answer reached the length that it was given room for"
 UNFINISHED = "the stream ended before the answer did"
 
+NO_MEMORY = (
+    "out of memory",  # CUDA, by torch in vLLM and LMDeploy, by ggml in Ollama and llama.cpp
+    "more system memory",  # Ollama, before it loads a model
+    "enough memory",
+    "failed to allocate",
+    "unable to allocate",  # ggml, of a buffer
+)
+"""Part of what is said with HTTP 500 when a model, or what it looks at, does not fit."""
+
+MEMORY_ADVICE = "Choose a smaller model with --model, or send fewer pictures with --max-images"
+
 T = TypeVar("T")
 
 
@@ -120,6 +131,15 @@ def inner_message(reason: str) -> str:
     with suppress(ValueError, TypeError, KeyError):
         reason = json.loads(reason)["error"]["message"]
     return re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", str(reason))[:300].strip()
+
+
+def wants_memory(status: int, reason: str) -> bool:
+    """Say whether a server failed for want of memory: checking its URL would help nobody.
+
+    >>> wants_memory(500, "model requires more system memory (5.6 GiB) than is available (3.1 GiB)")
+    True
+    """
+    return status >= 500 and any(sign in reason.lower() for sign in NO_MEMORY)
 
 
 def _next(pieces: Iterator[Piece]) -> tuple[Piece | None, str | None]:
