@@ -44,6 +44,13 @@ Status = Literal[
 MAX_SENT_SIDE = 1024
 """Pixels. Larger photographs have run Ollama out of memory (ollama#2543, #10753, #17804)."""
 
+NOT_ANSWERED = "the model says that what it was shown does not answer the question"
+
+UNMARKED = (
+    "the model did not mark its answer: shown is all that it wrote of pages that bear on the"
+    " question"
+)
+
 BESIDE_A_PICTURE = (
     "beside a picture that is asked about, pages are shown as pictures, without their text, and"
     " small type is lost; leave out --image to have them read"
@@ -219,7 +226,9 @@ def _ask_once(
     try:
         if not budget.one_by_one:
             prompt = _prompt(material, shown, budget)
-            return _answered(prompt, _pieces(shown), budget, model, on_text)
+            pieces = _pieces(shown)
+            marked = prompts.wants_mark(pieces)
+            return _answered(prompt, pieces, budget, model, on_text, marked=marked)
         notes = take_notes(material.question, shown, budget, model, on_step)
         if not notes.taken:
             why = (*notes.notices, "no page that was found bears on the question")
@@ -241,9 +250,11 @@ def _answered(
     budget: Budget,
     model: VisionModel,
     on_text: Callable[[str], None],
+    *,
+    marked: bool = False,
 ) -> Answer:
     """Ask, and see to it that the answer cites this evidence and nothing else."""
-    cited = CitedText({piece.number for piece in evidence})
+    cited = CitedText({piece.number for piece in evidence}, marked=marked)
 
     def take(piece: str) -> None:
         if shown := cited.add(piece):
@@ -264,15 +275,15 @@ def _judge(reply: Reply, cited: CitedText) -> tuple[Status, tuple[str, ...]]:
     """Say what a reply is worth, and why. What cites nothing is not grounded, however it sounds."""
     if reply.broke_off:
         return "incomplete", (f"the answer is incomplete: {reply.broke_off}",)
-    if cited.not_enough:
-        return "not_enough_evidence", ()
+    if cited.not_enough or (cited.nothing and not cited.text):
+        return "not_enough_evidence", (NOT_ANSWERED,)
     if not cited.text:
-        return "incomplete", ("the model finished without a word; ask again, or another model",)
+        return "incomplete", ("the model ended without an answer; ask again, or another model",)
     if not cited.citations:
         return "not_enough_evidence", (
             "the model's text cites none of the pictures: nothing shows that it rests on them",
         )
-    return "answered", ()
+    return "answered", (UNMARKED,) if cited.awaits_mark else ()
 
 
 def _dropped(cited: CitedText) -> tuple[str, ...]:

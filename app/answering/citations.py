@@ -3,20 +3,29 @@
 import re
 from collections.abc import Set as AbstractSet
 
-from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH
+from app.answering.page_lines import LINE_CHARACTERS, find_mark, without_nothing
+from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH, NOTHING
 
 LONGEST_CITATION = 80
 """Characters within brackets; longer ones are text."""
 
 _WORD = r"(?:(?:image|picture|photo|evidence|tile|figure|fig\.|number|no\.)\s*)?#?"
 _REFERENCE = re.compile(rf"{_WORD}(\d+)(?:\s*[-–—]\s*{_WORD}(\d+))?", re.IGNORECASE)
-_SEPARATOR = re.compile(r"\s*(?:[,;&]|\band\b)\s*")
-_INSIDE = rf"[^\[\]\n]{{1,{LONGEST_CITATION}}}"
-_BRACKETS = re.compile(rf"\[({_INSIDE})\]")
-_RUN = re.compile(rf"([ \t]{{0,8}})((?:\[{_INSIDE}\])+)")
-_OPEN_END = re.compile(rf"(?:\[{_INSIDE}\])*(?:\[(?:{_INSIDE})?)?\Z")
-_WORDS = (NOT_ENOUGH, ANSWER_MARK)
+_SEPARATOR = re.compile(r"\s*(?:[,;&，；、]|\band\b)\s*")
+_OPEN, _CLOSE = "[\\[［【]", "[\\]］】]"  # models trained on Chinese cite as 【1】
+_INSIDE = rf"[^\[\]［］【】\n]{{1,{LONGEST_CITATION}}}"
+_CITED = rf"{_OPEN}{_INSIDE}{_CLOSE}"
+_BRACKETS = re.compile(rf"{_OPEN}({_INSIDE}){_CLOSE}")
+_RUN = re.compile(rf"([ \t]{{0,8}})((?:{_CITED})+)")
+_OPEN_END = re.compile(rf"(?:{_CITED})*(?:{_OPEN}(?:{_INSIDE})?)?\Z")
+_WORDS = (NOT_ENOUGH, NOTHING, ANSWER_MARK)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+DRESS = " \n\t*_#`\"'.,:;"
+"""What models put around a word that they were told to write."""
+
+_FRONT = re.compile(r"\A\s*(?:[*_]{2,}\s+)?")  # **ANSWER:** has its end behind the mark
+_TOLD = re.compile(rf"\s*(?:{NOT_ENOUGH}|{NOTHING})")
 
 
 def clean(text: str) -> str:
@@ -27,10 +36,13 @@ def clean(text: str) -> str:
 class CitedText:
     """The text so far, of which only what can no longer change has been handed on.
 
-    Citations are written `[1]` or `[1, 2]` and have numbers of `evidence`; `[Image 1]` and `[1-3]`
-    are read as such. Others are removed and counted in `dropped`. A word that says the evidence is
-    not enough is taken out and remembered. So are characters that steer a terminal. Of a text that
-    says first what each page shows, `text` and all that is counted is what follows `ANSWER:`.
+    Citations are written `[1]` or `[1, 2]` and have numbers of `evidence`; `[Image 1]`, `[1-3]` and
+    【1】 are read as such. Others are removed and counted in `dropped`. A word that says the
+    evidence is not enough is taken out and remembered. So are characters that steer a terminal.
+
+    A `marked` text says first what each page shows, and `text` and all that is counted is what
+    follows `ANSWER:`. Lines of pages that show `nothing` are left out. Where the text ends while it
+    `awaits_mark`, all that is left is the answer.
 
     >>> text = CitedText({1, 2})
     >>> text.add("Two are red [1-2, 7")
@@ -41,44 +53,79 @@ class CitedText:
     ([1, 2], 2)
     """
 
-    def __init__(self, evidence: AbstractSet[int]) -> None:
+    def __init__(self, evidence: AbstractSet[int], *, marked: bool = False) -> None:
         self.text = ""
         self.citations: set[int] = set()
         self.dropped = 0
         self.not_enough = False
+        self.nothing = False
+        self.awaits_mark = marked
         self._evidence = evidence
-        self._held = ""
-        self._before_text: str | None = None
+        self._held = "\n" if marked else ""  # what begins a line follows "\n"
+        self._mark = ""
 
     def add(self, piece: str) -> str:
         """Take a piece of the model's text; return what may be shown of all so far."""
         self._held += clean(piece)
-        settled = _settled(self._held)
-        ready, self._held = self._held[:settled], self._held[settled:]
-        return self._hand_on(ready)
+        return self._hand_on(ended=False)
 
     def end(self) -> str:
         """Return the rest: the model has finished, or broke off."""
-        ready, self._held = self._held.rstrip(), ""
-        return self._hand_on(ready)
+        self._held = self._held.rstrip()
+        return self._hand_on(ended=True)
 
-    def _hand_on(self, ready: str) -> str:
+    def _hand_on(self, *, ended: bool) -> str:
+        shown = self._page_lines(ended=ended) if self.awaits_mark else ""
+        return shown if self.awaits_mark else shown + self._answer(ended=ended)
+
+    def _page_lines(self, *, ended: bool) -> str:
+        """Return whole lines of what goes before the mark; what follows it is held."""
+        mark = find_mark(f"{self._held}\n" if ended else self._held)
+        if mark:
+            lines, self._held = self._held[: mark.start()], self._held[mark.end() :]
+        else:
+            lines = self._release(len(self._held) if ended else _settled_lines(self._held))
+        kept = without_nothing(lines)
+        self.nothing |= kept != lines
+        shown = self._take(kept.rstrip())
+        if mark:
+            self._begin_answer()
+        return shown
+
+    def _answer(self, *, ended: bool) -> str:
+        ready = self._release(len(self._held) if ended else _settled(self._held))
         before, mark, after = ready.rpartition(ANSWER_MARK)
-        if not mark:
-            return self._take(ready)
-        shown = f"{self._take(before)}{mark} "
-        self.text, self.citations, self.not_enough = "", set(), False
-        self._before_text = " \n\t*"  # some models write the mark in bold
+        shown = ""
+        if mark:
+            shown = self._take(before.rstrip(" \n\t*_#"))
+            self._begin_answer()
+        if not (self.text or ended or after.strip(DRESS)):  # of a word that is not to be shown?
+            self._held = after + self._held
+            return shown
         return shown + self._take(after)
 
+    def _begin_answer(self) -> None:
+        """Forget what went before a mark. The mark is handed on before the first word after it."""
+        if self.text:
+            self._mark = f"\n{ANSWER_MARK} "
+        self.text, self.citations, self.not_enough, self.nothing = "", set(), False, False
+        self.awaits_mark = False
+
+    def _release(self, count: int) -> str:
+        ready, self._held = self._held[:count], self._held[count:]
+        return ready
+
     def _take(self, ready: str) -> str:
-        if NOT_ENOUGH in ready:
-            self.not_enough = True
-            ready = ready.replace(NOT_ENOUGH, "")
-        shown = _RUN.sub(self._checked_run, ready)
+        self.not_enough |= NOT_ENOUGH in ready
+        self.nothing |= NOTHING in ready
+        shown = _RUN.sub(self._checked_run, _TOLD.sub("", ready))
         if not self.text:
-            shown = shown.lstrip(" \n\t.,:;*\"'`" if self.not_enough else self._before_text)
+            told = self.not_enough or NOTHING in ready
+            shown = shown.lstrip(DRESS) if told else _FRONT.sub("", shown)
+            shown = shown if shown.strip(DRESS) else ""
         self.text += shown
+        if shown:
+            shown, self._mark = self._mark + shown, ""
         return shown
 
     def _checked_run(self, run: re.Match[str]) -> str:
@@ -101,6 +148,14 @@ class CitedText:
             self.dropped += not right
         self.citations |= cited
         return f"[{', '.join(map(str, sorted(cited)))}]" if cited else ""
+
+
+def _settled_lines(text: str) -> int:
+    """Return how much of a text is whole lines; of one that goes on for long, what is settled."""
+    line = text.rfind("\n")
+    if line < 0 or len(text) - line - 1 > LINE_CHARACTERS:
+        return _settled(text)
+    return len(text[:line].rstrip())
 
 
 def _settled(text: str) -> int:

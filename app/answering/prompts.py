@@ -138,7 +138,6 @@ def evidence_words(
     evidence: Sequence[Evidence], *, as_sheet: bool, query_image: bool = False
 ) -> str:
     """Return what follows the pictures: how they are numbered, what is said of each, rules."""
-    pages = sum(piece.page is not None for piece in evidence)
     return "\n".join(
         [
             _order_of_pictures(len(evidence), as_sheet=as_sheet, query_image=query_image),
@@ -146,9 +145,14 @@ def evidence_words(
             "Evidence:",
             *map(describe, evidence),
             "",
-            PAGE_RULES if pages > 1 else RULES,
+            PAGE_RULES if wants_mark(evidence) else RULES,
         ]
     )
+
+
+def wants_mark(evidence: Sequence[Evidence]) -> bool:
+    """Say whether a model is told to write what each page shows, and then to mark its answer."""
+    return sum(piece.page is not None for piece in evidence) > 1
 
 
 def _order_of_pictures(count: int, *, as_sheet: bool, query_image: bool) -> str:

@@ -8,6 +8,7 @@ from app.answering import prompts
 from app.answering.budget import NOTE_TOKENS, Budget
 from app.answering.citations import clean
 from app.answering.evidence import Evidence
+from app.answering.page_lines import says_nothing
 from app.answering.vision import Prompt, VisionModel, discard
 from app.core.images import shrink, to_jpeg
 
@@ -47,7 +48,7 @@ def take_notes(
         if reply.broke_off:
             notices.append(f"{page.name} was read in part: {reply.broke_off}")
         note = clean(reply.text)
-        if note and prompts.NOTHING not in note:
+        if note and not says_nothing(note):
             taken.append((page, note))
     return Notes(tuple(taken), tuple(notices))
 

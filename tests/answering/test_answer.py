@@ -77,6 +77,9 @@ def test_model_that_says_it_is_not_enough_is_believed(hits):
     with OllamaDouble(reply="NOT_ENOUGH_EVIDENCE.") as ollama:
         said = ask(ollama, hits, on_text=heard.append)
     assert (said.status, said.text, heard) == ("not_enough_evidence", "", [])
+    assert said.notices[-1] == (
+        "the model says that what it was shown does not answer the question"
+    )
 
 
 def test_text_that_cites_nothing_is_kept_but_is_no_grounded_answer(hits):
@@ -256,15 +259,55 @@ def test_pages_go_together_in_the_order_of_their_documents(page_hits):
     assert request.messages[0]["content"] == 'Question: "How many days?"'
     assert '[2] page 9 of "b/report.pdf"\n  its text: "Rain fell on 41 days."' in request.text
     assert request.text.count("its text") == 2
-    assert "".join(heard) == reply
+    assert "".join(heard) == "[2] rain, 41 days\nANSWER: On 41 days [2]."
     assert said.notices == ("qwen2.5vl:7b reads 3 pages, 1,536 pixels high or wide",)
 
 
-def test_pages_that_do_not_answer_are_not_enough(page_hits):
-    reply = "[1] nothing\n[2] nothing\nANSWER: NOT_ENOUGH_EVIDENCE"
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "[1] nothing\n[2] rain\nANSWER: NOT_ENOUGH_EVIDENCE",
+        "[1] nothing\n[2] rain\n**ANSWER:** **NOT_ENOUGH_EVIDENCE**.\n",
+        "[1] nothing\n[2] rain\n### Answer\nNOTHING_HERE",
+    ],
+)
+def test_pages_that_do_not_answer_are_not_enough(page_hits, reply):
+    heard: list[str] = []
     with OllamaDouble(models=["qwen2.5vl:7b"], reply=reply) as ollama:
-        said = ask(ollama, page_hits)
+        said = ask(ollama, page_hits, on_text=heard.append)
     assert (said.status, said.text, said.citations) == ("not_enough_evidence", "", ())
+    assert said.notices[-1].startswith("the model says that what it was shown does not answer")
+    assert "".join(heard) == "[2] rain"
+
+
+@pytest.mark.parametrize("rest", ["", "\nANSWER:", "\nANSWER: ", "\n**ANSWER:** **"])
+def test_pages_of_which_nothing_is_said_give_no_answer(page_hits, rest):
+    heard: list[str] = []
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply=f"[1] nothing\n[2]: Nothing.{rest}") as ollama:
+        said = ask(ollama, page_hits, on_text=heard.append)
+    assert said.status == ("incomplete" if rest else "not_enough_evidence")
+    assert (said.text, said.citations, heard) == ("", (), [])
+    assert ("ended without an answer" in said.notices[-1]) == bool(rest)
+
+
+def test_an_answer_that_is_not_marked_is_what_was_said_of_pages_that_show_something(page_hits):
+    heard: list[str] = []
+    reply = "[1] shows a thing.\n[2] nothing\n[3] NOTHING_HERE"
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply=reply) as ollama:
+        said = ask(ollama, page_hits, on_text=heard.append)
+    assert (said.status, said.text, said.citations) == ("answered", "[1] shows a thing.", (1,))
+    assert "".join(heard) == said.text
+    assert said.notices[-1].startswith("the model did not mark its answer")
+
+
+def test_an_answer_without_a_mark_streams_as_it_ends(page_hits):
+    heard: list[str] = []
+    reply = "The report of the station says that rain fell on 41 days. " * 3 + "[2]\n[1] nothing"
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply=reply) as ollama:
+        said = ask(ollama, page_hits, on_text=heard.append)
+    assert (said.status, said.citations) == ("answered", (2,))
+    assert "".join(heard) == said.text == reply.removesuffix("\n[1] nothing")
+    assert len(heard) > 10
 
 
 def read_by_one(request):
@@ -322,7 +365,7 @@ def test_a_reading_that_is_disturbed_says_so(page_hits, script, status, notice):
 
 
 def test_pages_beside_a_picture_that_is_asked_about_are_pictures_and_this_is_said(page_hits):
-    with OllamaDouble(models=["gemma3:4b"], reply="The same logo [1].") as ollama:
+    with OllamaDouble(models=["gemma3:4b"], reply="ANSWER: A logo [1].") as ollama:
         said = ask(ollama, page_hits, query_image=Image.new("RGB", (300, 200)))
     assert len(ollama.requests[0].pictures) == 4
     assert "its text" not in ollama.requests[0].text

@@ -205,6 +205,8 @@ def read(text: str, step: int, evidence: set[int]) -> CitedText:
         ("A list [a, b] and x[i] and [-1]", "A list [a, b] and x[i] and [-1]", set(), 0),
         (" \n\x1b]0;t\x07Hi [1] ", "]0;tHi [1]", {1}, 0),
         ("open [1 and no end", "open [1 and no end", set(), 0),
+        ("红色【1】【2，3】［图］。", "红色[1][2, 3]［图］。", {1, 2, 3}, 0),
+        ("Red ［Image １］, 【9】 blue 【公告】", "Red [1], blue 【公告】", {1}, 1),
     ],
 )
 def test_citations_are_the_same_however_the_text_arrives(said, text, citations, dropped, step):
@@ -212,25 +214,105 @@ def test_citations_are_the_same_however_the_text_arrives(said, text, citations, 
     assert (cited.text, cited.citations, cited.dropped) == (text, citations, dropped)
 
 
-@pytest.mark.parametrize("step", [1, 2, 5, 100])
-def test_only_what_follows_the_evidence_is_the_answer(step):
-    said = "[1] shows 4 [7]\n[2] NOT_ENOUGH_EVIDENCE\n**ANSWER:** It is 4 [1]. ANSWER or not [8]."
-    cited = CitedText({1, 2})
+def read_pages(said: str, step: int) -> tuple[CitedText, str]:
+    """Read what a model says of three pages; return also all that was handed on."""
+    cited = CitedText({1, 2, 3}, marked=True)
     pieces = [cited.add(said[start : start + step]) for start in range(0, len(said), step)]
-    streamed = "".join([*pieces, cited.end()])
+    return cited, "".join([*pieces, cited.end()])
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 100, 1000])
+def test_only_what_follows_the_evidence_is_the_answer(step):
+    said = (
+        "[1] shows 4 [7]\n[2] so NOT_ENOUGH_EVIDENCE\n**ANSWER:** It is 4 [1]. ANSWER or not [8]."
+    )
+    cited, streamed = read_pages(said, step)
     assert (cited.text, cited.citations, cited.not_enough) == (
         "It is 4 [1]. ANSWER or not.",
         {1},
         False,
     )
     assert cited.dropped == 2
-    assert streamed.startswith("[1] shows 4\n[2]")
-    assert streamed.endswith("ANSWER: It is 4 [1]. ANSWER or not.")
+    assert streamed == "[1] shows 4\nANSWER: It is 4 [1]. ANSWER or not."
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 100])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "ANSWER:",
+        "**ANSWER:**",
+        "**Answer**:",
+        "Answer:",
+        "ANSWER :",
+        "ANSWER",
+        "### ANSWER",
+        "## **Answer:**",
+        "**Final answer:**",
+        "Answer：",
+    ],
+)
+@pytest.mark.parametrize("answer", ["It is 4 [1].", "**4** [1], it *says*.", "* 4 [1]\n* 5 [1]"])
+def test_an_answer_is_known_by_its_mark_in_any_dress(mark, answer, step):
+    cited, streamed = read_pages(f"[1] 4 [2]\n[3] nothing\n\n{mark}\n{answer}", step)
+    assert (cited.text, cited.citations, cited.awaits_mark) == (answer, {1}, False)
+    assert streamed == f"[1] 4 [2]\nANSWER: {answer}"
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_the_last_mark_counts_and_words_within_a_line_are_none(step):
+    said = "[1] the answer: 4\n[2] ANSWER: yes\nMy answer: 5 [2]\nANSWER: 4 [1]"
+    cited, streamed = read_pages(said, step)
+    assert (cited.text, cited.citations) == ("4 [1]", {1})
+    assert streamed == "[1] the answer: 4\n[2]\nANSWER: yes\nMy answer: 5 [2]\nANSWER: 4 [1]"
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[2] nothing",
+        "[2]: Nothing.",
+        '- **[2]** "nothing"',
+        "[2] – nothing that bears on the question.",
+        "[2] This page shows nothing relevant",
+        "[2] No relevant information.",
+        "[2] NOTHING_HERE",
+        "[2] The page is about snow. NOTHING_HERE",
+        "[2] NOT_ENOUGH_EVIDENCE",
+        "【2】无。",
+    ],
+)
+def test_lines_that_say_nothing_of_a_page_cite_nothing(line, step):
+    cited, streamed = read_pages(f"[1] 41 days\n{line}\n[3] 4 km", step)
+    assert (cited.text, cited.citations) == ("[1] 41 days\n[3] 4 km", {1, 3})
+    assert streamed == cited.text
+    assert cited.nothing
+    assert cited.awaits_mark
+    assert not cited.not_enough
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+@pytest.mark.parametrize(
+    "line",
+    ["[2] nothing but rain", "[2] None of the 41 days", "[2] nothing, then rain", "[2] " * 40],
+)
+def test_lines_that_say_something_of_a_page_stay(line, step):
+    cited, streamed = read_pages(f"[1] 41 days\n{line}\n", step)
+    assert streamed == cited.text == f"[1] 41 days\n{line}".rstrip()
+    assert cited.citations == {1, 2}
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+def test_what_follows_a_line_that_says_nothing_keeps_its_dress(step):
+    cited, streamed = read_pages("[1] nothing\n**[2]** 41 days", step)
+    assert streamed == cited.text == "**[2]** 41 days"
 
 
 @pytest.mark.parametrize("step", [1, 5, 100])
 def test_not_enough_is_understood_and_not_shown(step):
     alone = read(f" **{NOT_ENOUGH}**", step, {1})
     assert alone.not_enough
+    assert alone.text == ""
     assert NOT_ENOUGH not in read(f"{NOT_ENOUGH}. No wall is seen.", step, {1}).text
     assert not read("NOT ENOUGH", step, {1}).not_enough
