@@ -28,7 +28,9 @@ from app.answering.vision import (
 )
 from app.core.errors import ModelMissingError, QueryError, ServiceUnavailableError, SourceError
 from app.core.images import open_image, shrink, to_jpeg
+from app.core.messages import counted
 from app.core.settings import Settings
+from app.retrieval.excerpt import excerpt
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -95,6 +97,10 @@ class _Material:
     def in_documents(self) -> bool:
         """Whether pages are to be read; beside a picture that is asked about they are pictures."""
         return self.pages and self.query_image is None
+
+    def part(self, text: str, limit: int) -> str:
+        """Return what of a page's text goes along."""
+        return excerpt(text, self.question, limit)
 
 
 def answer(
@@ -190,6 +196,7 @@ def _plan_pages(material: _Material, model: str, max_images: int | None) -> Budg
         model,
         shapes=[picture.size for _, picture in material.opened],
         texts=[piece.text for piece, _ in material.opened],
+        cut=material.part,
         found=len(material.opened) + len(material.beyond),
         fixed_tokens=estimate_tokens(before + prompts.PAGE_RULES),
         max_images=max_images,
@@ -224,24 +231,49 @@ def _ask_once(
 ) -> Answer:
     shown = _shown(material, budget)
     try:
-        if not budget.one_by_one:
-            prompt = _prompt(material, shown, budget)
-            pieces = _pieces(shown)
+        if budget.one_by_one:
+            said = _read_by_page(material, shown, budget, model, on_text, on_step)
+        else:
+            prompt, pieces = _prompt(material, shown, budget), _pieces(shown)
             marked = prompts.wants_mark(pieces)
-            return _answered(prompt, pieces, budget, model, on_text, marked=marked)
-        notes = take_notes(material.question, shown, budget, model, on_step)
-        if not notes.taken:
-            why = (*notes.notices, "no page that was found bears on the question")
-            return Answer("not_enough_evidence", "", (), _pieces(shown), model.name, why)
-        before = prompts.question_words(material.question, query_image=False)
-        prompt = Prompt(before, (), prompts.note_words(notes.taken))
-        giving = tuple(page for page, _ in notes.taken)
-        said = _answered(prompt, giving, budget, model, on_text)
-        return replace(said, evidence=_pieces(shown), notices=(*notes.notices, *said.notices))
+            said = _answered(prompt, pieces, budget, model, on_text, marked=marked)
     except ModelMissingError as error:
         return _unasked("model_missing", material, budget, model, str(error))
     except ServiceUnavailableError as error:
         return _unasked("model_unavailable", material, budget, model, str(error))
+    return replace(said, notices=(*_cut_texts(material, shown), *said.notices))
+
+
+def _read_by_page(
+    material: _Material,
+    shown: "_Shown",
+    budget: Budget,
+    model: VisionModel,
+    on_text: Callable[[str], None],
+    on_step: Callable[[str], None],
+) -> Answer:
+    """Let a model read page after page, and then join what they gave."""
+    notes = take_notes(material.question, shown, budget, model, on_step)
+    if not notes.taken:
+        why = (*notes.notices, "no page that was found bears on the question")
+        return Answer("not_enough_evidence", "", (), _pieces(shown), model.name, why)
+    before = prompts.question_words(material.question, query_image=False)
+    prompt = Prompt(before, (), prompts.note_words(notes.taken))
+    giving = tuple(page for page, _ in notes.taken)
+    said = _answered(prompt, giving, budget, model, on_text)
+    return replace(said, evidence=_pieces(shown), notices=(*notes.notices, *said.notices))
+
+
+def _cut_texts(material: _Material, shown: "_Shown") -> tuple[str, ...]:
+    """Notice of how many pages not all that they say was sent."""
+    whole = {piece.record_id: piece.text for piece, _ in material.opened}
+    cut = [piece.text for piece, _ in shown if piece.text != whole[piece.record_id]]
+    silent = cut.count("")
+    told = (
+        (len(cut) - silent, "only the part of the text that bears on the question was sent"),
+        (silent, "the text was not sent: it does not fit beside the pictures"),
+    )
+    return tuple(f"of {counted(count, 'page')} {what}" for count, what in told if count)
 
 
 def _answered(
@@ -325,7 +357,7 @@ def _shown(material: _Material, budget: Budget) -> "_Shown":
     ordered = sorted(best, key=lambda it: (documents.index(it[0].document), it[0].page or 0))
     limit = budget.page_characters
     return tuple(
-        (replace(piece, number=n, text=prompts.cut(piece.text, limit) if limit else ""), picture)
+        (replace(piece, number=n, text=material.part(piece.text, limit)), picture)
         for n, (piece, picture) in enumerate(ordered, start=1)
     )
 

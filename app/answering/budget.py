@@ -1,7 +1,7 @@
 """Budget: what a vision model takes → how much of the evidence it is shown, and how. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -35,9 +35,9 @@ PAGE_SIDES = (1536, 1280, 1024)
 """Pixels of a page's long side, of which the largest is taken that fits. Type of 9 points on A4 has
 an x-height of 8 pixels at the first, and of 5 at the last, below which letters run together."""
 
-PAGE_CHARACTERS = (3000, 1500, 500, 0)
+PAGE_CHARACTERS = (6000, 3000, 1500, 500, 0)
 """Of a page's text that goes along, of which the most is taken that fits. Half the pages of reports
-have no more than the first."""
+have no more than 3,000; a page that is full of small type has the first."""
 
 PAGE_NAME_TOKENS = 30
 
@@ -192,27 +192,29 @@ def plan_pages(
     *,
     shapes: Sequence[tuple[int, int]],
     texts: Sequence[str],
+    cut: Callable[[str, int], str],
     found: int,
     fixed_tokens: int,
     max_images: int | None = None,
 ) -> Budget:
     """Choose how many pages, best first, a model is shown, how large, and with how much text.
 
-    `shapes` are widths and heights as rendered, `texts` what the pages say; `found` counts also
-    those that were not opened. As many pages as there can be, then as much text, then as large as
-    fits; fewer pages only where they would be too small to read. Raises QueryError when not even
-    one fits beside the question.
+    `shapes` are widths and heights as rendered, `texts` what the pages say, of which `cut` gives
+    what goes along within a limit; `found` counts also those that were not opened. As many pages as
+    there can be, then as much text, then as large as fits; fewer pages only where they would be too
+    small to read. Raises QueryError when not even one fits beside the question.
     """
     limits = limits_of(model)
     most = pictures_at_most(model, query_image=False, max_images=max_images)
     sides = PAGE_SIDES if limits.token_side else (limits.page_side or limits.side,)
     counts = range(min(most, len(shapes)), 0, -1)
+    words = {
+        limit: [estimate_tokens(cut(text, limit)) for text in texts] for limit in PAGE_CHARACTERS
+    }
     for count, characters, side in product(counts, PAGE_CHARACTERS, sides):
         costs = [
-            max(limits.page_tokens(side, shape), SERVER_GUESS_TOKENS)
-            + estimate_tokens(text[:characters])
-            + PAGE_NAME_TOKENS
-            for shape, text in zip(shapes[:count], texts, strict=False)
+            max(limits.page_tokens(side, shape), SERVER_GUESS_TOKENS) + tokens + PAGE_NAME_TOKENS
+            for shape, tokens in zip(shapes[:count], words[characters], strict=False)
         ]
         one_by_one = limits.pictures == 1 and count > 1
         predict = ANSWER_TOKENS + (0 if one_by_one or count == 1 else count * PAGE_LINE_TOKENS)

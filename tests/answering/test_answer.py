@@ -260,7 +260,46 @@ def test_pages_go_together_in_the_order_of_their_documents(page_hits):
     assert '[2] page 9 of "b/report.pdf"\n  its text: "Rain fell on 41 days."' in request.text
     assert request.text.count("its text") == 2
     assert "".join(heard) == "[2] rain, 41 days\nANSWER: On 41 days [2]."
-    assert said.notices == ("qwen2.5vl:7b reads 3 pages, 1,536 pixels high or wide",)
+    assert said.notices == (
+        "qwen2.5vl:7b reads 3 pages, 1,536 pixels high or wide",
+        "of 1 page only the part of the text that bears on the question was sent",
+    )
+
+
+FILLER = "The committee met and approved the minutes of its last meeting. " * 100
+
+
+def with_text(hit: Hit, text: str) -> Hit:
+    node = ImageNode(image_path=hit.node.image_path, text=text, metadata=hit.node.metadata)
+    return hit.model_copy(update={"node": node})
+
+
+@pytest.mark.parametrize("model", ["qwen2.5vl:7b", "llava:latest"])
+def test_of_a_long_page_the_part_that_bears_on_the_question_is_sent(page_hits, model):
+    long = with_text(page_hits[0], FILLER + "Rain fell on 41 days. " + FILLER)
+    with OllamaDouble(models=[model], reply="Rain [1].") as ollama:
+        said = ask(ollama, [long, *page_hits[1:2]], "How often did rain fall?")
+    text = ollama.requests[0].text
+    assert 'its text: "… The committee met' in text
+    assert "Rain fell on 41 days." in text
+    assert len(text) < 8000
+    assert any("of 1 page only the part" in notice for notice in said.notices)
+
+
+def test_a_page_that_fits_goes_whole(page_hits):
+    text = FILLER[:5800]
+    with OllamaDouble(models=["qwen2.5vl:7b"], reply="Rain [1].") as ollama:
+        said = ask(ollama, [with_text(page_hits[0], text)])
+    assert f'"{text}"' in ollama.requests[0].text
+    assert not any("the part" in notice for notice in said.notices)
+
+
+def test_pages_whose_text_does_not_fit_are_said_to_go_without_it(page_hits):
+    question = "How? " * 140
+    with OllamaDouble(models=["unknown:7b"], reply="Rain [1].") as ollama:
+        said = ask(ollama, [with_text(page_hits[0], FILLER)], question)
+    assert "its text" not in ollama.requests[0].text
+    assert any("of 1 page the text was not sent" in notice for notice in said.notices)
 
 
 @pytest.mark.parametrize(

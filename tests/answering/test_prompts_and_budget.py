@@ -124,7 +124,12 @@ A4 = (1086, 1536)
 
 def pages(model: str, count: int, text: str = "", fixed_tokens: int = 450) -> Budget:
     return plan_pages(
-        model, shapes=[A4] * count, texts=[text] * count, found=count, fixed_tokens=fixed_tokens
+        model,
+        shapes=[A4] * count,
+        texts=[text] * count,
+        cut=lambda text, limit: text[:limit],
+        found=count,
+        fixed_tokens=fixed_tokens,
     )
 
 
@@ -134,7 +139,7 @@ def test_pages_are_as_large_as_fits_and_the_choice_is_said():
     assert (few.evidence, few.side, few.num_ctx) == (5, 1536, 16384)
     many = pages("qwen2.5vl:7b", 6, text="x" * 2400)
     # 6 × (2145 + 800 + 30) + 450 + 1112 + 128 = 19540; with 1518, 15778
-    assert (many.evidence, many.side, many.page_characters) == (6, 1280, 3000)
+    assert (many.evidence, many.side, many.page_characters) == (6, 1280, 6000)
     assert many.notices == ("qwen2.5vl:7b reads 6 pages, 1,280 pixels high or wide",)
 
 
@@ -146,10 +151,21 @@ def test_a_model_that_reduces_pages_itself_is_said_to():
 
 def test_a_model_of_one_picture_reads_pages_one_by_one():
     budget = pages("llava", 5, text="x" * 9000)
-    # 2880 + 1000 + 30 + 256 + 450 + 128 = 4744
+    # 2880 + 2000 + 30 + 256 + 450 + 128 = 5744
     assert budget.one_by_one
-    assert (budget.evidence, budget.num_ctx, budget.page_characters) == (5, 8192, 3000)
+    assert (budget.evidence, budget.num_ctx, budget.page_characters) == (5, 8192, 6000)
     assert not pages("llava", 1).one_by_one
+
+
+def test_a_page_goes_whole_where_it_fits_and_text_comes_before_size():
+    # 3 × (2145 + 2000 + 30) + 450 + 812 + 128 = 13915; with a fourth and 1518, 15682
+    three = pages("qwen2.5vl:7b", 3, text="x" * 9000)
+    assert (three.side, three.page_characters) == (1536, 6000)
+    four = pages("qwen2.5vl:7b", 4, text="x" * 9000)
+    assert (four.side, four.page_characters) == (1280, 6000)
+    # 5 × (1518 + 1000 + 30) + 450 + 1012 + 128 = 14330; with 2145, 17465
+    five = pages("qwen2.5vl:7b", 5, text="x" * 9000)
+    assert (five.side, five.page_characters) == (1280, 3000)
 
 
 def test_where_little_fits_the_text_of_pages_gives_way_before_the_pages():
