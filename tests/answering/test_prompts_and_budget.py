@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.answering.budget import Budget, limits_of, plan_budget, plan_pages
+from app.answering.budget import Budget, limits_of, plan_budget, plan_pages, smaller
 from app.answering.citations import CitedText
 from app.answering.evidence import Evidence
 from app.answering.prompts import NOT_ENOUGH, describe, evidence_words, question_words, quote
@@ -172,6 +172,17 @@ def test_where_little_fits_the_text_of_pages_gives_way_before_the_pages():
     # 4096 - 2880 - 30 - 256 - 450 - 128 = 352 tokens, 1056 characters
     budget = pages("who/knows", 4, text="x" * 9000)
     assert (budget.evidence, budget.page_characters, budget.num_ctx) == (4, 500, 4096)
+
+
+def test_pages_that_were_refused_are_tried_again_fewer_and_with_less_text():
+    less = smaller(pages("qwen2.5vl:7b", 3, text="x" * 9000), query_image=False)
+    assert (less.evidence, less.page_characters) == (1, 3000)
+
+
+def test_pages_of_numbers_have_less_text_beside_them():
+    # A token a digit: 3 × (999 + 6000 + 30) + 1390 = 22477, 3 × (1518 + 3000 + 30) + 1390 = 15034
+    budget = pages("qwen2.5vl:7b", 3, text="7" * 9000)
+    assert (budget.page_characters, budget.side) == (3000, 1280)
 
 
 def test_no_page_fits_beside_an_endless_question():
