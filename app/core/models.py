@@ -78,6 +78,11 @@ class Models:
         """Whether words can be read into the image space; asks nothing of the model."""
         return spec_of(self.image_name).reads_words
 
+    @property
+    def background(self) -> float:
+        """The cosine of two pictures that have nothing in common."""
+        return spec_of(self.image_name).background
+
     def fingerprint(self) -> tuple[Model, Model, Model | None]:
         """What a manifest keeps of image, text and page; for a collection's own, what it kept."""
         if self._made:

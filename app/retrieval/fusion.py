@@ -15,12 +15,15 @@ class SignalScores:
 
     `relative` scores have no scale of their own (BM25): they are divided by the best, and a
     candidate without one shares no word and gets 0. A candidate without a cosine has nothing to
-    compare, so it gets the lowest of the others: neither lifted nor thrown out.
+    compare, so it gets the lowest of the others: neither lifted nor thrown out. `background` is the
+    cosine of what has nothing in common: beside other signals it counts as 0, or a picture whose
+    cosines all lie between it and 1 would hardly be heard.
     """
 
     weight: float
     scores: Mapping[str, float]
     relative: bool = False
+    background: float = 0.0
 
 
 def fuse(signals: Sequence[SignalScores], candidates: Iterable[str]) -> dict[str, float]:
@@ -32,7 +35,8 @@ def fuse(signals: Sequence[SignalScores], candidates: Iterable[str]) -> dict[str
     {'a': 0.6, 'b': 0.55}
     """
     total = sum(abs(signal.weight) for signal in signals) or 1.0
-    scaled = [(signal.weight / total, *_scaled(signal)) for signal in signals]
+    alone = len(signals) == 1
+    scaled = [(signal.weight / total, *_scaled(signal, alone=alone)) for signal in signals]
     return {
         candidate: round(
             sum(weight * scores.get(candidate, floor) for weight, scores, floor in scaled), 9
@@ -41,8 +45,12 @@ def fuse(signals: Sequence[SignalScores], candidates: Iterable[str]) -> dict[str
     }
 
 
-def _scaled(signal: SignalScores) -> tuple[Mapping[str, float], float]:
+def _scaled(signal: SignalScores, *, alone: bool) -> tuple[Mapping[str, float], float]:
     if not signal.relative:
-        return signal.scores, min(signal.scores.values(), default=0.0)
+        scores = signal.scores
+        if signal.background and not alone:
+            zero, rest = signal.background, 1 - signal.background
+            scores = {each: max(0.0, (score - zero) / rest) for each, score in scores.items()}
+        return scores, min(scores.values(), default=0.0)
     best = max(signal.scores.values(), default=0.0) or 1.0
     return {candidate: score / best for candidate, score in signal.scores.items()}, 0.0

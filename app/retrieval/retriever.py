@@ -144,7 +144,8 @@ class CollectionRetriever(BaseRetriever):
         candidates = {hit.id: None for hits in lists.values() for hit in hits}
         scores = self._all_scores(signals, lists, list(candidates))
         fused = fuse(
-            [SignalScores(s.weight, scores[s.name], s.is_relative) for s in signals], candidates
+            [SignalScores(s.weight, scores[s.name], s.is_relative, s.background) for s in signals],
+            candidates,
         )
         ranks = {
             name: {hit.id: rank for rank, hit in enumerate(hits, 1)} for name, hits in lists.items()

@@ -36,12 +36,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One vector to search one space with, and how much it counts; negative weights push away."""
+    """One vector to search one space with, and how much it counts; negative weights push away.
+
+    `background` is the cosine of what has nothing to do with it.
+    """
 
     name: str
     space: str
     vector: Vector
     weight: float
+    background: float = 0.0
 
     @property
     def query(self) -> SpaceQuery:
@@ -79,10 +83,12 @@ class Signals:
         """Whether words can be asked of the pages, and count there."""
         return bool(self.vectors.models.page_name and self.weights["page"])
 
-    def add(self, name: str, space: str, vector: Vector, weight: float) -> None:
+    def add(
+        self, name: str, space: str, vector: Vector, weight: float, background: float = 0.0
+    ) -> None:
         """Add one, unless it counts for nothing."""
         if weight:
-            self.found.append(Signal(name, space, vector, weight))
+            self.found.append(Signal(name, space, vector, weight, background))
 
     def add_captions(self, words: str) -> None:
         """Words against the captions' meaning."""
@@ -101,9 +107,13 @@ class Signals:
         """Words against the parts of the pages, each token against the part that suits it best."""
         self.add("page", "page", self.vectors.page_rows(words), self.weights["page"])
 
-    def add_picture(self, picture: "Image.Image") -> None:
+    def add_picture(
+        self, picture: "Image.Image", name: str = "image", weight: float | None = None
+    ) -> None:
         """A picture against the pictures."""
-        self.add("image", "image", self.vectors.picture(picture), self.weights["image"])
+        weight = self.weights["image"] if weight is None else weight
+        background = self.vectors.models.background
+        self.add(name, "image", self.vectors.picture(picture), weight, background)
 
     def add_examples(self, examples: Sequence[Example], verb: str) -> None:
         """Push towards (`like`) or away from (`unlike`) pictures and words."""
@@ -111,7 +121,7 @@ class Signals:
         for example in examples:
             name = f"{verb}:{example.name}"
             if example.picture is not None:
-                self.add(name, "image", self.vectors.picture(example.picture), weight)
+                self.add_picture(example.picture, name, weight)
             elif self.reads_words:
                 self.add(name, "image", self.vectors.words(example.name), weight)
             else:

@@ -48,6 +48,14 @@ def test_a_candidate_without_a_caption_counts_as_the_least_like_of_those_that_ha
     assert fused == {"a": 0.7, "b": 0.45, "bare": 0.55}  # not 0.45: .5·.9 + .5·.2
 
 
+def test_beside_other_signals_cosines_count_from_their_background_on():
+    text = SignalScores(0.5, {"same": 0.2, "other": 0.5, "far": 0.5})
+    image = SignalScores(0.5, {"same": 1.0, "other": 0.9, "far": 0.7}, background=0.8)
+    fused = fuse([text, image], ["same", "other", "far"])
+    assert fused == {"same": 0.6, "other": 0.5, "far": 0.25}  # .5·.2 + .5·1; .5·.5 + .5·½; + 0
+    assert fuse([image], ["same", "far"]) == {"same": 1.0, "far": 0.7}
+
+
 def test_a_negative_weight_pushes_away():
     like = SignalScores(1.0, {"a": 0.9, "b": 0.8})
     unlike = SignalScores(-0.5, {"a": 0.9, "b": 0.0})

@@ -32,7 +32,8 @@ class EmbeddingSpec:
 
     `space` says which vectors of a record it makes. `reads_words` is whether words can be read into
     an image space. `in_workers` marks one that costs no more than decoding: it runs where pictures
-    are decoded, on all cores.
+    are decoded, on all cores. `background` is the cosine of two pictures that have nothing in
+    common, if it is known.
     """
 
     space: Space
@@ -40,6 +41,7 @@ class EmbeddingSpec:
     default_checkpoint: str | None = None
     reads_words: bool = True
     in_workers: bool = False
+    background: float = 0.0
 
 
 class ImageEmbedding(Protocol):

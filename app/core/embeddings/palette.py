@@ -23,6 +23,8 @@ SPEC = EmbeddingSpec(
     description="colours and edges, no weights; finds look-alikes, cannot read words",
     reads_words=False,
     in_workers=True,
+    # The median of random pairs is .78 among garments, .86 among photos, .89 among streets.
+    background=0.85,
 )
 
 SIDE = 64
