@@ -80,7 +80,7 @@ def main_command(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Ask grounded questions of image collections, and see the pictures the answer rests on."""
+    """Ask grounded questions of pictures and PDFs, and see what the answer rests on."""
 
 
 @app.command("ingest")
@@ -88,7 +88,7 @@ def ingest_command(
     path: Annotated[
         Path,
         typer.Argument(
-            parser=path_of, metavar="PATH", help="A metadata file, a picture, or a folder."
+            parser=path_of, metavar="PATH", help="A folder, a metadata file, a picture or a PDF."
         ),
     ],
     collection: Collection,
@@ -134,14 +134,12 @@ def ingest_command(
     device: Device = None,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
-    """Bring a collection in step with pictures and metadata on disk."""
+    """Bring a collection in step with pictures, PDFs and metadata on disk."""
     from app.render import report_lines
     from ingest.pipeline import OFFLINE_IMAGE, OFFLINE_TEXT, ingest
 
-    if offline and (image or text or page):
-        raise SettingsError(
-            "--offline chooses the embeddings; leave out --image, --text and --page"
-        )
+    if offline and (image or text):
+        raise SettingsError("--offline chooses the embeddings; leave out --image and --text")
     if offline:
         image, text = OFFLINE_IMAGE, OFFLINE_TEXT
     settings = _settings(home=home, qdrant=qdrant, device=device, max_megapixels=max_megapixels)
@@ -194,7 +192,7 @@ def search_command(
     device: Device = None,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
-    """Find pictures by words, by a picture, by both, or by a filter alone."""
+    """Find pictures and pages by words, by a picture, by both, or by a filter alone."""
     from app.batch import answer_batch
     from app.core.messages import counted
     from app.render import found_json, found_lines, nearest_notice
@@ -270,7 +268,7 @@ def ask_command(
     device: Device = None,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
-    """Ask a vision model on your machine; the answer cites the pictures it rests on."""
+    """Ask a vision model on your machine; the answer cites the pictures and pages it rests on."""
     from app.answering.answer import answer
     from app.core.images import open_image
     from app.render import answer_json, answer_lines

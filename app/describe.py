@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.collection import Collection
-from app.core.conditions import Exists
+from app.core.conditions import AllOf, Exists, Not
 from app.core.manifest import Manifest, Model
 from app.core.messages import counted
 from app.core.records import Field
@@ -18,10 +18,12 @@ def describe(collection: Collection) -> dict[str, Any]:
     """Return counts, sources, models, weights, fields and disk of a collection."""
     manifest = collection.manifest
     bytes_ = collection.size_bytes()
+    is_page, speaks = Exists("page"), Exists("words.caption")
     return {
         "collection": collection.name,
         "records": collection.count(),
-        "with_captions": collection.count(Exists("words.caption")),
+        "with_captions": collection.count(speaks),
+        "pages_without_words": collection.count(AllOf((is_page, Not(speaks)))),
         "with_place": collection.count(Exists("place.lat")),
         "sources": {
             label: {"path": str(entry.path), "records": collection.count_source(label)}
@@ -65,6 +67,8 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
         f" {description['with_captions']} with captions, {description['with_place']} with a place"
         + (f", {disk} MB on disk" if disk is not None else "")
     )
+    if mute := description["pages_without_words"]:
+        yield f"  {counted(mute, 'page')} without words; `ingest --ocr` reads what pages show"
     for label, source in description["sources"].items():
         yield f"  source   {shown(label)}: {source['records']} from {shown(source['path'])}"
     for space, model in description["models"].items():

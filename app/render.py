@@ -1,8 +1,11 @@
 """Render: values of the line → JSON objects and lines of text. Pure; `cli` prints them."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from app.core.records import document_of
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer
@@ -94,20 +97,37 @@ def nearest_notice(found: "Found") -> list[str]:
 
 def found_lines(found: "Found") -> Iterator[str]:
     """Yield the hits, each with why it is there."""
+    times = Counter(hit.source for hit in found.hits)
     for rank, hit in enumerate(found.hits, 1):
         score = "     " if hit.score is None else f"{hit.score:.3f}"
-        yield f"{rank:>3}  {score}  {shown(hit.source)}"
+        name = hit.source if times[hit.source] == 1 else hit.record_id
+        yield f"{rank:>3}  {score}  {shown(name)}"
         if hit.caption:
             yield f"            {shown(hit.caption)}"
         if hit.others:
             yield f"            also {', '.join(map(shown, hit.others))}"
-        if why := [*_scores(hit.signals), *_answers(hit.answers)]:
+        if why := [*_scores(hit.signals), *_answers(hit.answers), *_beside(hit, found.hits)]:
             yield f"            {'  '.join(why)}"
 
 
 def _scores(signals: Mapping[str, "SignalScore"]) -> Iterator[str]:
     for name, said in signals.items():
         yield f"{shown(name)} {said.score:.3f}" + (f" (#{said.rank})" if said.rank else "")
+
+
+def _beside(hit: "Hit", hits: "Sequence[Hit]") -> Iterator[str]:
+    """Say of a page that nothing scored whose neighbour it is."""
+    if hit.page is None or hit.score is not None:
+        return
+    document = document_of(hit.record_id, hit.page)
+    found = {
+        abs(each.page - hit.page): each
+        for each in reversed(hits)
+        if each.page is not None and each.score is not None
+        if document_of(each.record_id, each.page) == document
+    }
+    if found:
+        yield f"beside {shown(found[min(found)].source)}"
 
 
 def _answers(answers: Mapping[str, Any]) -> Iterator[str]:

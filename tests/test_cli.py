@@ -709,7 +709,7 @@ def test_a_page_embedding_that_is_not_at_hand_is_told_how_to_get(
     sightline: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days"))
-    models = ("--image", "palette", "--text", "minilm", "--page", "colpali")
+    models = ("--offline", "--page", "colpali")
     told = sightline("ingest", tmp_path / "report.pdf", "-c", "shelf", *models)
     assert told.code == 1
     assert "ModernVBERT/colmodernvbert" in told.err
@@ -727,3 +727,27 @@ def test_another_server_than_ollama_answers_where_one_is_named(
     assert (named.json["answer"], named.json["citations"]) == ("The first [1].", [1])
     assert typed.json["citations"] == [2]
     assert len(other.requests) == len(ollama.requests) == 1
+
+
+def test_pages_beside_a_hit_say_so_and_documents_of_one_name_are_told_apart(
+    sightline: Run, tmp_path: Path
+) -> None:
+    for label in ("north", "south"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "report.pdf").write_bytes(pdf(f"rain in the {label}", "snow"))
+        sightline("ingest", tmp_path / label, "-c", "shelf", "--offline")
+    both = sightline("search", "rain", "-c", "shelf", "-k", 2).out
+    assert "north/report.pdf#page=1" in both
+    assert "south/report.pdf#page=1" in both
+    one = sightline("search", "rain in the north", "-c", "shelf", "-k", 1, "--neighbours", 1).out
+    assert "  2         report.pdf#page=2" in one
+    assert "beside report.pdf#page=1" in one
+
+
+def test_pages_without_words_are_told_with_what_would_read_them(
+    sightline: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "scan.pdf").write_bytes(pdf("", ""))
+    sightline("ingest", tmp_path / "scan.pdf", "-c", "scans", "--offline")
+    assert "2 pages without words; `ingest --ocr`" in sightline("info", "scans").out
+    assert "again with --ocr" in sightline("search", "rain", "-c", "scans").err

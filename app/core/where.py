@@ -256,7 +256,8 @@ class _Parser:
             return float(token.text)
         if token.kind == "name" and token.text.lower() in ("true", "false"):
             return token.text.lower() == "true"
-        hint = f'; words need quotes: "{token.text}"' if token.kind == "name" else ""
+        word = re.match(r"[^\s()\[\],\"']+", self.text[token.start :])
+        hint = f'; words need quotes: "{word[0]}"' if token.kind == "name" and word else ""
         return self.refuse(token, f"expected a value{hint}")
 
     def number(self) -> float:

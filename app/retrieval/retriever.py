@@ -230,12 +230,17 @@ class CollectionRetriever(BaseRetriever):
         spoken = Exists("words.caption")
         if not self._collection.count(AllOf((where, spoken)) if where else spoken):
             which = "that passes the filter " if where else ""
-            return [
-                f"no record {which}has a caption, so words find nothing: give the pictures captions"
-                " (captions in dataset.toml names their column), or ingest with an image embedding"
-                " that reads words (clip)"
-            ]
+            return [f"no record {which}has a caption, so words find nothing: {self._remedy()}"]
         return list(notices)
+
+    def _remedy(self) -> str:
+        """What to do about records that say nothing."""
+        if self._collection.count(Exists("page")):
+            return "these pages have no text layer that can be read; ingest them again with --ocr"
+        return (
+            "give the pictures captions (captions in dataset.toml names their column), or ingest"
+            " with an image embedding that reads words (clip)"
+        )
 
     def _best(self, ids: Sequence[str]) -> dict[str, Sequence[str]]:
         """The first of the ranked records, or of each group the first, with the others' paths."""

@@ -390,6 +390,7 @@ def test_what_does_not_go_together_is_pointed_at(text, place, said):
         ('!(city == "x")', "write not"),
         ('{"must": []}', "no JSON"),
         ("city == Singapore", 'words need quotes: "Singapore"'),
+        ("city == street_a.jpg and safer > 5", 'words need quotes: "street_a.jpg"'),
         ('city == "x', "no closing quote"),
         ("city == “x”", "straight quote"),
         (r'city == "C:\Users"', "write \\\\ for a backslash"),
