@@ -67,6 +67,7 @@ def found_json(query: str, mode: str, found: "Found", elapsed_ms: float) -> Json
 
 def hit_json(hit: "Hit", rank: int) -> Json:
     """Return one hit."""
+    more = {"excerpt": hit.excerpt, "others": list(hit.others)}
     return {
         "rank": rank,
         "record_id": hit.record_id,
@@ -75,7 +76,7 @@ def hit_json(hit: "Hit", rank: int) -> Json:
         "caption": hit.caption,
         "metadata": hit.node.metadata,
         "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
-    } | ({"others": list(hit.others)} if hit.others else {})
+    } | {name: value for name, value in more.items() if value}
 
 
 def _signal_json(name: str, said: "SignalScore") -> Json:
@@ -102,8 +103,8 @@ def found_lines(found: "Found") -> Iterator[str]:
         score = "     " if hit.score is None else f"{hit.score:.3f}"
         name = hit.source if times[hit.source] == 1 else hit.record_id
         yield f"{rank:>3}  {score}  {shown(name)}"
-        if hit.caption:
-            yield f"            {shown(hit.caption)}"
+        if hit.snippet:
+            yield f"            {shown(hit.snippet)}"
         if hit.others:
             yield f"            also {', '.join(map(shown, hit.others))}"
         if why := [*_scores(hit.signals), *_answers(hit.answers), *_beside(hit, found.hits)]:

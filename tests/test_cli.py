@@ -744,6 +744,18 @@ def test_pages_beside_a_hit_say_so_and_documents_of_one_name_are_told_apart(
     assert "beside report.pdf#page=1" in one
 
 
+def test_a_page_is_shown_with_the_part_that_was_asked_for(sightline: Run, tmp_path: Path) -> None:
+    page = "Some say this. " * 40 + "Rain fell on 41 days. " + "Others say that. " * 40
+    (tmp_path / "report.pdf").write_bytes(pdf(page))
+    sightline("ingest", tmp_path / "report.pdf", "-c", "shelf", "--offline")
+    found = sightline("search", "rainy days", "-c", "shelf", "--json").json["hits"][0]
+    assert "Rain fell on 41 days." in found["excerpt"]
+    assert found["caption"].startswith("Some say this.")
+    assert found["excerpt"] in sightline("search", "rainy days", "-c", "shelf").out
+    filtered = sightline("search", "-c", "shelf", "--where", "page == 1", "--json").json["hits"][0]
+    assert "excerpt" not in filtered
+
+
 def test_pages_without_words_are_told_with_what_would_read_them(
     sightline: Run, tmp_path: Path
 ) -> None:

@@ -31,6 +31,8 @@ class Hit(NodeWithScore):
     """What it has where the filter asks: values by slug, `km` from the place."""
     page: int | None = None
     """Of a page of a document: its number, from 1."""
+    excerpt: str = ""
+    """Of a page: the part of its text that bears most on the words that were asked."""
     others: tuple[str, ...] = ()
     """Of a group of which this is the best: the paths of those that come next."""
 
@@ -38,6 +40,11 @@ class Hit(NodeWithScore):
     def file(self) -> Path:
         """The picture on this machine; a record of words alone has none there."""
         return Path(getattr(self.node, "image_path", None) or self.source)
+
+    @property
+    def snippet(self) -> str:
+        """What to show beside it in a line or two."""
+        return self.excerpt or self.caption
 
     @property
     def caption(self) -> str:

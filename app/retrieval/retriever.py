@@ -22,6 +22,7 @@ from app.core.errors import QueryError
 from app.core.images import open_image
 from app.core.models import QueryVectors, Wanted
 from app.retrieval.documents import beside, column_to_group_by, grouped
+from app.retrieval.excerpt import excerpt
 from app.retrieval.explain import answers, misspelt
 from app.retrieval.fusion import SignalScores, fuse
 from app.retrieval.hits import Hit, SignalScore
@@ -36,6 +37,9 @@ GROUP_CANDIDATES = 500
 
 OTHERS_SHOWN = 5
 """Of a group, after its best."""
+
+EXCERPT_CHARACTERS = 200
+"""As many as a caption has: two lines of a terminal."""
 
 MAX_NEIGHBOURS = 10
 """Pages before and after one; more is a document, and no model reads that many."""
@@ -116,6 +120,9 @@ class CollectionRetriever(BaseRetriever):
         where = _both(self._where, asked.where)
         hits, nearest = self._rank(signals.found, where)
         hits += self._beside(hits)
+        for hit in hits:
+            if hit.page is not None and asked.words:
+                hit.excerpt = excerpt(hit.node.get_content(), asked.words, EXCERPT_CHARACTERS)
         notices = signals.notices if hits else self._why_nothing(where, signals.notices)
         return Found(hits, notices, nearest)
 
