@@ -117,19 +117,27 @@ def watching() -> "Iterator[Watch]":
     console = Console(stderr=True)
     started = said = time.monotonic()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("pictures", total=None, rate="")
+        task = progress.add_task("records", total=None, rate="")
 
         def tell(done: int, total: int) -> None:
             nonlocal said
             now = time.monotonic()
             rate = done / max(now - started, 1e-6)
-            progress.update(task, completed=done, total=total, rate=f"{rate:.0f}/s")
+            progress.update(task, completed=done, total=total, rate=_rate(rate))
             if progress.disable and now - said >= PROGRESS_SECONDS and done < total:
                 said = now
-                left = (total - done) / rate / 60 if rate else 0
-                notice(f"{done:,} of {total:,} pictures, {rate:.0f}/s, {left:.0f} min left")
+                left = (total - done) / rate if rate else 0
+                notice(f"{done:,} of {total:,} records, {_rate(rate)}, {_span(left)} left")
 
         yield Watch(progress=tell, notice=notice)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _prepare() -> None:
