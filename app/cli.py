@@ -113,7 +113,8 @@ def ingest_command(
         str | None, typer.Option(metavar="NAME", help="Name of this source within the collection.")
     ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the collection again from all its sources.")
+        bool,
+        typer.Option("--rebuild", help="Make it again from all its sources; with --ocr if it was."),
     ] = False,
     allow_removals: Annotated[
         bool,
@@ -300,6 +301,12 @@ def ask_command(
         per=per,
         neighbours=neighbours,
     )
+    pieces: list[str] = []
+
+    def tell(piece: str) -> None:
+        pieces.append(piece)
+        stream(piece)
+
     started = time.perf_counter()
     found = _found(collection, search, settings)
     said = answer(
@@ -308,7 +315,7 @@ def ask_command(
         settings=settings,
         query_image=open_image(image, max_megapixels=settings.max_megapixels) if image else None,
         max_images=max_images,
-        on_text=None if json_ else stream,
+        on_text=None if json_ else tell,
         on_step=notice,
     )
     elapsed_ms = (time.perf_counter() - started) * 1000
@@ -317,7 +324,7 @@ def ask_command(
         shown = answer_json(said, elapsed_ms)
         show(shown | {"notices": [*found.notices, *shown["notices"], *heard()]})
     else:
-        stream("\n" if said.text else "")
+        stream("\n" if pieces else "")
         notices([*found.notices, *said.notices])
         lines(answer_lines(said))
     if said.status in ("model_unavailable", "model_missing", "incomplete"):
@@ -327,7 +334,7 @@ def ask_command(
 @app.command("pages")
 def pages_command(
     document: Annotated[
-        str, typer.Argument(help="A PDF, or its path as an answer gives it: report.pdf#page=3.")
+        str, typer.Argument(help="A PDF, or a page as an answer names it: report.pdf#page=3.")
     ],
     page: Annotated[int | None, typer.Argument(metavar="N", min=1, help="Page, from 1.")] = None,
     collection: Annotated[

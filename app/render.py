@@ -175,8 +175,8 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     """Yield the numbered evidence, what the answer cites marked, and how the answer stands."""
     for each in answer.evidence:
         mark = "*" if each.number in answer.citations else " "
-        caption = f"  {shown(each.caption)}" if each.caption else ""
-        yield f"{mark} [{each.number}] {shown(each.name)}{caption}"
+        snippet = f"  {shown(each.snippet)}" if each.snippet else ""
+        yield f"{mark} [{each.number}] {shown(each.name)}{snippet}"
     yield f"status: {answer.status}; model: {shown(answer.model)}"
 
 

@@ -119,7 +119,8 @@ def _reader() -> Any:  # noqa: ANN401 - its own types are there only when it is 
         return RapidOCR(params=_parameters(finder, reader))
     except Exception as error:
         raise SettingsError(
-            f"RapidOCR cannot be loaded ({error}). Install it anew: pip install 'sightline[ocr]'"
+            f"RapidOCR cannot be loaded ({error}). Install it anew:"
+            " pip install rapidocr onnxruntime"
         ) from error
 
 
@@ -146,7 +147,7 @@ def _models() -> tuple[Path, Path]:
     package = find_spec("rapidocr")
     if package is None or package.origin is None or find_spec("onnxruntime") is None:
         raise SettingsError(
-            "--ocr needs RapidOCR, which is not installed: pip install 'sightline[ocr]'"
+            "--ocr needs RapidOCR, which is not installed: pip install rapidocr onnxruntime"
         )
     folder = Path(package.origin).parent / "models"
     finder, reader = (sorted(folder.glob(f"*_{part}_*.onnx")) for part in ("det", "rec"))

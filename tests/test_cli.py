@@ -691,6 +691,20 @@ def test_ask_of_a_shelf_names_document_and_page(sightline: Run, tmp_path: Path) 
     assert "reading report.pdf, page 1 (1 of 2)" in both.err
 
 
+def test_evidence_begins_on_a_line_of_its_own(sightline: Run, tmp_path: Path) -> None:
+    (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days", "snow fell on 2 days"))
+    sightline("ingest", tmp_path / "report.pdf", "-c", "shelf", "--offline")
+    reply = "[1] speaks of rain alone\nANSWER: NOT_ENOUGH_EVIDENCE"
+    with OllamaDouble(reply=reply, models=["gemma3:4b"]) as ollama:
+        server = ("--ollama", ollama.url, "--model", "gemma3:4b")
+        said = sightline("ask", "Did it hail?", "-c", "shelf", *server)
+    assert said.out.splitlines()[:2] == [
+        "[1] speaks of rain alone",
+        "  [1] report.pdf, page 1  rain fell on 41 days",
+    ]
+    assert "does not answer the question" in said.err
+
+
 def test_pages_can_be_embedded_part_by_part(sightline: Run, tmp_path: Path) -> None:
     (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days", "snow fell on 2 days"))
     weights = save_colmodernvbert(tmp_path / "weights")

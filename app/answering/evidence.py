@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class Evidence:
     """One record that the model is shown; `number` is what an answer cites it by.
 
-    `source` is the picture's path relative to its root, `file` the picture on this disk. Of a page,
-    `page` is its number in the document, and `text` what its text layer says, as far as it has one.
-    `shared_path` says that another piece of evidence has the same path in another source.
+    `source` is the picture's path relative to its root, `file` the picture on this disk, `snippet`
+    what to show of it in a line. Of a page, `page` is its number in the document, and `text` what
+    its text layer says, as far as it has one. `shared_path` says that another piece of evidence has
+    the same path in another source.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Evidence:
     file: Path
     page: int | None = None
     text: str = ""
+    snippet: str = ""
     shared_path: bool = False
 
     @property
@@ -65,6 +67,7 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
             file=hit.file,
             page=hit.page,
             text="" if hit.page is None else hit.node.get_content(),
+            snippet=hit.snippet,
             shared_path=document_of(hit.source, hit.page) in shared,
         )
         for number, hit in enumerate(first, start=1)

@@ -25,7 +25,7 @@ from tests.pdfs import pdf
 
 real = pytest.mark.skipif(
     find_spec("rapidocr") is None or find_spec("onnxruntime") is None,
-    reason="RapidOCR is not installed: pip install 'sightline[ocr]'",
+    reason="RapidOCR is not installed: pip install rapidocr onnxruntime",
 )
 
 
