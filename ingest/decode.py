@@ -117,7 +117,6 @@ class Decoders:
 
     def __init__(self, embedding: str, settings: Settings) -> None:
         self._embedding = embedding
-        self._in_workers = spec_of(embedding).in_workers
         self._settings = settings
         self._workers = os.cpu_count() or 1
         self._theirs, self._ours = multiprocessing.Pipe(duplex=False)
@@ -147,7 +146,8 @@ class Decoders:
     def decode(self, wanted: Iterable[Wanted]) -> Iterator[Decoded | Failure]:
         """Yield what became of each, in order; at most a few chunks are held at a time."""
         waiting: deque[tuple[tuple[Wanted, ...], Job]] = deque()
-        for chunk in _chunks(wanted, CHUNK if self._in_workers else PIXEL_CHUNK):
+        pictures = CHUNK if spec_of(self._embedding).in_workers else PIXEL_CHUNK
+        for chunk in _chunks(wanted, pictures):
             waiting.append((chunk, self._submit(chunk)))
             if len(waiting) > AHEAD * self._workers:
                 yield from self._result(*waiting.popleft())
