@@ -120,7 +120,7 @@ def _reader() -> Any:  # noqa: ANN401 - its own types are there only when it is 
     except Exception as error:
         raise SettingsError(
             f"RapidOCR cannot be loaded ({error}). Install it anew:"
-            " pip install rapidocr onnxruntime"
+            " pip install 'rapidocr>=3.10,<4' onnxruntime"
         ) from error
 
 
@@ -147,7 +147,8 @@ def _models() -> tuple[Path, Path]:
     package = find_spec("rapidocr")
     if package is None or package.origin is None or find_spec("onnxruntime") is None:
         raise SettingsError(
-            "--ocr needs RapidOCR, which is not installed: pip install rapidocr onnxruntime"
+            "--ocr needs RapidOCR, which is not installed:"
+            " pip install 'rapidocr>=3.10,<4' onnxruntime"
         )
     folder = Path(package.origin).parent / "models"
     finder, reader = (sorted(folder.glob(f"*_{part}_*.onnx")) for part in ("det", "rec"))

@@ -25,7 +25,7 @@ from tests.pdfs import pdf
 
 real = pytest.mark.skipif(
     find_spec("rapidocr") is None or find_spec("onnxruntime") is None,
-    reason="RapidOCR is not installed: pip install rapidocr onnxruntime",
+    reason="RapidOCR is not installed: pip install 'rapidocr>=3.10,<4' onnxruntime",
 )
 
 
@@ -179,11 +179,11 @@ def test_nothing_to_read_has_an_order_too() -> None:
 # ---- what is missing
 
 
-def test_without_the_package_nothing_is_written_and_the_extra_is_named(
+def test_without_the_package_nothing_is_written_and_it_is_named(
     shelf: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.ocr.find_spec", lambda _name: None)
-    with pytest.raises(SettingsError, match=r"pip install 'sightline\[ocr\]'"):
+    with pytest.raises(SettingsError, match=r"pip install 'rapidocr>=3\.10,<4' onnxruntime"):
         bring(shelf, settings, ocr=True)
     assert not settings.home.exists()
 
