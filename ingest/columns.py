@@ -20,6 +20,12 @@ CAPTION_COLUMNS = (
     "captions", "caption", "sentences", "sentence", "descriptions", "description",
     "text", "comments", "comment", "title",
 )  # fmt: skip
+NAME_COLUMNS = (
+    "productdisplayname", "displayname", "productname", "producttitle", "product", "itemname",
+    "articlename", "name",
+)  # fmt: skip
+"""What things are called in a catalogue: a caption where there is none, with attributes beside."""
+
 LAT_COLUMNS = ("lat", "latitude", "gpslat", "gpslatitude")
 LON_COLUMNS = ("lon", "lng", "long", "longitude", "gpslon", "gpslng", "gpslongitude")
 
@@ -32,12 +38,14 @@ class Columns:
     """The columns that are more than metadata, best first.
 
     A row whose first image column is empty is found by the next. `place` is two columns, latitude
-    and longitude, or one that holds an object with both, or none.
+    and longitude, or one that holds an object with both, or none. `in_catalogue` says that the
+    captions are names of things, so that the other columns have more to say.
     """
 
     images: tuple[str, ...]
     captions: tuple[str, ...]
     place: tuple[str, ...]
+    in_catalogue: bool = False
 
 
 def choose_columns(
@@ -53,8 +61,11 @@ def choose_columns(
         images = tuple(name for name in names if name == given.image)
     else:
         images = _image_columns(sample, names, finds)
-    captions = tuple(given.captions or _caption_columns(sample, names))
-    return Columns(images, captions, _place_columns(sample, names, given))
+    captions = tuple(given.captions or _text_columns(sample, names, CAPTION_COLUMNS))
+    rest = [name for name in names if name not in images]
+    called = () if captions else _text_columns(sample, rest, NAME_COLUMNS)
+    place = _place_columns(sample, names, given)
+    return Columns(images, captions or called, place, in_catalogue=bool(called))
 
 
 def column_names(rows: Iterable[Row]) -> list[str]:
@@ -90,8 +101,10 @@ def _image_columns(
     return tuple(name for name in names if _most(_texts(rows, name), finds))[:1]
 
 
-def _caption_columns(rows: Sequence[Row], names: Sequence[str]) -> tuple[str, ...]:
-    for name in _in_order(names, CAPTION_COLUMNS):
+def _text_columns(
+    rows: Sequence[Row], names: Sequence[str], wanted: Sequence[str]
+) -> tuple[str, ...]:
+    for name in _in_order(names, wanted):
         if any(isinstance(row.fields.get(name), str | list) for row in rows):
             return (name,)
     return ()

@@ -13,6 +13,7 @@ from app.core.errors import SettingsError, SourceError
 from app.core.images import image_format
 from app.core.manifest import TextKind
 from app.core.records import Field, Record, Skip
+from ingest.attributes import with_attributes
 from ingest.dataset_file import NAME, DatasetFile, read_dataset_file
 from ingest.folder import shown
 from ingest.loaders import loader, loader_for
@@ -41,7 +42,7 @@ class Source:
 
     `path` is what was asked for, resolved; `root` the folder that the records' paths start from.
     `fields` has the collection's known fields first, then new ones. `given` is what dataset.toml
-    says; `guesses` says by what each other part was found: image, captions, place, pattern.
+    says; `guesses` says by what each other part was found: image, captions, place, pattern, text.
     """
 
     label: str
@@ -56,8 +57,10 @@ class Source:
 
     @property
     def text_kind(self) -> TextKind:
-        """What its words are: those of pages, where it has any; else what dataset.toml says."""
-        return "pages" if any(record.page for record in self.records) else self.given.text
+        """What its words are: those of pages, where it has any; else what they were taken for."""
+        if any(record.page for record in self.records):
+            return "pages"
+        return "rows" if any(record.attributes for record in self.records) else "captions"
 
 
 def load(path: Path, *, label: str | None = None, known_fields: Sequence[Field] = ()) -> Source:
@@ -151,17 +154,24 @@ def _source(
     notices += [*_unfitting(pattern, names), *_untyped(given, columns, keys)]
     notices += [*_wordless(contents, columns), *_twins(fields)]
     notices += [*misfits, *nested(columns, fields), *conflicts(typed_entries)]
+    records = build_records(typed_entries, folder, label=label, names=names)
+    if given.text == "rows" or (given.text is None and _is_catalogue(contents)):
+        records = with_attributes(records, fields)
     return Source(
         label=label,
         root=folder.root,
         path=path,
-        records=build_records(typed_entries, folder, label=label, names=names),
+        records=records,
         skips=[*contents.skips, *(item for item in items if isinstance(item, Skip))],
         notices=notices,
         fields=fields,
         given=given,
         guesses=_guesses(contents, given, pattern),
     )
+
+
+def _is_catalogue(contents: Contents) -> bool:
+    return any(table.columns.in_catalogue for table in contents.tables)
 
 
 def _unnamed(path: Path, contents: Contents, named: Mapping[str, None]) -> list[str]:
@@ -228,6 +238,7 @@ def _guesses(contents: Contents, given: DatasetFile, pattern: str | None) -> dic
         if given.place
         else _told(places) or ".gps files beside the pictures" * sidecars,
         "pattern": "" if given.pattern else pattern or "",
+        "text": "rows" if given.text is None and _is_catalogue(contents) else "",
     }
     return {key: text for key, text in guessed.items() if text}
 

@@ -49,7 +49,7 @@ class DatasetFile(BaseModel):
     pattern: Annotated[str | None, BeforeValidator(_checked_pattern)] = Field(
         None, description='a text with fields in braces, each once: "{lat}_{lon}_{city}"'
     )
-    text: Literal["captions", "rows"] = Field("captions", description='"captions" or "rows"')
+    text: Literal["captions", "rows"] | None = Field(None, description='"captions" or "rows"')
     types: dict[str, FieldType] = Field(
         {}, description='"number", "time", "boolean" or "words" for each column'
     )

@@ -221,8 +221,8 @@ class Writer:
             self._ready.append(_Ready(record, file, vectors, found.place))
 
     def _rows(self, record: Record) -> list[str]:
-        """What is embedded of a record's words: each caption, or each passage of a page."""
-        return self._models.text.split(record.text) if record.text else [*record.captions]
+        """What is embedded of a record's words: each saying, or each passage of a page."""
+        return self._models.text.split(record.text) if record.text else [*record.sayings]
 
     def _embedded(self, texts: Sequence[str]) -> list[list[float]]:
         return list(self._models.text.embed_documents(texts).tolist()) if texts else []

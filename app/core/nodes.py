@@ -62,7 +62,8 @@ def point_id(record_id: str) -> str:
 def metadata_hash(record: Record) -> str:
     """Return a hash of all that metadata says of a record; not of what is read from a page."""
     captions = () if record.text else record.captions
-    said = (record.path, captions, plain(record.metadata), record.place)
+    said = [record.path, captions, plain(record.metadata), record.place]
+    said += [record.attributes] if record.attributes else []
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
@@ -78,7 +79,7 @@ def file_state(payload: Mapping[str, Any]) -> FileState:
 
 
 def node_of(record: Record) -> ImageNode:
-    """Return the record as a node. What an embedding reads of it is the captions alone."""
+    """Return the record as a node. What an embedding reads of it is what is said in words."""
     metadata = plain(record.metadata)
     return ImageNode(
         id_=point_id(record.record_id),

