@@ -75,8 +75,9 @@ class ModelLimits:
 # It describes only one of several (ollama#8844, #6229). Its 7b is Mistral (32k); larger ones were
 # trained at 4k. Llama 3.2 refuses a second picture. Gemma 3 reads 256 tokens from 896 pixels,
 # Qwen2.5-VL one from 28 × 28 pixels, Qwen3-VL one from 32 × 32; Ollama asks at least 1,024 of them.
-# MiniCPM-V reads 64 from each of at most 10 slices, of 448 pixels. Nothing goes above 16k, though
-# the models do: the context's memory must fit beside the weights on a desktop's graphics card.
+# MiniCPM-V reads 64 from each of at most 10 slices, of 448 pixels, InternVL 256 from each of 12 and
+# from the whole (arXiv:2404.16821), however small the picture. Nothing goes above 16k, though the
+# models do: the context's memory must fit beside the weights on a desktop's graphics card.
 MODEL_LIMITS = {
     "llava": ModelLimits(2880, 1, 8192, 672),
     "llava:13b": ModelLimits(2880, 1, 4096, 672),
@@ -87,8 +88,20 @@ MODEL_LIMITS = {
     "qwen3-vl": ModelLimits(1024, 8, 16384, 1024, thinks=True, page_side=1536, token_side=32),
     "minicpm-v": ModelLimits(640, 6, 8192, 1024, page_side=1344),
     "minicpm-v4.5": ModelLimits(640, 6, 8192, 1024, page_side=1344),
+    "internvl": ModelLimits(3328, 4, 16384, 1024, page_side=1344),
 }
-"""By how a model's name begins; the longest beginning counts."""
+"""By how a model's name begins in Ollama; the longest beginning counts."""
+
+HUB_NAMES = {
+    "qwen2.5-vl-": "qwen2.5vl",
+    "qwen3-vl-": "qwen3-vl",
+    "gemma-3-": "gemma3",
+    "minicpm-v-": "minicpm-v",
+    "internvl": "internvl",
+    "llava-v1.6-": "llava:13b",
+    "llava-1.5-": "llava:13b",
+}
+"""The same families by how their names begin where weights are published, and in other servers."""
 
 UNKNOWN_MODEL = ModelLimits(2880, 1, 4096, 672)
 """The least that any of the models above takes."""
@@ -119,11 +132,14 @@ def limits_of(model: str) -> ModelLimits:
 
     >>> limits_of("gemma3:12b").pictures
     8
+    >>> limits_of("OpenGVLab/InternVL3-8B").pictures
+    4
     >>> limits_of("someone/new-model") == UNKNOWN_MODEL
     True
     """
     name = model.lower().rpartition("/")[2]
     known = [family for family in MODEL_LIMITS if _is_of(name, family)]
+    known += [family for start, family in HUB_NAMES.items() if name.startswith(start)]
     return MODEL_LIMITS[max(known, key=len)] if known else UNKNOWN_MODEL
 
 

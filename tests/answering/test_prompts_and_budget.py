@@ -119,6 +119,20 @@ def test_unknown_model_is_given_what_any_takes():
     assert limits_of("llava-phi3").context == 4096
 
 
+@pytest.mark.parametrize(
+    ("published", "in_ollama"),
+    [
+        ("Qwen/Qwen2.5-VL-7B-Instruct-AWQ", "qwen2.5vl:7b"),
+        ("Qwen/Qwen3-VL-8B-Instruct", "qwen3-vl:8b"),
+        ("google/gemma-3-12b-it", "gemma3:12b"),
+        ("openbmb/MiniCPM-V-4_5", "minicpm-v4.5:8b"),
+        ("llava-hf/llava-v1.6-vicuna-13b-hf", "llava:13b"),
+    ],
+)
+def test_a_model_is_known_by_its_published_name_too(published, in_ollama):
+    assert limits_of(published) == limits_of(in_ollama)
+
+
 A4 = (1086, 1536)
 
 
