@@ -261,7 +261,7 @@ def _check_sight(model: VisionModel) -> Check:
                 "sight",
                 "problem",
                 f"shown a {colour} card with a {digit}, {model.name} said {said!r}",
-                f"it does not see well enough: update Ollama, or use one of {MODELS_THAT_SEE}",
+                f"it does not see well enough: update the server, or use one of {MODELS_THAT_SEE}",
             )
     return Check("sight", "ok", f"{model.name} named both cards that it was shown")
 
