@@ -1,10 +1,15 @@
-"""Options: what several commands take, each written once."""
+"""Options: what several commands take, each written once; options → settings."""
 
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+
+from app.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from app.core.settings import Settings
 
 
 def path_of(text: str) -> Path:
@@ -120,3 +125,18 @@ Neighbours = Annotated[
 Figure = Annotated[
     Path | None, typer.Option(parser=path_of, metavar="FILE", help="Write the hits as one picture.")
 ]
+
+
+def settings_of(**given: object) -> "Settings":
+    """Settings from the environment, with what was given on the command line on top."""
+    from pydantic import ValidationError
+
+    from app.core.settings import Settings
+
+    if given.get("ollama") and not given.get("vision_url"):
+        given["vision_url"] = ""  # what is typed counts for more than the environment
+    try:
+        return Settings.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -16,6 +16,7 @@ FLOORS = {
     "app.retrieval": ("app.core", "app.retrieval"),
     "app.answering": ("app.core", "app.retrieval", "app.answering"),
     "app.cli": ("app", "ingest"),
+    "app.commands": ("app", "ingest"),
     "app.terminal": ("app", "ingest"),
     "app.web": ("app", "ingest"),
     "app": ("app",),

@@ -1,0 +1,128 @@
+"""Ask: finds evidence, and has a vision model answer from it."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.searching import found_by, require_target, write_sheet
+from app.core.errors import QueryError
+from app.options import (
+    Collection,
+    Device,
+    Figure,
+    Home,
+    Json,
+    Like,
+    MaxMegapixels,
+    MinScore,
+    Mode,
+    Model,
+    Near,
+    Neighbours,
+    Ollama,
+    Per,
+    Qdrant,
+    TopK,
+    Unlike,
+    VisionUrl,
+    Weight,
+    Where,
+    path_of,
+    settings_of,
+)
+from app.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show, stream
+
+
+def ask_command(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    collection: Collection,
+    image: Annotated[
+        Path | None,
+        typer.Option(parser=path_of, metavar="FILE", help="A picture that the question is about."),
+    ] = None,
+    mode: Mode = None,
+    where: Where = None,
+    near: Near = None,
+    like: Like = None,
+    unlike: Unlike = None,
+    top_k: TopK = 5,
+    min_score: MinScore = None,
+    weight: Weight = None,
+    per: Per = None,
+    neighbours: Neighbours = 0,
+    model: Model = None,
+    ollama: Ollama = None,
+    vision_url: VisionUrl = None,
+    max_images: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Show the model at most so many pictures."),
+    ] = None,
+    figure: Figure = None,
+    json_: Json = False,
+    home: Home = None,
+    qdrant: Qdrant = None,
+    device: Device = None,
+    max_megapixels: MaxMegapixels = None,
+) -> None:
+    """Ask a vision model on your machine; the answer cites the pictures and pages it rests on."""
+    from app.answering.answer import answer
+    from app.core.images import open_image
+    from app.render import answer_json, answer_lines
+    from app.retrieval.search import Search
+
+    settings = settings_of(
+        home=home,
+        qdrant=qdrant,
+        device=device,
+        max_megapixels=max_megapixels,
+        model=model,
+        ollama=ollama,
+        vision_url=vision_url,
+    )
+    if not question.strip():
+        raise QueryError("the question is empty")
+    require_target(figure)
+    search = Search(
+        words=question,
+        image=image,
+        mode=mode,
+        where=where,
+        near=near,
+        like=tuple(like or ()),
+        unlike=tuple(unlike or ()),
+        top_k=top_k,
+        min_score=min_score,
+        weights=dict(weight or ()),
+        per=per,
+        neighbours=neighbours,
+    )
+    pieces: list[str] = []
+
+    def tell(piece: str) -> None:
+        pieces.append(piece)
+        stream(piece)
+
+    started = time.perf_counter()
+    found = found_by(collection, search, settings)
+    said = answer(
+        question,
+        found.hits,
+        settings=settings,
+        query_image=open_image(image, max_megapixels=settings.max_megapixels) if image else None,
+        max_images=max_images,
+        on_text=None if json_ else tell,
+        on_step=notice,
+    )
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    write_sheet(figure, search, found)
+    if json_:
+        shown = answer_json(said, elapsed_ms)
+        show(shown | {"notices": [*found.notices, *shown["notices"], *heard()]})
+    else:
+        stream("\n" if pieces else "")
+        notices([*found.notices, *said.notices])
+        lines(answer_lines(said))
+    if said.status in ("model_unavailable", "model_missing", "incomplete"):
+        raise typer.Exit(EXIT_NO_MODEL)

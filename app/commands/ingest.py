@@ -1,0 +1,103 @@
+"""Ingest: brings a collection in step with what lies on disk."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.core.errors import SettingsError
+from app.options import (
+    Collection,
+    Device,
+    Home,
+    Json,
+    MaxMegapixels,
+    Qdrant,
+    path_of,
+    settings_of,
+)
+from app.terminal import EXIT_INTERRUPTED, lines, notice, show, watching
+
+
+def ingest_command(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            parser=path_of, metavar="PATH", help="A folder, a metadata file, a picture or a PDF."
+        ),
+    ],
+    collection: Collection,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Image embedding: clip[:CHECKPOINT] or palette."),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Text embedding: sentence[:CHECKPOINT] or minilm."),
+    ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Late-interaction embedding of pages: colpali[:CHECKPOINT]."
+        ),
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="palette and minilm: no network, no download.")
+    ] = False,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of this source within the collection.")
+    ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Make it again from all its sources; with --ocr if it was."),
+    ] = False,
+    allow_removals: Annotated[
+        bool,
+        typer.Option("--allow-removals", help="Even if over a fifth of records or captions go."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Make the first skipped row or picture an error.")
+    ] = False,
+    ocr: Annotated[
+        bool,
+        typer.Option(
+            "--ocr", help="Read pages of PDFs that have no text layer, seconds each; not pictures."
+        ),
+    ] = False,
+    json_: Json = False,
+    home: Home = None,
+    qdrant: Qdrant = None,
+    device: Device = None,
+    max_megapixels: MaxMegapixels = None,
+) -> None:
+    """Bring a collection in step with pictures, PDFs and metadata on disk."""
+    from app.render import report_lines
+    from ingest.pipeline import OFFLINE_IMAGE, OFFLINE_TEXT, ingest
+
+    if offline and (image or text):
+        raise SettingsError("--offline chooses the embeddings; leave out --image and --text")
+    if offline:
+        image, text = OFFLINE_IMAGE, OFFLINE_TEXT
+    settings = settings_of(home=home, qdrant=qdrant, device=device, max_megapixels=max_megapixels)
+    with watching() as watch:
+        report = ingest(
+            path,
+            collection,
+            settings,
+            image=image,
+            text=text,
+            page=page,
+            label=label,
+            rebuild=rebuild,
+            allow_removals=allow_removals,
+            strict=strict,
+            ocr=ocr,
+            watch=watch,
+        )
+    counts = asdict(report)
+    interrupted = counts.pop("interrupted")
+    show(counts) if json_ else lines(report_lines(counts))
+    if interrupted:
+        notice("what is in stays; the same command goes on from here")
+        raise typer.Exit(EXIT_INTERRUPTED)

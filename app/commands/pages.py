@@ -1,0 +1,38 @@
+"""Pages: writes a page as a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.core.pages import SIDE
+from app.options import Home, Json, Qdrant, path_of, settings_of
+from app.terminal import notice, show
+
+
+def pages_command(
+    document: Annotated[
+        str, typer.Argument(help="A PDF, or a page as an answer names it: report.pdf#page=3.")
+    ],
+    page: Annotated[int | None, typer.Argument(metavar="N", min=1, help="Page, from 1.")] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option("--collection", "-c", metavar="NAME", help="Only documents of this one."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=path_of, metavar="FILE", help="PNG or JPEG. Default: document-N.png."),
+    ] = None,
+    side: Annotated[
+        int, typer.Option(min=64, max=8192, metavar="PIXELS", help="Long side of the picture.")
+    ] = SIDE,
+    json_: Json = False,
+    home: Home = None,
+    qdrant: Qdrant = None,
+) -> None:
+    """Write a page of a document as a picture, to look a citation up."""
+    from app.page_file import write_page
+
+    settings = settings_of(home=home, qdrant=qdrant)
+    file = write_page(document, page, settings, collection=collection, out=out, side=side)
+    show({"file": str(file)}) if json_ else notice(f"wrote {file}")

@@ -1,0 +1,102 @@
+"""Search: finds pictures and pages."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.searching import found_by, require_target, write_sheet
+from app.core.errors import QueryError
+from app.options import (
+    Collection,
+    Device,
+    Figure,
+    Home,
+    Image,
+    Json,
+    Like,
+    MaxMegapixels,
+    MinScore,
+    Mode,
+    Near,
+    Neighbours,
+    Per,
+    Qdrant,
+    TopK,
+    Unlike,
+    Weight,
+    Where,
+    path_of,
+    settings_of,
+)
+from app.terminal import heard, lines, notice, notices, show
+
+
+def search_command(
+    collection: Collection,
+    words: Annotated[str, typer.Argument(help="What to look for.")] = "",
+    image: Image = None,
+    mode: Mode = None,
+    where: Where = None,
+    near: Near = None,
+    like: Like = None,
+    unlike: Unlike = None,
+    top_k: TopK = 5,
+    min_score: MinScore = None,
+    weight: Weight = None,
+    per: Per = None,
+    neighbours: Neighbours = 0,
+    batch: Annotated[
+        Path | None,
+        typer.Option(parser=path_of, metavar="FILE", help="Many queries, one JSON object a line."),
+    ] = None,
+    figure: Figure = None,
+    json_: Json = False,
+    home: Home = None,
+    qdrant: Qdrant = None,
+    device: Device = None,
+    max_megapixels: MaxMegapixels = None,
+) -> None:
+    """Find pictures and pages by words, by a picture, by both, or by a filter alone."""
+    from app.batch import answer_batch
+    from app.core.messages import counted
+    from app.render import found_json, found_lines, nearest_notice
+    from app.retrieval.search import Search
+
+    settings = settings_of(home=home, qdrant=qdrant, device=device, max_megapixels=max_megapixels)
+    search = Search(
+        words=words,
+        image=image,
+        mode=mode,
+        where=where,
+        near=near,
+        like=tuple(like or ()),
+        unlike=tuple(unlike or ()),
+        top_k=top_k,
+        min_score=min_score,
+        weights=dict(weight or ()),
+        per=per,
+        neighbours=neighbours,
+    )
+    if batch is not None:
+        if words or image or figure:
+            raise QueryError("--batch has words and pictures of its own, and draws no figure")
+        failed = []
+        for line in answer_batch(batch, collection, search, settings):
+            show(line)
+            failed.append("error" in line)
+        if any(failed):
+            notice(f"{sum(failed):,} of {counted(len(failed), 'query', 'queries')} failed")
+        return
+    require_target(figure)
+    started = time.perf_counter()
+    found = found_by(collection, search, settings)
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    write_sheet(figure, search, found)
+    if json_:
+        shown = found_json(words, search.chosen_mode, found, elapsed_ms)
+        show(shown | {"notices": [*shown["notices"], *heard()]})
+    else:
+        notices([*found.notices, *nearest_notice(found)])
+        lines(found_lines(found))
