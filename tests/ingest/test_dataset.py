@@ -441,12 +441,12 @@ def test_a_label_has_no_slash_and_is_never_empty(source):
 
 
 def test_metadata_without_captions_says_which_columns_hold_texts(source):
-    rows = [{"file": "a.jpg", "kind": "shoe", "productDisplayName": "a red shoe"}]
+    rows = [{"file": "a.jpg", "kind": "shoe", "legend": "a red shoe"}]
     root = source(["a.jpg"], {"m.json": rows})
     (told,) = load(root).notices
     assert told.startswith("no column was taken for captions; if these say what is on the pictures")
-    assert told.endswith("'productDisplayName'")
-    (root / "dataset.toml").write_text('captions = "productDisplayName"')
+    assert told.endswith("'legend'")
+    (root / "dataset.toml").write_text('captions = "legend"')
     assert not any("for captions" in notice for notice in load(root).notices)
 
 
