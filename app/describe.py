@@ -23,6 +23,7 @@ def describe(collection: Collection) -> dict[str, Any]:
         "collection": collection.name,
         "records": collection.count(),
         "with_captions": collection.count(speaks),
+        "unfinished": manifest.unfinished,
         "pages_without_words": collection.count(AllOf((is_page, Not(speaks)))),
         "with_place": collection.count(Exists("place.lat")),
         "sources": {
@@ -67,6 +68,8 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
         f" {description['with_captions']} with captions, {description['with_place']} with a place"
         + (f", {disk} MB on disk" if disk is not None else "")
     )
+    if description["unfinished"]:
+        yield "  not all is in: the last ingest did not end; the same command goes on from there"
     if mute := description["pages_without_words"]:
         yield f"  {counted(mute, 'page')} without words; `ingest --ocr` reads what pages show"
     for label, source in description["sources"].items():

@@ -234,11 +234,12 @@ class _Run:
             decoders.start(max(0, new))  # a guess: they start while models load and files are read
             with _opened(name, manifest, sources, models, self.rebuild, settings) as opened:
                 try:
+                    opened.begin()
                     for source in sources:
                         self.bring_in_step(opened, source, models, decoders)
                     opened.settle()
                 except KeyboardInterrupt:
-                    opened.settle(optimise=False)
+                    opened.settle(finished=False)
                     raise
                 finally:
                     if manifest is None and not opened.count():

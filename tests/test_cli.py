@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from app import cli
+from app.core.collection import Collection
 from app.core.settings import Settings
 from app.render import shown
 from ingest import ingest
@@ -183,6 +184,23 @@ def test_an_interrupted_ingest_reports_what_is_in(
     assert ran.code == 130
     assert ran.json["new"] == 0
     assert "the same command goes on from here" in ran.err
+
+
+def test_info_tells_of_an_ingest_that_did_not_end(
+    sightline: Run, squares: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upsert = Collection.upsert
+
+    def stop_then(self: Collection, points: Any) -> None:
+        upsert(self, points)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Collection, "upsert", stop_then)
+        assert sightline("ingest", squares, "-c", "mine", "--offline").code == 130
+    assert "the last ingest did not end" in sightline("info", "mine").out
+    assert sightline("ingest", squares, "-c", "mine", "--offline").code == 0
+    assert "did not end" not in sightline("info", "mine").out
 
 
 # ---- search

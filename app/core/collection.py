@@ -203,13 +203,17 @@ class Collection:
         self.settle()
         return len(gone)
 
-    def settle(self, *, optimise: bool = True) -> None:
+    def begin(self) -> None:
+        """Begin an ingest: until it ends, the collection knows that not all may be in."""
+        self._update(unfinished=True)
+
+    def settle(self, *, finished: bool = True) -> None:
         """End an ingest: remember the count, tidy up, make a large collection fast to search."""
-        self._update(points=self.engine.count())
+        self._update(points=self.engine.count(), unfinished=not finished)
         if self.pages.is_dir():
             contents = (payload.get("content_hash", "") for _, payload in self.ledger())
             page_pictures.sweep(self.pages, {self.page_picture(content) for content in contents})
-        if optimise:
+        if finished:
             self.engine.optimise()
 
     def _staged(self, query: Query, limit: int, where: Condition | None) -> Query:

@@ -43,7 +43,8 @@ class Manifest(_Frozen):
 
     `page` is there where pages are embedded part by part, for late interaction.
     `points` is the count when an ingest last ended: more than none beside an empty store means that
-    the store was lost. `average_length` is in words, for BM25.
+    the store was lost. `unfinished` says that an ingest began and did not end: not all is in.
+    `average_length` is in words, for BM25.
     """
 
     schema_version: int = SCHEMA
@@ -57,6 +58,7 @@ class Manifest(_Frozen):
     fields: tuple[Field, ...] = ()
     sources: dict[str, SourceEntry] = {}
     points: int = 0
+    unfinished: bool = False
 
     @property
     def models(self) -> tuple[Model, Model, Model | None, int]:
