@@ -8,18 +8,22 @@ of a shop, asked by attributes (n = 142), R@1 / R@5 / R@10, text alone:
     two rows, the general first .311 .891 .965 · special first, with commas .237 .749 .905
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from app.core.records import Field, Record
 
 
-def with_attributes(records: Sequence[Record], fields: Sequence[Field]) -> list[Record]:
+def with_attributes(
+    records: Sequence[Record], fields: Sequence[Field], captions: Container[str]
+) -> list[Record]:
     """Return the records with the values of all columns of words, those with fewest values first.
 
-    Numbers and times stay out: no embedding knows what 4.51 is, and filters do.
+    Columns that are `captions` already, numbers and times stay out: no embedding knows what 4.51
+    is, and filters do.
     """
-    names = [field.name for field in fields if field.type == "words"]
+    words = (field.name for field in fields if field.type == "words")
+    names = [name for name in words if name not in captions]
     different = {name: len({str(r.metadata.get(name)) for r in records}) for name in names}
     names.sort(key=lambda name: different[name])  # as they stand, where they have as many
     return [replace(record, attributes=_line(record, names)) for record in records]

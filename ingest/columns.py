@@ -39,7 +39,8 @@ class Columns:
 
     A row whose first image column is empty is found by the next. `place` is two columns, latitude
     and longitude, or one that holds an object with both, or none. `in_catalogue` says that the
-    captions are names of things, so that the other columns have more to say.
+    captions are names of things, so that the other columns have more to say, and that the names are
+    columns as well.
     """
 
     images: tuple[str, ...]

@@ -155,8 +155,9 @@ def _source(
     notices += [*_wordless(contents, columns), *_twins(fields)]
     notices += [*misfits, *nested(columns, fields), *conflicts(typed_entries)]
     records = build_records(typed_entries, folder, label=label, names=names)
-    if given.text == "rows" or (given.text is None and _is_catalogue(contents)):
-        records = with_attributes(records, fields)
+    if _is_catalogue(contents, given):
+        captions = {name for table in tables for name in table.columns.captions}
+        records = with_attributes(records, fields, captions)
     return Source(
         label=label,
         root=folder.root,
@@ -170,8 +171,9 @@ def _source(
     )
 
 
-def _is_catalogue(contents: Contents) -> bool:
-    return any(table.columns.in_catalogue for table in contents.tables)
+def _is_catalogue(contents: Contents, given: DatasetFile) -> bool:
+    guessed = any(table.columns.in_catalogue for table in contents.tables)
+    return given.text == "rows" if given.text else guessed
 
 
 def _unnamed(path: Path, contents: Contents, named: Mapping[str, None]) -> list[str]:
@@ -238,7 +240,7 @@ def _guesses(contents: Contents, given: DatasetFile, pattern: str | None) -> dic
         if given.place
         else _told(places) or ".gps files beside the pictures" * sidecars,
         "pattern": "" if given.pattern else pattern or "",
-        "text": "rows" if given.text is None and _is_catalogue(contents) else "",
+        "text": "rows" if given.text is None and _is_catalogue(contents, given) else "",
     }
     return {key: text for key, text in guessed.items() if text}
 

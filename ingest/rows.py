@@ -198,7 +198,8 @@ def _row_place(row: Row, columns: Columns) -> tuple[Place | None, list[str]]:
 
 
 def _values(row: Row, columns: Columns) -> dict[str, Any]:
-    used = {*columns.images, *columns.captions, *columns.place}
+    captions = () if columns.in_catalogue else columns.captions  # names are filtered by as well
+    used = {*columns.images, *captions, *columns.place}
     return {name: value for name, value in row.fields.items() if name not in used}
 
 

@@ -98,8 +98,8 @@ def _overruled(
         )
     if "text" in given.model_fields_set and given.text != text_kind:
         yield (
-            f"text = {given.text!r} in {NAME} comes too late: the collection was made with"
-            f" {text_kind!r}; --rebuild decides anew, by its first source"
+            f"text = {given.text!r} in {NAME} comes too late for how words weigh: the collection"
+            f" was made with {text_kind!r}; --rebuild decides anew, by its first source"
         )
     fixed = [field for field in known if given.types.get(field.name, field.type) != field.type]
     if fixed:

@@ -12,6 +12,7 @@ from app.cli import app
 from app.core.settings import Settings
 from data.make_sample import make_sample
 from data.make_shelf import make_shelf
+from data.make_shop import make_shop
 from ingest.dataset_file import DatasetFile, read_dataset_file
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,7 @@ def matches(promised: str, printed: str) -> bool:
 def sample_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_shelf(tmp_path / "data" / "shelf")
+    make_shop(tmp_path / "data" / "shop")
     return make_sample(tmp_path / "data" / "sample")
 
 

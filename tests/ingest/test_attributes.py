@@ -60,6 +60,15 @@ def test_names_are_captions_and_columns_of_words_a_line_the_general_first(shop: 
     assert source.guesses == {"image": "id", "captions": "productDisplayName", "text": "rows"}
 
 
+def test_names_can_be_filtered_by_like_any_column(shop: Path, settings: Settings) -> None:
+    bring(shop, settings)
+    with open_collection("shop", settings) as opened:
+        search = Search(where='productDisplayName.contains("beach") and price < 10')
+        assert [hit.caption for hit in Searcher(opened, settings).search(search).hits] == [
+            "Cora Beach"
+        ]
+
+
 def test_a_thing_is_found_by_its_name_and_by_what_its_columns_say(
     shop: Path, settings: Settings
 ) -> None:
