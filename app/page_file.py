@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from app.core import isolated
@@ -21,8 +21,15 @@ from app.core.settings import Settings
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
-_CITED = re.compile(r"(?P<document>.+)(?:#page=|, page )(?P<page>[0-9]{1,6})", re.DOTALL)
-"""A page as its record's path names it, or as an answer does."""
+_CITED = re.compile(
+    r"(?:\*?\s*\[\d+\]\s+)?(?P<document>.+?)"
+    r"(?:#page=|,?\s+(?:page|p\.?)\s+)(?P<page>[0-9]{1,6})",
+    re.DOTALL,
+)
+"""A page as its record's path names it, or as an answer does, with its number or without."""
+
+_PATH = re.compile(r"(?P<document>.+)#page=(?P<page>[0-9]+)", re.DOTALL)
+"""A page as its record's path names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +114,11 @@ def _found(document: str, settings: Settings, collection: str | None) -> list[_D
     """Return the document that a name means, also of several collections, if it is one file."""
     names = [collection] if collection else collection_names(settings)
     documents, errors = _all_documents(names, settings)
-    found = [each for each in documents if each.name == document] or [
-        each for each in documents if each.path == document
-    ]
+    found = (
+        [each for each in documents if each.name == document]
+        or [each for each in documents if each.path == document]
+        or [each for each in documents if PurePosixPath(each.path).name == document]
+    )
     if not found and errors:  # it may be there
         raise errors[0]
     if not found:
@@ -153,7 +162,7 @@ def _documents(name: str, settings: Settings) -> list[_Document]:
         for _, payload in opened.ledger():
             label, state = payload["source"], file_state(payload)
             path = payload["record_id"].removeprefix(f"{label}/")
-            if state.page_hash and label in sources and (cited := _CITED.fullmatch(path)):
+            if state.page_hash and label in sources and (cited := _PATH.fullmatch(path)):
                 pages[label, cited["document"]][int(cited["page"])] = state
     return [
         _Document(name, label, sources[label].root, path, known)

@@ -55,6 +55,9 @@ def restore(document: Path, page: int, file: FileState, picture: Path) -> None:
     """Draw a picture again if it was lost; a warning, if the document was lost or changed."""
     if picture.exists():
         _note_use(picture)
+        if why := _outdated(document, page, file):
+            told = "%s, page %d is shown as it was ingested: the document %s since"
+            logger.warning(told, document.name, page, why)
         return
     try:
         if not is_same(document, page, file):
@@ -63,6 +66,13 @@ def restore(document: Path, page: int, file: FileState, picture: Path) -> None:
         trim(picture.parent)
     except (SourceError, OSError) as error:
         logger.warning("%s, page %d cannot be shown: %s", document.name, page, error)
+
+
+def _outdated(document: Path, page: int, file: FileState) -> str:
+    try:
+        return "" if is_same(document, page, file) else "has changed"
+    except OSError:
+        return "is gone"
 
 
 def is_same(document: Path, page: int, file: FileState) -> bool:

@@ -415,6 +415,20 @@ def stored_in(opened: Any) -> dict[str, Point]:
     return {point.payload["record_id"]: point for point in opened.fetch(ids).values()}
 
 
+def test_a_page_of_a_document_that_changed_or_went_is_told_to_be_as_it_was(
+    shelf: Path, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    bring(shelf, settings)
+    show(settings, 2)
+    assert caplog.messages == []
+    (shelf / "report.pdf").write_bytes(pdf(*words_of(5, changed=[2])))
+    show(settings, 2)
+    (shelf / "report.pdf").unlink()
+    show(settings, 2)
+    told = "report.pdf, page 2 is shown as it was ingested: the document"
+    assert caplog.messages == [f"{told} has changed since", f"{told} is gone since"]
+
+
 def test_a_picture_that_was_lost_is_drawn_again_as_it_was(shelf: Path, settings: Settings) -> None:
     bring(shelf, settings)
     before = {file: file.read_bytes() for file in kept(settings)}

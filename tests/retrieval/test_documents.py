@@ -115,6 +115,8 @@ def test_too_many_neighbours_are_refused(settings: Settings) -> None:
         ("sea/rivers.pdf#page=2", None),
         ("sea/rivers.pdf, page 2", None),
         ("shelf/sea/rivers.pdf, page 2", 2),
+        ("sea/rivers.pdf p. 2", None),
+        ("* [1] sea/rivers.pdf, page 2", None),
     ],
 )
 def test_a_citation_can_be_looked_at(
