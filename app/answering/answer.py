@@ -16,6 +16,7 @@ from app.answering.budget import (
 )
 from app.answering.citations import CitedText
 from app.answering.evidence import Evidence, build_evidence
+from app.answering.page_lines import without_nothing
 from app.answering.reading import take_notes
 from app.answering.sheet import QUERY_LABEL, draw_contact_sheet
 from app.answering.vision import (
@@ -47,6 +48,8 @@ MAX_SENT_SIDE = 1024
 """Pixels. Larger photographs have run Ollama out of memory (ollama#2543, #10753, #17804)."""
 
 NOT_ANSWERED = "the model says that what it was shown does not answer the question"
+
+WORDLESS = "the model ended without an answer; ask again, or another model"
 
 UNMARKED = (
     "the model did not mark its answer: shown is all that it wrote of pages that bear on the"
@@ -254,6 +257,9 @@ def _read_by_page(
 ) -> Answer:
     """Let a model read page after page, and then join what they gave."""
     notes = take_notes(material.question, shown, budget, model, on_step)
+    if notes.silent:
+        why = (*notes.notices, WORDLESS)
+        return Answer("incomplete", "", (), _pieces(shown), model.name, why)
     if not notes.taken:
         why = (*notes.notices, "no page that was found bears on the question")
         return Answer("not_enough_evidence", "", (), _pieces(shown), model.name, why)
@@ -307,10 +313,11 @@ def _judge(reply: Reply, cited: CitedText) -> tuple[Status, tuple[str, ...]]:
     """Say what a reply is worth, and why. What cites nothing is not grounded, however it sounds."""
     if reply.broke_off:
         return "incomplete", (f"the answer is incomplete: {reply.broke_off}",)
-    if cited.not_enough or (cited.nothing and not cited.text):
+    said_nothing = bool(cited.text) and not without_nothing(f"\n{cited.text}").strip()
+    if cited.not_enough or said_nothing or (cited.nothing and not cited.text):
         return "not_enough_evidence", (NOT_ANSWERED,)
     if not cited.text:
-        return "incomplete", ("the model ended without an answer; ask again, or another model",)
+        return "incomplete", (WORDLESS,)
     if not cited.citations:
         return "not_enough_evidence", (
             "the model's text cites none of the pictures: nothing shows that it rests on them",

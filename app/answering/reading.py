@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What the pages gave that bear on the question, and what a person should know of how."""
+    """What the pages gave that bear on the question, and what a person should know of how.
+
+    `silent` says that the model wrote nothing at all, of no page.
+    """
 
     taken: tuple[tuple[Evidence, str], ...]
     notices: tuple[str, ...]
+    silent: bool = False
 
 
 def take_notes(
@@ -36,7 +40,7 @@ def take_notes(
     `on_step` is told before each. Raises as `VisionModel.reply`; a page that the model breaks off
     at is kept as far as it came, with a notice.
     """
-    taken, notices = [], []
+    taken, notices, silent = [], [], True
     for number, (page, picture) in enumerate(pages, start=1):
         on_step(f"reading {page.name} ({number} of {len(pages)})")
         reply = model.reply(
@@ -48,9 +52,10 @@ def take_notes(
         if reply.broke_off:
             notices.append(f"{page.name} was read in part: {reply.broke_off}")
         note = clean(reply.text)
+        silent = silent and not note
         if note and not says_nothing(note):
             taken.append((page, note))
-    return Notes(tuple(taken), tuple(notices))
+    return Notes(tuple(taken), tuple(notices), silent)
 
 
 def _prompt(question: str, page: Evidence, picture: "Image.Image", side: int) -> Prompt:

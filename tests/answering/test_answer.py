@@ -82,6 +82,19 @@ def test_model_that_says_it_is_not_enough_is_believed(hits):
     )
 
 
+def test_a_citation_of_nothing_is_no_answer(hits):
+    with OllamaDouble(reply="[1] nothing") as ollama:
+        said = ask(ollama, hits)
+    assert said.status == "not_enough_evidence"
+
+
+def test_a_model_that_says_nothing_of_any_page_has_failed(page_hits):
+    with OllamaDouble(reply=" ") as ollama:
+        said = ask(ollama, page_hits)
+    assert said.status == "incomplete"
+    assert "ended without an answer" in said.notices[-1]
+
+
 def test_text_that_cites_nothing_is_kept_but_is_no_grounded_answer(hits):
     with OllamaDouble(reply="Walls are usually grey.") as ollama:
         said = ask(ollama, hits)
