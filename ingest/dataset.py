@@ -93,7 +93,7 @@ def _existing(path: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # a loop, a NUL, no such home
         raise SourceError(
             "missing_source",
-            f"{shown(str(path))} is not there; give a folder, a metadata file or a picture",
+            f"{shown(str(path))} is not there; give a folder, a metadata file, a picture or a PDF",
         ) from error
     if not found.is_dir() and not found.is_file():
         raise SourceError("not_a_file", f"{found} is neither a file nor a folder")

@@ -18,8 +18,8 @@ WEIGHTS: Mapping[TextKind, Mapping[str, float]] = {
         "image": 1.0,
     },
     # 1,000 rows of a shop, names and attributes, asked by attributes (n = 142):
-    #   text alone .316 .889 .962 · keywords alone .319 .876 .949
-    #   keywords .3 .319 .882 .965 · .5 .323 .881 .963 · .7 .319 .878 .958
+    #   text alone .311 .891 .965 · keywords alone .321 .876 .949
+    #   keywords .3 .319 .882 .965 · .5 .323 .882 .964 · .7 .319 .878 .958
     # Asked by name (n = 300), R@1: text 1.0 · keywords .973 · .3 .997 · .5 .993 · .7 .990.
     "rows": {"text": 0.5, "keywords": 0.5, "image words": 0.5, "page": 0.2, "image": 1.0},
     # 275 pages of 12 PDFs asked by 70 questions, windows of 128 tokens, R@1 / R@5 / nDCG@5:

@@ -28,8 +28,8 @@ def reads(path: Path) -> bool:
 def load(path: Path) -> Iterator[Row | Skip]:
     """Yield the rows below the header; the delimiter is the one that the header has most of.
 
-    Surplus cells of a row belong to its last column, whose commas somebody did not quote. A row
-    that is too short is used, and noted.
+    Surplus cells of a row belong to its last column, whose commas somebody did not quote, most
+    likely. A row that is too long or too short is used, and noted.
     """
     csv.field_size_limit(MAX_CELL_CHARACTERS)
     text = read_text(path)
@@ -74,8 +74,10 @@ def _header(cells: list[str]) -> list[str]:
 
 
 def _row(header: list[str], cells: list[str], delimiter: str, where: str) -> Row:
-    width = len(header)
-    if len(cells) > width:
+    width, note = len(header), ""
+    if len(cells) < width:
+        note = f"only {len(cells)} of {width} columns"
+    elif len(cells) > width:
+        note = f"more cells than the {width} columns: {header[-1]!r} has the rest"
         cells = [*cells[: width - 1], delimiter.join(cells[width - 1 :])]
-    note = "" if len(cells) == width else f"only {len(cells)} of {width} columns"
     return Row(dict(zip(header, cells, strict=False)), where, note)
