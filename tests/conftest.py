@@ -49,6 +49,18 @@ def settings() -> Settings:
     return Settings()
 
 
+@pytest.fixture(params=["edge", "server"])
+def either_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a new home, on either engine; `server` is qdrant-client's own stand-in."""
+    if request.param == "edge":
+        return Settings()
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
+    return Settings(qdrant="http://127.0.0.1:9")
+
+
 @pytest.fixture
 def squares(tmp_path: Path) -> Path:
     """A folder of three colour squares, with captions and scores as strings."""

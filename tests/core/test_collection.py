@@ -45,14 +45,10 @@ SHADE = Field("the shade", "the_shade", "words")
 DEPTH = Field("depth", "depth", "number")
 
 
-@pytest.fixture(params=["edge", "server"])
-def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a new home, on either engine; `server` is qdrant-client's own stand-in."""
-    if request.param == "edge":
-        return Settings()
-    client = QdrantClient(":memory:")
-    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
-    return Settings(qdrant="http://127.0.0.1:9")
+@pytest.fixture
+def settings(either_engine: Settings) -> Settings:
+    """Settings of a new home, on either engine."""
+    return either_engine
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from qdrant_client import QdrantClient
 
 from app.core.collection import open_collection
 from app.core.embeddings import FloatMatrix
@@ -79,14 +78,10 @@ PLAIN_WITH_RED = page("white", "white", "white", "red")
 RED, BLUE, PLAIN = page(*["red"] * 4), page(*["blue"] * 4), page(*["white"] * 4)
 
 
-@pytest.fixture(params=["edge", "server"])
-def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a new home, on either engine; `server` is qdrant-client's own stand-in."""
-    if request.param == "edge":
-        return Settings()
-    client = QdrantClient(":memory:")
-    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
-    return Settings(qdrant="http://127.0.0.1:9")
+@pytest.fixture
+def settings(either_engine: Settings) -> Settings:
+    """Settings of a new home, on either engine."""
+    return either_engine
 
 
 @pytest.fixture
