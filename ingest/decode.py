@@ -294,14 +294,14 @@ def _decode_one(
         with deadline(times * OCR_TIMES):
             found = _read(image, found)
     if cheap is None:
-        return found if found.pixels else replace(found, pixels=image)
+        return found
     return replace(found, pixels=None, vector=cheap.embed_images([image])[0].tolist())
 
 
 def _open(wanted: Wanted, max_megapixels: float) -> "tuple[Image.Image, Decoded]":
     if wanted.page is None:
         image, place = open_with_place(wanted.file, max_megapixels=max_megapixels)
-        return image, Decoded(None, None, place)
+        return image, Decoded(image, None, place)
     image, layer = render_page(wanted.file, wanted.page)
     jpeg, text = as_kept(image), readable(layer or "")
     if wanted.keep_at:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,14 @@ def is_same(document: Path, page: int, file: FileState) -> bool:
     status = document.stat()
     if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
         return True
-    return page_content(content_hash(document), page) == file.content_hash
+    content = _hash_of(document, status.st_size, status.st_mtime_ns)
+    return page_content(content, page) == file.content_hash
+
+
+@lru_cache(maxsize=64)
+def _hash_of(document: Path, _size: int, _mtime_ns: int) -> str:
+    """Hash a document once for all its pages, as long as its size and time stay as they are."""
+    return content_hash(document)
 
 
 def draw(document: Path, page: int, picture: Path) -> None:

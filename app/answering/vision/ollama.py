@@ -16,6 +16,7 @@ from app.answering.vision.wire import (
     checked_url,
     client_options,
     inner_message,
+    picture_blocks,
     read,
     wants_memory,
 )
@@ -24,6 +25,8 @@ from app.core.errors import ModelMissingError, ServiceUnavailableError, Sightlin
 if TYPE_CHECKING:
     import ollama
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseGen
+
+BUSY = (503,)
 
 
 class OllamaModel:
@@ -102,7 +105,7 @@ class OllamaModel:
             stream = model.stream_chat(messages, **bound)
             return list(islice(stream, 1)), stream
 
-        return asked_again(attempt, _is_busy, self._limits)
+        return asked_again(attempt, BUSY, self._limits)
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -151,7 +154,7 @@ class OllamaModel:
             )
         if status == 404 and "model" in reason:
             return self._missing()
-        if status == 503:
+        if status in BUSY:
             return ServiceUnavailableError(
                 f"Ollama at {self.url} is busy and stayed so over {self._limits.attempts} attempts."
                 " Try again later; `ollama ps` shows what it runs"
@@ -176,14 +179,13 @@ class OllamaModel:
 
 def _messages(prompt: Prompt) -> "list[ChatMessage]":
     """Make two messages of the user's, as Ollama puts pictures before all words of a message."""
-    from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
+    from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
-    pictures = [
-        ImageBlock(image=picture, image_mimetype="image/jpeg") for picture in prompt.pictures
-    ]
     return [
         ChatMessage(role=MessageRole.USER, blocks=[TextBlock(text=prompt.before)]),
-        ChatMessage(role=MessageRole.USER, blocks=[*pictures, TextBlock(text=prompt.after)]),
+        ChatMessage(
+            role=MessageRole.USER, blocks=[*picture_blocks(prompt), TextBlock(text=prompt.after)]
+        ),
     ]
 
 
@@ -202,7 +204,3 @@ def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
             return
     except ollama.ResponseError as error:
         raise BrokenOffError(inner_message(str(error.error))) from error
-
-
-def _is_busy(error: BaseException) -> bool:
-    return getattr(error, "status_code", None) == 503

@@ -18,6 +18,7 @@ from app.answering.vision.wire import (
     checked_url,
     client_options,
     inner_message,
+    picture_blocks,
     read,
     wants_memory,
 )
@@ -128,7 +129,7 @@ class OpenAILikeModel:
                 raise ValueError("no event in the stream")
             return first, stream
 
-        return asked_again(attempt, _is_busy, self._limits)
+        return asked_again(attempt, BUSY, self._limits)
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -229,13 +230,10 @@ def _bound(prompt: Prompt) -> dict[str, Any]:
 
 def _message(prompt: Prompt) -> "ChatMessage":
     """Make one message: its parts keep their order, and some templates refuse two of one role."""
-    from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
+    from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
-    pictures = [
-        ImageBlock(image=picture, image_mimetype="image/jpeg") for picture in prompt.pictures
-    ]
     words = (TextBlock(text=prompt.before), TextBlock(text=prompt.after))
-    return ChatMessage(role=MessageRole.USER, blocks=[words[0], *pictures, words[1]])
+    return ChatMessage(role=MessageRole.USER, blocks=[words[0], *picture_blocks(prompt), words[1]])
 
 
 def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
@@ -249,7 +247,3 @@ def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
             yield Piece(response.delta or "", ended or "", tokens)
     except openai.APIError as error:
         raise BrokenOffError(inner_message(str(error.message))) from error
-
-
-def _is_busy(error: BaseException) -> bool:
-    return getattr(error, "status_code", None) in BUSY

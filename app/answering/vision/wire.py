@@ -3,18 +3,19 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from app.answering.vision import Limits, Reply
+from app.answering.vision import Limits, Prompt, Reply
 from app.core.errors import SettingsError
 from app.core.settings import is_loopback
 
 if TYPE_CHECKING:
     import httpx
+    from llama_index.core.base.llms.types import ImageBlock
 
 MAX_REPLY_BYTES = 4_000_000
 """Of one streamed reply: 512 tokens come as some 80 kB of JSON lines."""
@@ -90,11 +91,12 @@ def client_options(url: str, limits: Limits) -> dict[str, Any]:
     }
 
 
-def asked_again(
-    attempt: Callable[[], T], is_busy: Callable[[BaseException], bool], to: Limits
-) -> T:
-    """Call, and call again while the server is busy."""
+def asked_again(attempt: Callable[[], T], busy: Collection[int], to: Limits) -> T:
+    """Call, and call again while the server answers with a status that says it is busy."""
     from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+    def is_busy(error: BaseException) -> bool:
+        return getattr(error, "status_code", None) in busy
 
     return Retrying(
         retry=retry_if_exception(is_busy),
@@ -102,6 +104,13 @@ def asked_again(
         wait=wait_random_exponential(multiplier=to.wait),
         reraise=True,
     )(attempt)
+
+
+def picture_blocks(prompt: Prompt) -> "list[ImageBlock]":
+    """Return the pictures as LlamaIndex hands them on, in order."""
+    from llama_index.core.base.llms.types import ImageBlock
+
+    return [ImageBlock(image=picture, image_mimetype="image/jpeg") for picture in prompt.pictures]
 
 
 def read(pieces: Iterator[Piece], on_text: Callable[[str], None]) -> Reply:
