@@ -1,18 +1,30 @@
 """Sightline, the reading side: open a collection, search it, answer from what was found.
 
 Open: `Settings`, `open_collection`, `open_index`. Search: `Search`, `Searcher`. Answer: `answer`.
+Assist: `complete_outfit`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer, answer
+    from app.assistants.outfit.complete import Outfit, complete_outfit
     from app.core.collection import open_collection
     from app.core.index import open_index
     from app.core.settings import Settings
     from app.retrieval.search import Search, Searcher
 
-__all__ = ["Answer", "Search", "Searcher", "Settings", "answer", "open_collection", "open_index"]
+__all__ = [
+    "Answer",
+    "Outfit",
+    "Search",
+    "Searcher",
+    "Settings",
+    "answer",
+    "complete_outfit",
+    "open_collection",
+    "open_index",
+]
 
 _HOMES = {
     "Settings": "app.core.settings",
@@ -22,6 +34,8 @@ _HOMES = {
     "Searcher": "app.retrieval.search",
     "Answer": "app.answering.answer",
     "answer": "app.answering.answer",
+    "Outfit": "app.assistants.outfit.complete",
+    "complete_outfit": "app.assistants.outfit.complete",
 }
 
 

@@ -8,6 +8,7 @@ from app.commands.ask import ask_command
 from app.commands.collections import collections_command, info_command, remove_command
 from app.commands.doctor import doctor_command
 from app.commands.ingest import ingest_command
+from app.commands.outfit import outfit_command
 from app.commands.pages import pages_command
 from app.commands.search import search_command
 from app.terminal import lines, run
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command("ingest")(ingest_command)
 app.command("search")(search_command)
 app.command("ask")(ask_command)
+app.command("outfit")(outfit_command)
 app.command("pages")(pages_command)
 app.command("collections")(collections_command)
 app.command("info")(info_command)

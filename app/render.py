@@ -10,6 +10,8 @@ from app.core.records import document_of
 if TYPE_CHECKING:
     from app.answering.answer import Answer
     from app.answering.evidence import Evidence
+    from app.assistants.outfit.assembly import Suggestion
+    from app.assistants.outfit.complete import Outfit
     from app.doctor import Check
     from app.retrieval.hits import Hit, SignalScore
     from app.retrieval.retriever import Found
@@ -178,6 +180,103 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
         snippet = f"  {shown(each.snippet)}" if each.snippet else ""
         yield f"{mark} [{each.number}] {shown(each.name)}{snippet}"
     yield f"status: {answer.status}; model: {shown(answer.model)}"
+
+
+VERDICTS = {"fits": "fits", "does_not_fit": "does not fit", "not_checked": "not checked"}
+
+
+def outfit_json(outfit: "Outfit", elapsed_ms: float) -> Json:
+    """Return an outfit: the analysis, the suggestions, and what was refused."""
+    analysis, record = outfit.analysis, outfit.worn.record
+    return {
+        "picture": str(outfit.worn.picture),
+        "record_id": record.record_id if record else None,
+        "analysis": {
+            "category": analysis.category,
+            "audience": analysis.audience,
+            "items": list(analysis.items),
+        },
+        "suggestions": [_suggestion_json(each) for each in outfit.suggestions],
+        "refused": [_suggestion_json(each) for each in outfit.refused],
+        "empty_slots": list(outfit.empty),
+        "model": outfit.model,
+        "checked": outfit.is_checked,
+        "notices": outfit_notices(outfit),
+        "elapsed_ms": round(elapsed_ms, 1),
+    }
+
+
+def _suggestion_json(suggestion: "Suggestion") -> Json:
+    hit = suggestion.hit
+    return {
+        "slot": suggestion.slot,
+        "title": suggestion.title,
+        "verdict": suggestion.verdict.status,
+        "reason": suggestion.verdict.reason,
+        "record_id": hit.record_id,
+        "score": hit.score,
+        "source": hit.source,
+        "caption": hit.caption,
+        "metadata": hit.node.metadata,
+        "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
+    }
+
+
+def outfit_lines(outfit: "Outfit") -> Iterator[str]:
+    """Yield what the garment is, the suggestions slot by slot, and what was refused and why."""
+    analysis, record = outfit.analysis, outfit.worn.record
+    name = record.record_id if record else outfit.worn.picture.name
+    what = analysis.category or "something to wear"
+    yield f"{shown(name)}: {shown(what)}" + (
+        f", {shown(analysis.audience)}" if analysis.audience else ""
+    )
+    if analysis.items:
+        yield f"looked for: {'; '.join(map(shown, analysis.items))}"
+    for each in outfit.suggestions:
+        yield from _suggestion_lines(each)
+    for slot in outfit.empty:
+        yield f"{slot:<10}  nothing"
+    if outfit.refused:
+        yield "refused:"
+    for each in outfit.refused:
+        yield f"  {each.slot:<10}  {shown(_called(each))}: {shown(each.verdict.reason)}"
+    state = "checked" if outfit.is_checked else "not checked"
+    yield f"status: {state}; model: {shown(outfit.model)}"
+
+
+def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
+    hit, verdict = suggestion.hit, suggestion.verdict
+    score = "     " if hit.score is None else f"{hit.score:.3f}"
+    yield f"{suggestion.slot:<10}  {score}  {shown(hit.source)}  {VERDICTS[verdict.status]}"
+    yield f"            {shown(_called(suggestion))}"
+    if verdict.status != "not_checked" and verdict.reason:
+        yield f"            {shown(verdict.reason)}"
+    by = f"for {shown(suggestion.title)}" if suggestion.title else "looks like the picture"
+    yield f"            {by}  {'  '.join(_scores(hit.signals))}"
+
+
+def _called(suggestion: "Suggestion") -> str:
+    return suggestion.hit.caption or suggestion.hit.source
+
+
+def _unavailable(outfit: "Outfit") -> list[str]:
+    """Say that no model took part, and why."""
+    if not outfit.unavailable:
+        return []
+    return [
+        f"{outfit.unavailable}. So the suggestions are what looks most like the picture, by the"
+        " catalogue's own columns, and none is checked"
+    ]
+
+
+def outfit_notices(outfit: "Outfit") -> list[str]:
+    """Return what a person should know of how an outfit came about."""
+    why = {
+        each.verdict.reason
+        for each in outfit.suggestions
+        if each.verdict.status == "not_checked" and not outfit.unavailable
+    }
+    return [*_unavailable(outfit), *outfit.notices, *(f"not checked: {each}" for each in why)]
 
 
 def check_lines(checks: "Iterable[Check]") -> Iterator[str]:

@@ -80,6 +80,8 @@ def named_columns(given: DatasetFile) -> list[tuple[str, str]]:
     named += [("captions", name) for name in given.captions]
     if given.place is not None:
         named += [("place.lat", given.place.lat), ("place.lon", given.place.lon)]
+    if given.outfit is not None:
+        named += [(f"outfit.{part}", name) for part, name in given.outfit.columns.items()]
     return named
 
 

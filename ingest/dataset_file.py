@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.core.errors import SettingsError
+from app.core.manifest import OutfitColumns
 from app.core.messages import did_you_mean
 from app.core.records import FieldType
 from ingest.places import compile_pattern
@@ -50,6 +51,11 @@ class DatasetFile(BaseModel):
         None, description='a text with fields in braces, each once: "{lat}_{lon}_{city}"'
     )
     text: Literal["captions", "rows"] | None = Field(None, description='"captions" or "rows"')
+    outfit: OutfitColumns | None = Field(
+        None,
+        description="the columns category, audience and colour, a list everyone, and slots, each"
+        " top, bottom, dress, outerwear, shoes, bag, accessory or none",
+    )
     types: dict[str, FieldType] = Field(
         {}, description='"number", "time", "boolean" or "words" for each column'
     )

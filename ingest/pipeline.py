@@ -167,7 +167,7 @@ def _opened(
 
 
 def _entry(source: Source) -> SourceEntry:
-    return SourceEntry(path=source.path, root=source.root)
+    return SourceEntry(path=source.path, root=source.root, outfit=source.given.outfit)
 
 
 def _count_skips(report: Report, sources: Sequence[Source]) -> None:

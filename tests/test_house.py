@@ -15,6 +15,7 @@ FLOORS = {
     "ingest": ("app.core", "ingest"),
     "app.retrieval": ("app.core", "app.retrieval"),
     "app.answering": ("app.core", "app.retrieval", "app.answering"),
+    "app.assistants": ("app.core", "app.retrieval", "app.answering", "app.assistants"),
     "app.cli": ("app", "ingest"),
     "app.commands": ("app", "ingest"),
     "app.terminal": ("app", "ingest"),

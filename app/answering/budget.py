@@ -177,10 +177,12 @@ def plan_budget(
     fixed_tokens: int,
     query_image: bool = False,
     max_images: int | None = None,
+    answer_tokens: int = ANSWER_TOKENS,
 ) -> Budget:
     """Choose how much of the evidence, best first, a model is shown.
 
-    `evidence_tokens` estimates the words beside each picture, `fixed_tokens` all other words.
+    `evidence_tokens` estimates the words beside each picture, `fixed_tokens` all other words;
+    `answer_tokens` is the room that is kept for the answer.
     Raises QueryError when not even one picture fits beside the question.
     """
     limits = limits_of(model)
@@ -192,12 +194,13 @@ def plan_budget(
             sent * max(limits.picture_tokens, SERVER_GUESS_TOKENS)
             + fixed_tokens
             + sum(evidence_tokens[:count])
-            + ANSWER_TOKENS
+            + answer_tokens
             + MARGIN_TOKENS
         )
         if needed <= limits.context:
             left_out = _left_out(model, count, len(evidence_tokens), most, max_images)
-            return Budget(count, as_sheet, limits.side, _context(needed), notices=left_out)
+            context = _context(needed)
+            return Budget(count, as_sheet, limits.side, context, answer_tokens, left_out)
     raise _too_long(model, limits)
 
 

@@ -9,6 +9,7 @@ SightlineError
 │   ├── CollectionMismatchError      → both fingerprints, and the command that rebuilds
 │   └── CollectionBusyError          → the pid that holds it
 ├── QueryError                       a bad filter, an empty query, an unknown field
+├── AnswerError                      what a model wrote is not what it was asked for, twice
 └── ServiceUnavailableError          Qdrant or Ollama: its URL, and how to start it
     └── ModelMissingError            → ollama pull …
 """
@@ -72,6 +73,12 @@ class QueryError(SightlineError):
     """A query, a filter or a picture to search with cannot be used."""
 
     code = "query"
+
+
+class AnswerError(SightlineError):
+    """A model answered, twice, but not in the form that it was asked for."""
+
+    code = "answer"
 
 
 class ServiceUnavailableError(SightlineError):

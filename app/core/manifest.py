@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.core.errors import CollectionError, CollectionMismatchError
+from app.core.garments import Slot
 from app.core.maxsim import PAGE, PAGE_MEAN
 from app.core.records import Field
 
@@ -31,11 +32,35 @@ class Model(_Frozen):
     dimensions: int
 
 
+class OutfitColumns(_Frozen):
+    """What a dataset.toml says of a catalogue of garments; the rest is found by the values.
+
+    `everyone` are audiences that a garment for all has; `slots` are article types that the table of
+    `app/assistants/outfit/garments.toml` does not know, or has elsewhere.
+    """
+
+    category: str | None = None
+    audience: str | None = None
+    colour: str | None = None
+    everyone: list[str] = []
+    slots: dict[str, Slot | Literal["none"]] = {}
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that it names, by the part that each plays."""
+        parts = {"category": self.category, "audience": self.audience, "colour": self.colour}
+        return {part: name for part, name in parts.items() if name is not None}
+
+
 class SourceEntry(_Frozen):
-    """Where a source lies: the path that was ingested and the root its pictures are relative to."""
+    """Where a source lies: the path that was ingested and the root its pictures are relative to.
+
+    `outfit` is what its dataset.toml says of garments.
+    """
 
     path: Path
     root: Path
+    outfit: OutfitColumns | None = None
 
 
 class Manifest(_Frozen):

@@ -25,6 +25,7 @@ class Search:
 
     `near` is latitude, longitude in degrees and a radius in km; `per` a column of which each value
     gives its best record alone; `neighbours` how many pages before and after each come along.
+    `also` is a filter that no one typed, beside `where`.
     """
 
     words: str = ""
@@ -32,6 +33,7 @@ class Search:
     mode: str | None = None
     where: str | None = None
     near: tuple[float, float, float] | None = None
+    also: Condition | None = None
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
     top_k: int = 5
@@ -58,7 +60,7 @@ class Searcher:
         collection.require_free()
         self._collection = collection
         self._settings = settings
-        self._vectors = QueryVectors(Models.of(collection.manifest, settings))
+        self.vectors = QueryVectors(Models.of(collection.manifest, settings))
 
     def search(self, search: Search) -> Found:
         """Return the best hits. Raises QueryError, SourceError for a picture, EmbeddingError."""
@@ -66,9 +68,9 @@ class Searcher:
 
     def search_many(self, searches: Sequence[Search]) -> list[Found | SightlineError]:
         """Return what `search` would for each, or its error; what they need is embedded at once."""
-        wanted = Wanted(self._vectors.models)
+        wanted = Wanted(self.vectors.models)
         ready = [self._ready(search, wanted) for search in searches]
-        self._vectors.prepare(
+        self.vectors.prepare(
             captions=wanted.captions,
             words=wanted.texts,
             pictures=wanted.pictures,
@@ -106,7 +108,7 @@ class Searcher:
             )
         return retriever_for(search.chosen_mode)(
             self._collection,
-            self._vectors,
+            self.vectors,
             top_k=search.top_k,
             where=self._condition(search),
             min_score=search.min_score,
@@ -129,6 +131,8 @@ class Searcher:
             parts.append(parse(search.where, self._collection.fields))
         if search.near:
             parts.append(nearness(*search.near))
+        if search.also:
+            parts.append(search.also)
         return AllOf(tuple(parts)) if parts else None
 
     def _example(self, value: str) -> Example:

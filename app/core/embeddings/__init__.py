@@ -33,7 +33,7 @@ class EmbeddingSpec:
     `space` says which vectors of a record it makes. `reads_words` is whether words can be read into
     an image space. `in_workers` marks one that costs no more than decoding: it runs where pictures
     are decoded, on all cores. `background` is the cosine of two pictures that have nothing in
-    common, if it is known.
+    common, if it is known; `related` the one from which what is sold may be what a text asks for.
     """
 
     space: Space
@@ -42,6 +42,7 @@ class EmbeddingSpec:
     reads_words: bool = True
     in_workers: bool = False
     background: float = 0.0
+    related: float = 0.0
 
 
 class ImageEmbedding(Protocol):

@@ -6,7 +6,12 @@ from app.core.embeddings.sentence import Sentence
 from app.core.settings import Settings
 
 SPEC = EmbeddingSpec(
-    space="text", description="captions and questions in English; weights come with the install"
+    space="text",
+    description="captions and questions in English; weights come with the install",
+    # 2,268 made titles ("Brown linen shirt for men") over three catalogues. From .5 on, 95 % find a
+    # garment of their type, which keep 88 % of those, and 57 % of others worn in the same place;
+    # .4 keeps 89 % of others, .6 leaves 19 % of the titles without any.
+    related=0.5,
 )
 
 

@@ -1,0 +1,126 @@
+"""Structured: a prompt → a form that a vision model filled in, as a pydantic model, or an error.
+
+A server binds the answer to the form's schema where it can. All the same there may be words or a
+fence around it, it may be cut off, and it may say what cannot be: so it is read with care, checked,
+and asked for once more before it is given up.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from app.answering.budget import Budget, smaller
+from app.answering.prompts import quote
+from app.answering.vision import Prompt, PromptTooLargeError, Reply, VisionModel, discard
+from app.core.errors import AnswerError, ServiceUnavailableError
+
+Form = TypeVar("Form", bound=BaseModel)
+
+MAX_OBJECTS = 20
+"""Places where an object may begin that are tried: prose has a brace or two."""
+
+MAX_SHOWN_CHARACTERS = 120
+"""Of an answer that cannot be used, in the message that says so."""
+
+
+def fill_in(
+    form: type[Form],
+    build: Callable[[Budget], Prompt],
+    *,
+    budget: Budget,
+    model: VisionModel,
+    check: Callable[[Form], Form] = lambda filled: filled,
+) -> Form:
+    """Ask a model to fill in a form; once more, if what it wrote cannot be used.
+
+    `build` makes the prompt, with its schema, for a budget: a server that refuses it is asked with
+    less. `check` may mend what was filled in, or raise ValueError. Raises AnswerError after the
+    second answer that cannot be used, and as `VisionModel.reply`.
+    """
+    prompt, reply = _first(build, budget, model)
+    try:
+        return check(_read(form, reply))
+    except ValueError as error:
+        again = Prompt(
+            prompt.before,
+            prompt.pictures,
+            f"{prompt.after}\n{_remark(error)}",
+            schema=prompt.schema,
+        )
+    try:
+        return check(_read(form, _said(again, budget, model)))
+    except ValueError as error:
+        raise AnswerError(
+            f"{model.name} was asked twice and gave no answer that can be used: {error}."
+            " Try again, or another model with --model"
+        ) from error
+
+
+def _first(
+    build: Callable[[Budget], Prompt], budget: Budget, model: VisionModel
+) -> tuple[Prompt, Reply]:
+    """Return the prompt that the server takes, and the first answer."""
+    prompt = build(budget)
+    try:
+        return prompt, _said(prompt, budget, model)
+    except PromptTooLargeError:
+        less = smaller(budget, query_image=budget.as_sheet or len(prompt.pictures) > 1)
+    prompt = build(less)
+    try:
+        return prompt, _said(prompt, less, model)
+    except PromptTooLargeError as error:
+        raise ServiceUnavailableError(str(error)) from error
+
+
+def _said(prompt: Prompt, budget: Budget, model: VisionModel) -> Reply:
+    return model.reply(
+        prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=discard
+    )
+
+
+def _remark(error: ValueError) -> str:
+    return f"What you wrote before could not be used: {error}. Write the JSON object alone."
+
+
+def _read(form: type[Form], reply: Reply) -> Form:
+    """Return the form as it was filled in. Raises ValueError, which says what is amiss."""
+    wrong = "there is no JSON object in it"
+    for found in islice(_objects(reply.text), MAX_OBJECTS):
+        try:
+            return form.model_validate(found)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    ended = f"; {reply.broke_off}" if reply.broke_off else ""
+    shown = quote(reply.text.strip(), limit=MAX_SHOWN_CHARACTERS)
+    raise ValueError(f"{wrong}{ended} ({shown})")
+
+
+def _objects(text: str) -> Iterator[Mapping[str, Any]]:
+    r"""Yield the JSON objects in a text; of one that is cut off, what is whole.
+
+    >>> list(_objects('Sure:\n```json\n{"a": 1}\n```'))
+    [{'a': 1}]
+    >>> list(_objects('{"answer": "yes", "items": ["a coat", "a ha'))
+    [{'answer': 'yes', 'items': ['a coat']}]
+    """
+    start = text.find("{")
+    while start >= 0:
+        try:
+            found, length = json.JSONDecoder().raw_decode(text[start:])
+        except (ValueError, RecursionError):
+            found, length = _unfinished(text[start:]), 1
+        if isinstance(found, dict):
+            yield found
+        start = text.find("{", start + length)
+
+
+def _unfinished(text: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return from_json(text, allow_partial=True)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Assistants: whole jobs made of searching and answering, over an open collection."""

@@ -1,0 +1,1 @@
+"""The outfit assistant: a garment → what goes with it from a catalogue, each match checked."""

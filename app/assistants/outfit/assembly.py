@@ -1,0 +1,115 @@
+"""Assembly: candidates by slot, and somebody who judges them → so many for each slot at most."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.assistants.outfit.candidates import Candidate
+from app.assistants.outfit.catalogue import Catalogue
+from app.assistants.outfit.guardrail import Verdict
+from app.core.garments import SLOTS, Slot
+from app.retrieval.hits import Hit
+
+CHECKS = 4
+"""Candidates that are tried for one place in a slot before it is left empty."""
+
+SEPARATES: tuple[Slot, ...] = ("top", "bottom")
+"""What a dress takes the place of."""
+
+Judge = Callable[[Sequence[Candidate]], Sequence[Verdict]]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A garment for one slot, the title that it was found by, and what a model says of it.
+
+    `title` is empty where the picture itself was searched with.
+    """
+
+    slot: Slot
+    hit: Hit
+    title: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Suggestions in the order of the slots, and those that were refused."""
+
+    suggestions: tuple[Suggestion, ...] = ()
+    refused: tuple[Suggestion, ...] = ()
+
+    @property
+    def slots(self) -> set[Slot]:
+        """The slots in which there is something."""
+        return {each.slot for each in self.suggestions}
+
+
+def free_slots(category: str | None, catalogue: Catalogue) -> tuple[Slot, ...]:
+    """Return the slots that a garment leaves free, of those that the catalogue can fill."""
+    worn = catalogue.slot_of(category) if category else ""
+    full = {worn}
+    if worn == "dress":
+        full |= {*SEPARATES}
+    if worn in SEPARATES:
+        full |= {"dress"}
+    return tuple(slot for slot in SLOTS if slot not in full and catalogue.types_of([slot]))
+
+
+def assemble(
+    candidates: Mapping[Slot, Sequence[Candidate]],
+    judge: Judge,
+    *,
+    per_slot: int,
+    either: bool,
+) -> Judged:
+    """Fill each slot with the best of its candidates that are not refused.
+
+    As many are judged at once as there are places; for each that is refused the next is tried.
+    `either`: a dress and separates are alternatives, and the second best of the two is tried only
+    if nothing of the best fits.
+    """
+    later = _later(candidates) if either else ()
+    first = {slot: some for slot, some in candidates.items() if slot not in later}
+    judged = _fill(first, judge, per_slot)
+    rivals = {"dress", *SEPARATES} - {*later}
+    if not later or judged.slots & rivals:
+        return judged
+    second = _fill({slot: candidates[slot] for slot in later}, judge, per_slot)
+    return _sorted((*judged.suggestions, *second.suggestions), (*judged.refused, *second.refused))
+
+
+def _later(candidates: Mapping[Slot, Sequence[Candidate]]) -> tuple[Slot, ...]:
+    """Return which of a dress and separates is the second best, where there are both."""
+    separates = tuple(slot for slot in SEPARATES if slot in candidates)
+    if "dress" not in candidates or not separates:
+        return ()
+
+    def best(slots: Iterable[Slot]) -> float:
+        return max(each.hit.score or 0 for slot in slots for each in candidates[slot])
+
+    return separates if best(["dress"]) > best(separates) else ("dress",)
+
+
+def _fill(candidates: Mapping[Slot, Sequence[Candidate]], judge: Judge, per_slot: int) -> Judged:
+    waiting = {slot: list(some[: CHECKS * per_slot]) for slot, some in candidates.items()}
+    lacking = dict.fromkeys(waiting, per_slot)
+    taken: list[Suggestion] = []
+    refused: list[Suggestion] = []
+    while batch := [each for slot in waiting for each in waiting[slot][: lacking[slot]]]:
+        for slot, some in waiting.items():
+            waiting[slot] = some[lacking[slot] :]
+        for candidate, verdict in zip(batch, judge(batch), strict=True):
+            judged = Suggestion(candidate.slot, candidate.hit, candidate.title, verdict)
+            if verdict.status == "does_not_fit":
+                refused.append(judged)
+            else:
+                taken.append(judged)
+                lacking[candidate.slot] -= 1
+    return _sorted(taken, refused)
+
+
+def _sorted(taken: Iterable[Suggestion], refused: Iterable[Suggestion]) -> Judged:
+    def place(each: Suggestion) -> int:
+        return SLOTS.index(each.slot)
+
+    return Judged(tuple(sorted(taken, key=place)), tuple(sorted(refused, key=place)))

@@ -1,0 +1,161 @@
+"""Candidates: titles, or a picture alone → garments of a collection, by slot, best first."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app.assistants.outfit.catalogue import Catalogue
+from app.core.conditions import AllOf, Condition
+from app.core.errors import SightlineError
+from app.core.garments import SLOTS, Slot
+from app.retrieval.diversity import diversify
+from app.retrieval.hits import Hit
+from app.retrieval.search import Search, Searcher
+
+PER_TITLE = 2
+"""Garments of a title that are tried first; the cookbook's choice."""
+
+RESERVE = 10
+"""Garments of a title, or of a slot, in all: the others are tried when a model refuses."""
+
+RELEVANCE = 0.8
+"""Of 1, what a garment's score counts beside its newness: with .2 left, to share the type or the
+colour of one above it weighs as much as .125 of the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A garment that may go with the picture, and the title that it was found by.
+
+    `turn` is 1 for those of a title that are tried first, 2 for the others.
+    """
+
+    slot: Slot
+    hit: Hit
+    title: str
+    turn: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What garments are looked for: in which slots, under which filters, from which cosine on."""
+
+    catalogue: Catalogue
+    slots: Sequence[Slot]
+    where: str | None
+    also: Condition
+    min_score: float
+
+    def search(self, slots: Iterable[Slot], **asked: Any) -> Search:
+        """Return a search for garments of these slots."""
+        among = self.catalogue.among(self.catalogue.types_of(slots))
+        return Search(top_k=RESERVE, where=self.where, also=AllOf((self.also, among)), **asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """Candidates by slot, best first, and what a person should know of how they were found."""
+
+    by_slot: Mapping[Slot, Sequence[Candidate]]
+    notices: tuple[str, ...]
+
+
+def by_titles(searcher: Searcher, titles: Sequence[str], wish: Wish) -> Finds:
+    """Return what titles find, each of them one query against words and pictures.
+
+    A title that says where its garment is worn is looked for there alone, and not at all where
+    nothing is wanted. Only what has a cosine of `min_score` with a title counts. No garment is
+    there twice. Raises as `Searcher.search`.
+    """
+    slots = {title: wish.catalogue.slot_of(title) for title in titles}
+    idle = [title for title, slot in slots.items() if slot and slot not in wish.slots]
+    searches = [
+        wish.search(
+            [slot for slot in wish.slots if slot == own or not own],
+            words=title,
+            mode="hybrid",
+            min_score=wish.min_score,
+        )
+        for title, own in slots.items()
+        if title not in idle
+    ]
+    finds = _finds(searcher, searches, wish)
+    told = f"not looked for, since nothing is wanted there: {'; '.join(idle)}"
+    return replace(finds, notices=(*([told] if idle else []), *finds.notices))
+
+
+def by_picture(searcher: Searcher, picture: Path, wish: Wish) -> Finds:
+    """Return what looks like a picture, slot by slot: all there is to go by without a model."""
+    searches = [wish.search([slot], image=picture, mode="image-to-image") for slot in wish.slots]
+    return _finds(searcher, searches, wish)
+
+
+def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
+    candidates: list[Candidate] = []
+    notices, vain = [], []
+    for search, found in zip(searches, searcher.search_many(searches), strict=True):
+        if isinstance(found, SightlineError):
+            raise found
+        candidates += [
+            candidate
+            for place, hit in enumerate(found.hits)
+            if (candidate := _candidate(hit, search.words, place, wish.catalogue))
+        ]
+        notices += found.notices
+        vain += [search.words] if search.words and not found.hits else []
+    if vain:
+        told = "; ".join(vain)
+        notices.append(f"nothing has a cosine of {wish.min_score:g} with: {told}")
+    return Finds(_by_slot(candidates, wish.catalogue), tuple(dict.fromkeys(notices)))
+
+
+def _candidate(hit: Hit, title: str, place: int, catalogue: Catalogue) -> Candidate | None:
+    """Return a hit as a candidate, under the first of its types that is worn somewhere."""
+    types = _values(hit, catalogue.category.name)
+    slot = next((catalogue.types[name] for name in types if name in catalogue.types), None)
+    turn = 1 if place < PER_TITLE else 2
+    return Candidate(slot, hit, title, turn) if slot else None
+
+
+def _by_slot(found: Sequence[Candidate], catalogue: Catalogue) -> dict[Slot, list[Candidate]]:
+    best: dict[str, Candidate] = {}
+    for each in sorted(found, key=lambda each: -(each.hit.score or 0)):
+        first = best.setdefault(_sold_as(each.hit, catalogue), each)
+        if each.turn < first.turn and each.hit.record_id == first.hit.record_id:
+            best[_sold_as(each.hit, catalogue)] = replace(first, turn=each.turn)
+    slots: dict[Slot, list[Candidate]] = {slot: [] for slot in SLOTS}
+    for each in best.values():
+        slots[each.slot].append(each)
+    return {slot: _in_turn(some, catalogue) for slot, some in slots.items() if some}
+
+
+def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Candidate]:
+    """Put those first that their titles found first, and in each turn the various first."""
+    columns = [column.name for column in (catalogue.category, catalogue.colour) if column]
+
+    def likeness(one: Candidate, other: Candidate) -> float:
+        pairs = [(_values(one.hit, name), _values(other.hit, name)) for name in columns]
+        return sum(mine == others != [] for mine, others in pairs) / 2
+
+    return [
+        each
+        for turn in (1, 2)
+        for each in diversify(
+            [candidate for candidate in candidates if candidate.turn == turn],
+            relevance=lambda each: each.hit.score or 0,
+            likeness=likeness,
+            balance=RELEVANCE,
+        )
+    ]
+
+
+def _sold_as(hit: Hit, catalogue: Catalogue) -> str:
+    """What tells a garment from others: one that has the same name and looks is in twice."""
+    return "\n".join([hit.caption or hit.record_id, *_values(hit, catalogue.category.name)])
+
+
+def _values(hit: Hit, name: str) -> list[str]:
+    """Return what a record has in a column: nothing, a word or several."""
+    value: Any = hit.node.metadata.get(name)
+    return value if isinstance(value, list) else [value] if isinstance(value, str) else []

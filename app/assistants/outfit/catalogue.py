@@ -1,0 +1,207 @@
+"""Catalogue: a collection → which columns say what a garment is, and what they say."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.assistants.outfit.slots import EVERYONE, audience_of, singular, slot_of
+from app.core.collection import Collection
+from app.core.conditions import AnyOf, Condition, Exists, Not, OneOf, key_of
+from app.core.errors import QueryError
+from app.core.garments import SLOTS, Slot
+from app.core.manifest import OutfitColumns
+from app.core.messages import did_you_mean
+from app.core.records import Field
+
+CATEGORY_COLUMNS = (
+    "articletype", "producttype", "garmenttype", "itemtype", "clothingtype", "type", "subcategory",
+    "category", "categoryname", "productcategory", "garment", "class", "kind",
+)  # fmt: skip
+"""Finest first, in small letters alone. A column counts if half its values are in the table."""
+
+AUDIENCE_COLUMNS = (
+    "gender", "audience", "sex", "targetgender", "targetaudience", "agegroup", "department",
+    "section", "indexname", "for",
+)  # fmt: skip
+
+COLOUR_COLUMNS = (
+    "basecolour", "basecolor", "colour", "color", "colourname", "colorname", "maincolour",
+    "maincolor", "primarycolour", "primarycolor", "colourgroupname",
+)  # fmt: skip
+
+MAX_VALUES = 1_000
+"""Of a column, commonest first. A shop has some hundred article types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The garments of a collection: their article types with slots, and whom they are for.
+
+    `types` has the article types that are worn somewhere, commonest first; `unknown` those that no
+    table knows. `audiences` are the values of their column, with who is meant, or ""; `said` are
+    the slots that dataset.toml adds to the table.
+    """
+
+    category: Field
+    audience: Field | None
+    colour: Field | None
+    types: Mapping[str, Slot]
+    unknown: tuple[str, ...]
+    audiences: Mapping[str, str]
+    said: Mapping[str, str]
+
+    def types_of(self, slots: Iterable[Slot]) -> tuple[str, ...]:
+        """Return the article types of these slots."""
+        wanted = set(slots)
+        return tuple(name for name, slot in self.types.items() if slot in wanted)
+
+    def slot_of(self, name: str) -> Slot | str:
+        """Return where a garment of this name is worn: "none" nowhere, "" if that is not known."""
+        return self.types.get(name) or slot_of(name, self.said)
+
+    def type_named(self, name: str) -> str | None:
+        """Return the article type that goes by a name, in any case and number."""
+        return _same_name(name, (*self.types, *self.unknown))
+
+    def require_type(self, name: str) -> str:
+        """Return the same. Raises QueryError when there is none."""
+        found = self.type_named(name)
+        if found is None:
+            known = ", ".join(self.types)
+            raise QueryError(
+                f"no garment is called {name!r} in {self.category.name}"
+                f"{did_you_mean(name, self.types)} (there is: {known})"
+            )
+        return found
+
+    def audience_named(self, name: str) -> str | None:
+        """Return the value that says for whom, by itself or by a word for the same people."""
+        meant = audience_of(name)
+        same = (value for value, who in self.audiences.items() if meant and who == meant)
+        return _same_name(name, self.audiences) or next(same, None)
+
+    def require_audience(self, name: str) -> str:
+        """Return the same. Raises QueryError when no garment is for these."""
+        if self.audience is None:
+            raise QueryError(
+                f"no column says whom a garment is for, so nothing can be left out for {name!r};"
+                " audience under [outfit] in dataset.toml names one"
+            )
+        found = self.audience_named(name)
+        if found is None:
+            known = ", ".join(self.audiences)
+            guess = did_you_mean(name, self.audiences)
+            raise QueryError(f"no garment is for {name!r}; there is {known}{guess}")
+        return found
+
+    def suiting(self, audience: str) -> Condition | None:
+        """Return what leaves out garments for others. What does not say for whom stays in."""
+        if self.audience is None:
+            return None
+        meant = self.audiences.get(audience, "")
+        same = {value for value, who in self.audiences.items() if who == EVERYONE}
+        same |= {value for value, who in self.audiences.items() if meant and who == meant}
+        key = key_of("fields", self.audience.slug)
+        return AnyOf((OneOf(key, tuple(sorted({audience, *same}))), Not(Exists(key))))
+
+    def among(self, types: Iterable[str]) -> Condition:
+        """Return what keeps garments of these types alone."""
+        return OneOf(key_of("fields", self.category.slug), tuple(types))
+
+
+def read_catalogue(collection: Collection) -> Catalogue:
+    """Find the columns of a collection, and read what they say.
+
+    Raises QueryError when none says what a garment is.
+    """
+    said = [each.outfit for each in collection.manifest.sources.values() if each.outfit]
+    category, counts = _category(collection, said)
+    more = {singular(name): slot for outfit in said for name, slot in outfit.slots.items()}
+    slots = {name: slot_of(name, more) for name in counts}
+    audience = _column(collection, "audience", said, AUDIENCE_COLUMNS, _names_somebody)
+    everyone = {singular(name) for outfit in said for name in outfit.everyone}
+    audiences = _values(collection, audience) if audience else {}
+    return Catalogue(
+        category=category,
+        audience=audience,
+        colour=_column(collection, "colour", said, COLOUR_COLUMNS, lambda _: True),
+        types={name: slot for name, slot in slots.items() if slot in SLOTS},
+        unknown=tuple(name for name, slot in slots.items() if not slot),
+        audiences={
+            name: EVERYONE if singular(name) in everyone else audience_of(name)
+            for name in audiences
+        },
+        said=more,
+    )
+
+
+def _category(
+    collection: Collection, said: Sequence[OutfitColumns]
+) -> tuple[Field, Mapping[str, int]]:
+    found = _column(collection, "category", said, CATEGORY_COLUMNS, _is_known)
+    found = found or _finest(collection)
+    if found is None:
+        raise QueryError(
+            f"no column of collection {collection.name!r} says what a garment is: shirts, jeans,"
+            " …; category under [outfit] in dataset.toml names one, and slots say where each"
+            " is worn"
+        )
+    return found, _values(collection, found)
+
+
+def _column(
+    collection: Collection,
+    part: str,
+    said: Sequence[OutfitColumns],
+    names: Sequence[str],
+    fits: Callable[[str], bool],
+) -> Field | None:
+    """Return the column that dataset.toml names, or the first that is called so and fits."""
+    words = [field for field in collection.fields if field.type == "words"]
+    given = {outfit.columns[part] for outfit in said if part in outfit.columns}
+    if found := [field for field in words if field.name in given]:
+        return found[0]
+    called = {_bare(field.name): field for field in reversed(words)}
+    for name in names:
+        if name in called and _mostly(fits, _values(collection, called[name])):
+            return called[name]
+    return None
+
+
+def _finest(collection: Collection) -> Field | None:
+    """Return the column that tells most types apart, and of which most are known to the table.
+
+    One whose values hardly ever come twice has names, not types.
+    """
+    found: dict[int, Field] = {}
+    for field in collection.fields:
+        counts = _values(collection, field) if field.type == "words" else {}
+        if 2 * len(counts) <= sum(counts.values()) and _mostly(_is_known, counts):
+            found.setdefault(len(counts), field)
+    return found[max(found)] if found else None
+
+
+def _mostly(fits: Callable[[str], bool], counts: Mapping[str, int]) -> bool:
+    fitting = sum(count for value, count in counts.items() if fits(value))
+    return bool(counts) and 2 * fitting >= sum(counts.values())
+
+
+def _values(collection: Collection, field: Field) -> dict[str, int]:
+    return dict(collection.commonest(field, MAX_VALUES))
+
+
+def _is_known(name: str) -> bool:
+    return bool(slot_of(name))
+
+
+def _names_somebody(name: str) -> bool:
+    return bool(audience_of(name))
+
+
+def _same_name(name: str, known: Iterable[str]) -> str | None:
+    by_name = {singular(other): other for other in reversed([*known])}
+    return by_name.get(singular(name))
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())

@@ -1,0 +1,207 @@
+"""Complete: a garment, as a picture or a record → what goes with it, each match checked.
+
+A model says what the garment is and what would go with it; the collection is searched for that;
+the model looks at each find beside the garment. Without a model the picture is all there is to
+search with, and nothing is checked.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import mul
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.answering.vision import VisionModel, discard, open_model
+from app.assistants.outfit.analysis import Analysis, analyse
+from app.assistants.outfit.assembly import Judge, Suggestion, assemble, free_slots
+from app.assistants.outfit.candidates import Candidate, Wish, by_picture, by_titles
+from app.assistants.outfit.catalogue import Catalogue, read_catalogue
+from app.assistants.outfit.guardrail import Pair, Verdict, check_all
+from app.assistants.outfit.worn import Worn, find_worn
+from app.core.collection import Collection
+from app.core.conditions import AllOf, Compare, Condition, Not
+from app.core.embeddings import spec_of
+from app.core.errors import QueryError, ServiceUnavailableError
+from app.core.garments import Slot
+from app.core.images import open_image
+from app.core.settings import Settings
+from app.retrieval.search import Searcher
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What goes with a garment, as many suggestions a slot as were asked for at most.
+
+    `suggestions` fit, or were not checked; what a model refused is in `refused` alone. `empty` are
+    the slots for which nothing was left. `unavailable` says why `model` gave no analysis, or is "".
+    """
+
+    worn: Worn
+    analysis: Analysis
+    suggestions: tuple[Suggestion, ...]
+    refused: tuple[Suggestion, ...]
+    empty: tuple[Slot, ...]
+    model: str
+    unavailable: str = ""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the model gave an analysis and a verdict of every suggestion."""
+        unchecked = any(each.verdict.status == "not_checked" for each in self.suggestions)
+        return not self.unavailable and not unchecked
+
+
+def complete_outfit(
+    garment: str | Path,
+    collection: Collection,
+    settings: Settings,
+    *,
+    audience: str | None = None,
+    category: str | None = None,
+    slots: Sequence[Slot] | None = None,
+    per_slot: int = 1,
+    where: str | None = None,
+    min_score: float | None = None,
+    model: VisionModel | None = None,
+    on_step: Tell = discard,
+) -> Outfit:
+    """Find what goes with a garment, a picture's path or a record id.
+
+    `audience` and `category` are whom it is for and what it is; left out, its record says so, or
+    else the model. `slots` are those to be filled; left out, those that the garment leaves free,
+    with a dress or with separates. `min_score` is the cosine that a find has with its title at the
+    least; left out, the text embedding's own. `on_step` is told what goes on. Raises QueryError,
+    SourceError for the picture, AnswerError for a model that cannot say what it shows. That no
+    model answers is no error: see Outfit.
+    """
+    if per_slot < 1:
+        raise QueryError(f"per_slot is {per_slot}; it can be 1 or more")
+    catalogue = read_catalogue(collection)
+    searcher = Searcher(collection, settings)
+    worn = find_worn(garment, searcher, catalogue, category=category, audience=audience)
+    picture = open_image(worn.picture, max_megapixels=settings.max_megapixels)
+    collection.close()  # models take their time, and nobody should wait for the collection
+    model = model or open_model(settings)
+    wanted = slots or free_slots(worn.category, catalogue)
+    on_step(f"asking {model.name} what it is, and what would go with it")
+    try:
+        said = analyse(picture, catalogue, wanted, model=model, likeness=_likeness(searcher))
+        unavailable = ""
+    except ServiceUnavailableError as error:
+        said, unavailable = Analysis(None, None), str(error)
+    analysis = _settled(said, worn, model.name)
+    wanted = slots or free_slots(analysis.category, catalogue)
+    wish = Wish(
+        catalogue,
+        wanted,
+        where,
+        _leaving_out(analysis, worn, catalogue),
+        spec_of(collection.manifest.text.name).related if min_score is None else min_score,
+    )
+    on_step("searching the collection")
+    if unavailable:
+        finds = by_picture(searcher, worn.picture, wish)
+        judge = _judge_nothing(unavailable)
+    else:
+        finds = by_titles(searcher, analysis.items, wish)
+        judge = _judge(picture, model, settings, on_step)
+    collection.close()
+    judged = assemble(finds.by_slot, judge, per_slot=per_slot, either=slots is None)
+    return Outfit(
+        worn,
+        analysis,
+        judged.suggestions,
+        judged.refused,
+        _empty(wanted, judged.slots, either=slots is None),
+        model.name,
+        unavailable,
+        (*analysis.notices, *_unplaced(catalogue), *finds.notices),
+    )
+
+
+def _settled(said: Analysis, worn: Worn, model: str) -> Analysis:
+    """What the wearer and the catalogue say counts for more than what a model sees."""
+    known = (("category", worn.category), ("audience", worn.audience))
+    told = [
+        f"{model} takes it for {seen!r}; what its record or you say counts: {value!r}"
+        for part, value in known
+        if value and (seen := getattr(said, part)) not in (None, value)
+    ]
+    category, audience = worn.category or said.category, worn.audience or said.audience
+    if category is None:
+        told.append("what it is, is not known: no slot is taken for filled; --category says it")
+    if audience is None:
+        told.append("whom it is for, is not known: garments for anybody were taken; --for says it")
+    guesses = said.notices if category == said.category else ()
+    return Analysis(category, audience, said.items, (*guesses, *told))
+
+
+def _leaving_out(analysis: Analysis, worn: Worn, catalogue: Catalogue) -> Condition:
+    """What leaves out the garment itself, others of its type, and those for other people."""
+    parts: list[Condition] = []
+    if worn.record:
+        parts.append(Not(Compare("record_id", "==", worn.record.record_id)))
+    if analysis.category:
+        parts.append(Not(catalogue.among([analysis.category])))
+    if analysis.audience and (suiting := catalogue.suiting(analysis.audience)):
+        parts.append(suiting)
+    return AllOf(tuple(parts))
+
+
+def _likeness(searcher: Searcher) -> Callable[[str, Sequence[str]], list[float]]:
+    def likeness(text: str, others: Sequence[str]) -> list[float]:
+        searcher.vectors.prepare(captions=[text, *others])
+        own = searcher.vectors.caption(text)
+        return [sum(map(mul, own, searcher.vectors.caption(other))) for other in others]
+
+    return likeness
+
+
+def _judge(picture: "Image.Image", model: VisionModel, settings: Settings, on_step: Tell) -> Judge:
+    done = 0
+
+    def judge(candidates: Sequence[Candidate]) -> list[Verdict]:
+        nonlocal done
+        total = done + len(candidates)
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            on_step(f"checked {done} of {total}")
+
+        pairs = [Pair(each.hit.file, each.hit.caption) for each in candidates]
+        megapixels = settings.max_megapixels
+        return check_all(picture, pairs, model=model, max_megapixels=megapixels, on_checked=step)
+
+    return judge
+
+
+def _judge_nothing(why: str) -> Judge:
+    return lambda candidates: [Verdict("not_checked", why) for _ in candidates]
+
+
+def _empty(wanted: Sequence[Slot], filled: set[Slot], *, either: bool) -> tuple[Slot, ...]:
+    """Return the slots that were wanted and have nothing, but for what a dress stands for."""
+    covered = set(filled)
+    if either and "dress" in filled:
+        covered |= {"top", "bottom"}
+    if either and filled & {"top", "bottom"}:
+        covered |= {"dress"}
+    return tuple(slot for slot in wanted if slot not in covered)
+
+
+def _unplaced(catalogue: Catalogue) -> list[str]:
+    """Tell of article types of which nobody said where they are worn."""
+    if not catalogue.unknown:
+        return []
+    some = ", ".join(catalogue.unknown[:5]) + (", …" if len(catalogue.unknown) > 5 else "")
+    return [
+        f"never suggested, for no table says where they are worn: {some}; slots under [outfit] in"
+        " dataset.toml can say it"
+    ]

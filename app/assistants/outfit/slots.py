@@ -1,0 +1,71 @@
+"""Slots: what a shop calls a garment → where it is worn; what it calls people → who they are.
+
+Both are tables in garments.toml.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from app.core.garments import Slot
+
+EVERYONE = "everyone"
+
+_ASIDE = re.compile(r"\s(?:for|with|in)\s|,", re.IGNORECASE)
+
+
+def slot_of(name: str, said: Mapping[str, str] | None = None) -> Slot | str:
+    """Return where a garment of this name is worn, "none" for what is no garment, "" if not known.
+
+    The end of a name counts, or what stands before "for", "with" or "in". `said` has more names.
+
+    >>> slot_of("Casual Shoes"), slot_of("Women's navy T-Shirts"), slot_of("Perfume and Body Mist")
+    ('shoes', 'top', 'none')
+    >>> slot_of("dress shoes in brown"), slot_of("a watch with a blue dial"), slot_of("Gadget")
+    ('shoes', 'accessory', '')
+    """
+    known = {**_known("slots"), **(said or {})}
+    for part in (name, _ASIDE.split(name)[0]):
+        words = singular(part).split()
+        endings = (" ".join(words[start:]) for start in range(len(words)))
+        if found := next((known[ending] for ending in endings if ending in known), ""):
+            return found
+    return ""
+
+
+def audience_of(name: str) -> str:
+    """Return who is meant: women, men, girls, boys, children, everyone; "" for what is not known.
+
+    >>> audience_of("Women's"), audience_of("Unisex"), audience_of("Petite")
+    ('women', 'everyone', '')
+    """
+    return _known("audiences").get(singular(name), "")
+
+
+def singular(name: str) -> str:
+    """Return a name in small letters, its last word without the ending of a plural.
+
+    >>> singular("Flip-Flops"), singular("Dresses"), singular("Dress")
+    ('flip flop', 'dress', 'dress')
+    """
+    # "t-shirt" and "tshirt" are one word, "flip-flop" and "flip flop" are two
+    folded = re.sub(r"\bt[\s-]?shirt", "tshirt", name.casefold().replace("'", ""))
+    words = re.findall(r"[^\W_]+", folded)
+    if words:
+        words[-1] = re.sub(r"(?<=ss|sh|ch)es$|(?<=x)es$|(?<!s)s$", "", words[-1])
+    return " ".join(words)
+
+
+@cache
+def _known(table: str) -> Mapping[str, str]:
+    """Return the names of a table, each with what it stands for."""
+    return {singular(name): key for key, names in _tables()[table].items() for name in names}
+
+
+@cache
+def _tables() -> Mapping[str, Any]:
+    text = (files(__package__) / "garments.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -1,0 +1,120 @@
+"""Outfit: finds what goes with a garment in a catalogue."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from app.commands.searching import require_target
+from app.core.garments import SLOTS, Slot
+from app.options import (
+    Collection,
+    Device,
+    Figure,
+    Home,
+    Json,
+    MaxMegapixels,
+    MinScore,
+    Model,
+    Ollama,
+    Qdrant,
+    VisionUrl,
+    Where,
+    settings_of,
+)
+from app.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show
+
+
+class Slots(tuple[Slot, ...]):
+    """Places in an outfit, in their order."""
+
+    __slots__ = ()
+
+
+def _slots(text: str) -> Slots:
+    named = {part.strip() for part in text.split(",")}
+    if not named <= {*SLOTS}:
+        odd = ", ".join(sorted(named - {*SLOTS}))
+        raise typer.BadParameter(f"there is no slot {odd!r}; there is {', '.join(SLOTS)}")
+    return Slots(slot for slot in SLOTS if slot in named)
+
+
+def outfit_command(
+    picture: Annotated[
+        str, typer.Argument(help="The garment: a picture, or a record id of the collection.")
+    ],
+    collection: Collection,
+    for_: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="women|men|…",
+            help="Whom it is for; else its record or the model says it.",
+        ),
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(metavar="TYPE", help="What it is, as the catalogue calls it; else the same."),
+    ] = None,
+    slots: Annotated[
+        Slots | None,
+        typer.Option(parser=_slots, metavar="SLOT,…", help=f"What to fill: {', '.join(SLOTS)}."),
+    ] = None,
+    per_slot: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Suggestions for each slot at most.")
+    ] = 1,
+    where: Where = None,
+    min_score: MinScore = None,
+    model: Model = None,
+    ollama: Ollama = None,
+    vision_url: VisionUrl = None,
+    figure: Figure = None,
+    json_: Json = False,
+    home: Home = None,
+    qdrant: Qdrant = None,
+    device: Device = None,
+    max_megapixels: MaxMegapixels = None,
+) -> None:
+    """Complete an outfit: what goes with a garment, each match looked at by a vision model."""
+    from app.assistants.outfit.complete import complete_outfit
+    from app.core.collection import open_collection
+    from app.render import outfit_json, outfit_lines, outfit_notices
+
+    settings = settings_of(
+        home=home,
+        qdrant=qdrant,
+        device=device,
+        max_megapixels=max_megapixels,
+        model=model,
+        ollama=ollama,
+        vision_url=vision_url,
+    )
+    require_target(figure)
+    started = time.perf_counter()
+    with open_collection(collection, settings) as opened:
+        outfit = complete_outfit(
+            picture,
+            opened,
+            settings,
+            audience=for_,
+            category=category,
+            slots=slots,
+            per_slot=per_slot,
+            where=where,
+            min_score=min_score,
+            on_step=notice,
+        )
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    if figure:
+        from app.figures import outfit_board, write_figure
+
+        write_figure(outfit_board(outfit), figure)
+        notice(f"wrote {figure}")
+    if json_:
+        shown = outfit_json(outfit, elapsed_ms)
+        show(shown | {"notices": [*shown["notices"], *heard()]})
+    else:
+        notices(outfit_notices(outfit))
+        lines(outfit_lines(outfit))
+    if not outfit.is_checked:
+        raise typer.Exit(EXIT_NO_MODEL)
