@@ -7,6 +7,7 @@ from PIL import Image
 from qdrant_client import QdrantClient
 
 from app.core.collection import Collection, create_collection
+from app.core.manifest import Manifest
 from app.core.records import Record
 from app.core.settings import Settings
 from ingest.decode import Decoded, Decoders, Failure, Wanted
@@ -35,10 +36,15 @@ class AlreadyDecoded(Decoders):
 
 
 def write(
-    records: Sequence[Record], image: Rows, text: Rows, settings: Settings, name: str
+    records: Sequence[Record],
+    image: Rows,
+    text: Rows,
+    settings: Settings,
+    name: str,
+    manifest: Manifest | None = None,
 ) -> Collection:
     """Plan and write records as an ingest does, from the decoded pictures on."""
-    collection = create_collection(name, prepared_manifest(), settings)
+    collection = create_collection(name, manifest or prepared_manifest(), settings)
     plan = make_plan(records, file_states(records), {}, ())
     models = prepared_models(image, text, settings)
     decoders = AlreadyDecoded("none", settings)
