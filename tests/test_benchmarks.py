@@ -32,6 +32,9 @@ def test_every_benchmark_runs_and_writes_its_rows(tmp_path: Path) -> None:
         "text-to-image at 200 points, on one shard",
         "hybrid at 200 points",
         "text-to-image at 200 points, beside the plain way",
+        "ingest of 20 rows with pictures",
+        "an outfit at 200 rows",
+        "an outfit at 200 rows, opened twice in both",
     } <= rows.keys()
     for row in rows.values():
         assert row["ours"] > 0

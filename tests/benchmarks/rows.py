@@ -24,6 +24,8 @@ class Sizes:
     late_pages: int
     late_rows: int
     late_queries: int
+    catalogue_rows: int
+    outfits: int
     turns: int
 
 
@@ -41,6 +43,8 @@ FULL = Sizes(
     late_pages=2_000,
     late_rows=700,
     late_queries=20,
+    catalogue_rows=1_000,
+    outfits=10,
     turns=3,
 )
 
@@ -58,6 +62,8 @@ QUICK = Sizes(
     late_pages=30,
     late_rows=12,
     late_queries=2,
+    catalogue_rows=20,
+    outfits=2,
     turns=1,
 )
 
