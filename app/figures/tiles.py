@@ -1,0 +1,116 @@
+"""Figures, their tiles: pictures and words at so many inches from the left and from the top.
+
+What the result sheet and the board of an outfit are laid out with.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from app.core.errors import SourceError
+from app.core.images import open_image
+from app.core.records import name_of
+from app.figures.style import FAINT, INK, MUTED, OTHER, WIDTH_INCHES
+from app.figures.text import TEXT
+
+if TYPE_CHECKING:
+    from app.retrieval.hits import Hit
+
+MARGIN, GAP = 0.3, 0.18
+"""Inches: around a figure, and between its pictures."""
+
+CAPTION_POINTS, TITLE_POINTS = 8.5, 15
+
+LINE_HEIGHT = 1.4
+"""Of a text's size, from one line to the next."""
+
+TILE_PIXELS = 640
+
+Picture = Image.Image | SourceError
+"""A picture, or why it cannot be opened."""
+
+
+# What is shown, and how large.
+
+
+def open_picture(file: Path, *, max_side: int = TILE_PIXELS) -> Picture:
+    """Open a picture, with at most so many pixels on its long side."""
+    try:
+        return open_image(file, max_side=max_side)
+    except SourceError as error:
+        return error
+
+
+def caption_of(hit: "Hit") -> str:
+    """Return a hit's caption, or else its name; a page is always called by its name."""
+    name = name_of(hit.source.rpartition("/")[2], hit.page)
+    return name if hit.page is not None else hit.caption or name
+
+
+def cell_width(columns: int) -> float:
+    """Return the inches that each of so many columns has, with gaps between them."""
+    return (WIDTH_INCHES - 2 * MARGIN + GAP) / columns - GAP
+
+
+def common_shape(pictures: Iterable[Picture]) -> float:
+    """Return the height, by the width, of a frame in which most of the pictures look well."""
+    shapes = [each.height / each.width for each in pictures if isinstance(each, Image.Image)]
+    return min(1.35, max(0.6, median(shapes or [0.75])))
+
+
+def text_height(text: str, size: float = CAPTION_POINTS) -> float:
+    """Return the inches that lines of text take, of a size in points; none for no text."""
+    lines = text.count("\n") + 1 if text else 0
+    return lines * size * LINE_HEIGHT / 72
+
+
+# Its parts, drawn.
+
+
+def add_frame(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Return axes of a size in inches, whose upper left corner is there."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
+
+
+def draw_picture(axes: Axes, picture: Picture) -> None:
+    """Show a picture whole, standing on its caption; or a grey tile with what is amiss."""
+    axes.set(xticks=[], yticks=[])
+    if isinstance(picture, Image.Image):
+        axes.imshow(np.asarray(picture))
+        axes.set_anchor("SW")
+        axes.spines[:].set(color=OTHER, linewidth=0.5)  # else a page runs into the sheet
+        return
+    axes.spines[:].set_visible(False)
+    axes.set_facecolor(FAINT)
+    words = f"cannot be opened:\n{picture.code.replace('_', ' ')}"
+    axes.text(0.5, 0.5, words, ha="center", va="center", size=8, color=MUTED, **TEXT)
+
+
+def write(
+    figure: Figure,
+    left: float,
+    top: float,
+    text: str,
+    *,
+    size: float = CAPTION_POINTS,
+    color: str = INK,
+    **style: Any,
+) -> None:
+    """Write lines of text whose upper corner is so many inches from the left and from the top.
+
+    Each stands on its own baseline: as a block, they would start by their tallest letter.
+    """
+    across, down = figure.get_size_inches()
+    style = TEXT | {"size": size, "color": color} | style
+    for number, line in enumerate(text.split("\n"), 1):
+        baseline = top + size / 72 * (LINE_HEIGHT * number - 0.4)
+        figure.text(left / across, 1 - baseline / down, line, **style)
