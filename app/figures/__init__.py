@@ -1,4 +1,4 @@
-"""Figures: hits, places, scores and vectors → matplotlib Figures. They look on beside the line.
+"""Figures: hits, outfits, places, scores, vectors → matplotlib Figures, looking on beside the line.
 
 Nothing here opens a window or keeps a state (no pyplot): a figure is returned, and `write_figure`
 writes it. All text is drawn as it is, never read as mathematics. `files.check_target` says before
@@ -8,6 +8,7 @@ the work whether it can be written; like all names here, it is imported when it 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from app.figures.board import outfit_board
     from app.figures.files import check_target, write_figure
     from app.figures.maps import place_map
     from app.figures.plane import principal_plane
@@ -21,6 +22,7 @@ __all__ = [
     "drawable",
     "embedding_plot",
     "histograms",
+    "outfit_board",
     "place_map",
     "principal_plane",
     "result_sheet",
@@ -33,6 +35,7 @@ _HOMES = {
     "drawable": "text",
     "embedding_plot": "plots",
     "histograms": "plots",
+    "outfit_board": "board",
     "place_map": "maps",
     "principal_plane": "plane",
     "result_sheet": "sheet",
