@@ -45,18 +45,18 @@ def fill_in(
     try:
         return check(_read(form, reply))
     except ValueError as error:
-        again = Prompt(
-            prompt.before,
-            prompt.pictures,
-            f"{prompt.after}\n{_remark(error)}",
-            schema=prompt.schema,
-        )
+        remark = f"What you wrote before could not be used: {error}. Write the JSON object alone."
+    again = Prompt(
+        prompt.before, prompt.pictures, f"{prompt.after}\n{remark}", schema=prompt.schema
+    )
+    reply = _said(again, budget, model)
     try:
-        return check(_read(form, _said(again, budget, model)))
+        return check(_read(form, reply))
     except ValueError as error:
+        said = quote(reply.text.strip(), limit=MAX_SHOWN_CHARACTERS)
         raise AnswerError(
-            f"{model.name} was asked twice and gave no answer that can be used: {error}."
-            " Try again, or another model with --model"
+            f"{model.name} was asked twice and gave no answer that can be used: {error}. It said"
+            f" {said}. Try again, or another model with --model"
         ) from error
 
 
@@ -82,10 +82,6 @@ def _said(prompt: Prompt, budget: Budget, model: VisionModel) -> Reply:
     )
 
 
-def _remark(error: ValueError) -> str:
-    return f"What you wrote before could not be used: {error}. Write the JSON object alone."
-
-
 def _read(form: type[Form], reply: Reply) -> Form:
     """Return the form as it was filled in. Raises ValueError, which says what is amiss."""
     wrong = "there is no JSON object in it"
@@ -95,9 +91,7 @@ def _read(form: type[Form], reply: Reply) -> Form:
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    ended = f"; {reply.broke_off}" if reply.broke_off else ""
-    shown = quote(reply.text.strip(), limit=MAX_SHOWN_CHARACTERS)
-    raise ValueError(f"{wrong}{ended} ({shown})")
+    raise ValueError(f"{wrong}; {reply.broke_off}" if reply.broke_off else wrong)
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:

@@ -65,8 +65,8 @@ def assemble(
     """Fill each slot with the best of its candidates that are not refused.
 
     As many are judged at once as there are places; for each that is refused the next is tried.
-    `either`: a dress and separates are alternatives, and the second best of the two is tried only
-    if nothing of the best fits.
+    `either`: a dress and separates are alternatives, and the second of the two is tried only if
+    nothing of the first fits.
     """
     later = _later(candidates) if either else ()
     first = {slot: some for slot, some in candidates.items() if slot not in later}
@@ -79,15 +79,19 @@ def assemble(
 
 
 def _later(candidates: Mapping[Slot, Sequence[Candidate]]) -> tuple[Slot, ...]:
-    """Return which of a dress and separates is the second best, where there are both."""
+    """Return which of a dress and separates comes second, where there are both.
+
+    The one that a model named first comes first; scores under different titles do not compare.
+    """
     separates = tuple(slot for slot in SEPARATES if slot in candidates)
     if "dress" not in candidates or not separates:
         return ()
 
-    def best(slots: Iterable[Slot]) -> float:
-        return max(each.hit.score or 0 for slot in slots for each in candidates[slot])
+    def first(slots: Iterable[Slot]) -> tuple[int, float]:
+        some = (each for slot in slots for each in candidates[slot])
+        return min((each.order, -(each.hit.score or 0)) for each in some)
 
-    return separates if best(["dress"]) > best(separates) else ("dress",)
+    return separates if first(["dress"]) < first(separates) else ("dress",)
 
 
 def _fill(candidates: Mapping[Slot, Sequence[Candidate]], judge: Judge, per_slot: int) -> Judged:

@@ -28,13 +28,15 @@ colour of one above it weighs as much as .125 of the score."""
 class Candidate:
     """A garment that may go with the picture, and the title that it was found by.
 
-    `turn` is 1 for those of a title that are tried first, 2 for the others.
+    `order` counts the titles from 0; `turn` is 1 for those of a title that are tried first, 2 for
+    the others.
     """
 
     slot: Slot
     hit: Hit
     title: str
-    turn: int = 1
+    order: int
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +96,15 @@ def by_picture(searcher: Searcher, picture: Path, wish: Wish) -> Finds:
 def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     candidates: list[Candidate] = []
     notices, vain = [], []
-    for search, found in zip(searches, searcher.search_many(searches), strict=True):
+    results = searcher.search_many(searches)
+    for order, (search, found) in enumerate(zip(searches, results, strict=True)):
         if isinstance(found, SightlineError):
             raise found
         candidates += [
-            candidate
+            Candidate(
+                _slot(hit, wish.catalogue), hit, search.words, order, 1 if place < PER_TITLE else 2
+            )
             for place, hit in enumerate(found.hits)
-            if (candidate := _candidate(hit, search.words, place, wish.catalogue))
         ]
         notices += found.notices
         vain += [search.words] if search.words and not found.hits else []
@@ -110,20 +114,16 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     return Finds(_by_slot(candidates, wish.catalogue), tuple(dict.fromkeys(notices)))
 
 
-def _candidate(hit: Hit, title: str, place: int, catalogue: Catalogue) -> Candidate | None:
-    """Return a hit as a candidate, under the first of its types that is worn somewhere."""
+def _slot(hit: Hit, catalogue: Catalogue) -> Slot:
+    """Return where a garment is worn, by the first of its types that is worn somewhere."""
     types = _values(hit, catalogue.category.name)
-    slot = next((catalogue.types[name] for name in types if name in catalogue.types), None)
-    turn = 1 if place < PER_TITLE else 2
-    return Candidate(slot, hit, title, turn) if slot else None
+    return next(catalogue.types[name] for name in types if name in catalogue.types)
 
 
 def _by_slot(found: Sequence[Candidate], catalogue: Catalogue) -> dict[Slot, list[Candidate]]:
     best: dict[str, Candidate] = {}
-    for each in sorted(found, key=lambda each: -(each.hit.score or 0)):
-        first = best.setdefault(_sold_as(each.hit, catalogue), each)
-        if each.turn < first.turn and each.hit.record_id == first.hit.record_id:
-            best[_sold_as(each.hit, catalogue)] = replace(first, turn=each.turn)
+    for each in sorted(found, key=lambda each: (each.turn, -(each.hit.score or 0))):
+        best.setdefault(_sold_as(each.hit, catalogue), each)
     slots: dict[Slot, list[Candidate]] = {slot: [] for slot in SLOTS}
     for each in best.values():
         slots[each.slot].append(each)

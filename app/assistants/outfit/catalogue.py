@@ -176,7 +176,7 @@ def _finest(collection: Collection) -> Field | None:
     found: dict[int, Field] = {}
     for field in collection.fields:
         counts = _values(collection, field) if field.type == "words" else {}
-        if 2 * len(counts) <= sum(counts.values()) and _mostly(_is_known, counts):
+        if 4 * len(counts) <= 3 * sum(counts.values()) and _mostly(_is_known, counts):
             found.setdefault(len(counts), field)
     return found[max(found)] if found else None
 

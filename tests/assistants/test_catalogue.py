@@ -1,0 +1,128 @@
+"""Which columns of a table say what a garment is, for whom, and in which colour."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app import Settings, open_collection
+from app.assistants.outfit.catalogue import Catalogue, read_catalogue
+from app.core.errors import QueryError, SettingsError
+from ingest import ingest
+
+ROWS = (
+    {"product": "Rook", "what": "Jeans", "who": "Women", "tint": "blue", "price": "40"},
+    {"product": "Finch", "what": "Jeans", "who": "Men", "tint": "black", "price": "45"},
+    {"product": "Wren", "what": "Shirts", "who": "Adults", "tint": "white", "price": "30"},
+    {"product": "Crow", "what": "Shirts", "who": "Women", "tint": "red", "price": "32"},
+    {"product": "Kite", "what": "Gizmos", "who": "Men", "tint": "red", "price": "9"},
+    {"product": "Swift", "what": "Perfume", "who": "Men", "tint": "red", "price": "9"},
+)
+
+
+def catalogue_of(
+    folder: Path,
+    settings: Settings,
+    *,
+    names: Mapping[str, str],
+    toml: str = "",
+    rows: Sequence[Mapping[str, str]] = ROWS,
+) -> Catalogue:
+    """Ingest a table with the columns under other names, and read what it is a catalogue of."""
+    folder.mkdir()
+    table = [{names.get(key, key): value for key, value in row.items()} for row in rows]
+    with (folder / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["id", *table[0]])
+        writer.writeheader()
+        for number, row in enumerate(table):
+            writer.writerow({"id": number, **row})
+            Image.new("RGB", (30, 40), (40 * number, 9, 9)).save(folder / f"{number}.png")
+    (folder / "dataset.toml").write_text(toml)
+    ingest(folder, "things", settings, image="palette", text="minilm")
+    with open_collection("things", settings) as opened:
+        return read_catalogue(opened)
+
+
+def test_columns_are_found_by_their_names(tmp_path, settings):
+    names = {"what": "Article Type", "who": "Gender", "tint": "Base Color"}
+    found = catalogue_of(tmp_path / "shop", settings, names=names)
+    columns = (found.category, found.audience, found.colour)
+    assert [column.name for column in columns if column] == ["Article Type", "Gender", "Base Color"]
+    assert found.types == {"Jeans": "bottom", "Shirts": "top"}
+    assert found.audiences == {"Men": "men", "Women": "women", "Adults": "everyone"}
+
+
+def test_a_column_of_types_is_found_by_its_values_whatever_it_is_called(tmp_path, settings):
+    found = catalogue_of(tmp_path / "shop", settings, names={})
+    assert found.category.name == "what"
+    assert (found.audience, found.colour) == (None, None)
+
+
+def test_a_column_that_is_called_so_but_says_something_else_is_passed_over(tmp_path, settings):
+    rows = [{**row, "category": "on sale", "gender": "x"} for row in ROWS]
+    found = catalogue_of(tmp_path / "shop", settings, names={}, rows=rows)
+    assert (found.category.name, found.audience) == ("what", None)
+
+
+def test_what_no_table_knows_is_named_and_what_is_no_garment_is_not(tmp_path, settings):
+    found = catalogue_of(tmp_path / "shop", settings, names={})
+    assert found.unknown == ("Gizmos",)
+
+
+def test_a_dataset_toml_says_which_columns_and_which_slots(tmp_path, settings):
+    toml = """
+    [outfit]
+    category = "what"
+    audience = "who"
+    colour = "tint"
+    everyone = ["Women"]
+    slots = { gizmo = "bag", Shirts = "outerwear" }
+    """
+    found = catalogue_of(tmp_path / "shop", settings, names={}, toml=toml)
+    columns = (found.category, found.audience, found.colour)
+    assert [column.name for column in columns if column] == ["what", "who", "tint"]
+    assert found.types == {"Jeans": "bottom", "Shirts": "outerwear", "Gizmos": "bag"}
+    assert found.audiences["Women"] == "everyone"
+    assert found.slot_of("a blue gizmo") == "bag"
+
+
+def test_a_dataset_toml_that_changed_counts_from_the_next_ingest_on(tmp_path, settings):
+    catalogue_of(tmp_path / "shop", settings, names={})
+    (tmp_path / "shop/dataset.toml").write_text('[outfit]\nslots = { gizmo = "bag" }')
+    ingest(tmp_path / "shop", "things", settings)
+    with open_collection("things", settings) as opened:
+        assert read_catalogue(opened).unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ('[outfit]\ncategory = "wat"', "no such column .* did you mean 'what'"),
+        ('[outfit]\nslots = { Gizmos = "head" }', "outfit takes the columns category, audience"),
+        ('[outfit]\nsize = "L"', "outfit.size"),
+    ],
+)
+def test_a_dataset_toml_that_cannot_be_used_says_why(tmp_path, settings, toml, told):
+    with pytest.raises(SettingsError, match=told):
+        catalogue_of(tmp_path / "shop", settings, names={}, toml=toml)
+
+
+def test_names_are_no_types(tmp_path, settings):
+    rows = [{"product": f"{row['product']} {row['what']}", "price": row["price"]} for row in ROWS]
+    with pytest.raises(QueryError, match="no column of collection 'things' says what a garment is"):
+        catalogue_of(tmp_path / "shop", settings, names={}, rows=rows)
+
+
+@pytest.mark.parametrize(("folder", "types"), [("sample_clothes", 35), ("hires", 41)])
+def test_of_real_catalogues_every_type_is_known(shared_data, settings, folder, types):
+    ingest(shared_data / "fashion" / folder, "shop", settings, image="palette", text="minilm")
+    with open_collection("shop", settings) as opened:
+        found = read_catalogue(opened)
+    columns = (found.category, found.audience, found.colour)
+    names = [column.name for column in columns if column]
+    assert names == ["articleType", "gender", "baseColour"]
+    assert len(found.types) == types
+    assert found.unknown == ()
+    assert set(found.audiences.values()) == {"women", "men", "girls", "boys", "everyone"}
