@@ -189,7 +189,7 @@ def outfit_json(outfit: "Outfit", elapsed_ms: float) -> Json:
     """Return an outfit: the analysis, the suggestions, and what was refused."""
     analysis, record = outfit.analysis, outfit.worn.record
     return {
-        "picture": str(outfit.worn.picture),
+        "garment": outfit.worn.name,
         "record_id": record.record_id if record else None,
         "analysis": {
             "category": analysis.category,
@@ -224,12 +224,9 @@ def _suggestion_json(suggestion: "Suggestion") -> Json:
 
 def outfit_lines(outfit: "Outfit") -> Iterator[str]:
     """Yield what the garment is, the suggestions slot by slot, and what was refused and why."""
-    analysis, record = outfit.analysis, outfit.worn.record
-    name = record.record_id if record else outfit.worn.picture.name
-    what = analysis.category or "something to wear"
-    yield f"{shown(name)}: {shown(what)}" + (
-        f", {shown(analysis.audience)}" if analysis.audience else ""
-    )
+    analysis = outfit.analysis
+    what = [part for part in (analysis.category or "something to wear", analysis.audience) if part]
+    yield f"{shown(outfit.worn.name)}: {', '.join(map(shown, what))}"
     if analysis.items:
         yield f"looked for: {'; '.join(map(shown, analysis.items))}"
     for each in outfit.suggestions:
@@ -264,8 +261,8 @@ def _unavailable(outfit: "Outfit") -> list[str]:
     if not outfit.unavailable:
         return []
     return [
-        f"{outfit.unavailable}. So the suggestions are what looks most like the picture, by the"
-        " catalogue's own columns, and none is checked"
+        f"{outfit.unavailable.rstrip('.')}. Without a model the picture alone is the query, and"
+        " nothing is checked"
     ]
 
 

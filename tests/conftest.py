@@ -1,13 +1,19 @@
 """What tests share: colour squares for pictures, a home of their own, and a shut network."""
 
 import json
+import logging
 import signal
 import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from app import cli
 from app.core.settings import Settings
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
@@ -93,3 +99,39 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared data do not lie beside this checkout")
     return SHARED
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one object on stdout; anything else there fails."""
+        assert self.out.count("\n") == 1
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def sightline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a command as the shell does, within this process: torch takes seconds to import."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["sightline", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        code = ended.value.code or 0
+        assert isinstance(code, int)
+        return Result(code, out, err)
+
+    yield run
+    for handler in list(logging.getLogger("app").handlers):
+        logging.getLogger("app").removeHandler(handler)

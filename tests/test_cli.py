@@ -1,12 +1,9 @@
 """The command line: what each command prints, where, and with which exit code."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,54 +11,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app import cli
 from app.core.collection import Collection
 from app.core.settings import Settings
 from app.render import shown
 from ingest import ingest
 from tests.checkpoints import save_colmodernvbert
-from tests.conftest import COLOURS, make_squares
+from tests.conftest import COLOURS, Run, make_squares
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.openai_double import OpenAIDouble
 from tests.pdfs import pdf
 
 ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one object on stdout; anything else there fails."""
-        assert self.out.count("\n") == 1
-        return json.loads(self.out)
-
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def sightline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run a command as the shell does, within this process: torch takes seconds to import."""
-
-    def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["sightline", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        code = ended.value.code or 0
-        assert isinstance(code, int)
-        return Result(code, out, err)
-
-    yield run
-    for handler in list(logging.getLogger("app").handlers):
-        logging.getLogger("app").removeHandler(handler)
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     vision_api_key: SecretStr | None = Field(
         default=None, description="API key of that server; sent nowhere else."
     )
-    model: str = Field(default="llava", description="Vision model that `ask` uses.")
+    model: str = Field(default="llava", description="Vision model that `ask` and `outfit` use.")
     device: Device = Field(default="auto", description="Where embedding models run.")
     max_megapixels: float = Field(
         default=100.0, gt=0, description="Pictures larger than this are skipped, undecoded."

@@ -66,6 +66,10 @@ class Searcher:
         """Return the best hits. Raises QueryError, SourceError for a picture, EmbeddingError."""
         return self._retriever(search).search(self._asked(search))
 
+    def check(self, search: Search) -> None:
+        """Raise what `search` would for its filter and numbers, before anything is loaded."""
+        self._retriever(search)
+
     def search_many(self, searches: Sequence[Search]) -> list[Found | SightlineError]:
         """Return what `search` would for each, or its error; what they need is embedded at once."""
         wanted = Wanted(self.vectors.models)

@@ -25,7 +25,7 @@ from app.core.errors import QueryError, ServiceUnavailableError
 from app.core.garments import Slot
 from app.core.images import open_image
 from app.core.settings import Settings
-from app.retrieval.search import Searcher
+from app.retrieval.search import Search, Searcher
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -84,6 +84,7 @@ def complete_outfit(
         raise QueryError(f"per_slot is {per_slot}; it can be 1 or more")
     catalogue = read_catalogue(collection)
     searcher = Searcher(collection, settings)
+    searcher.check(Search(where=where, min_score=min_score))
     worn = find_worn(garment, searcher, catalogue, category=category, audience=audience)
     picture = open_image(worn.picture, max_megapixels=settings.max_megapixels)
     collection.close()  # models take their time, and nobody should wait for the collection

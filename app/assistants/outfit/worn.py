@@ -22,6 +22,11 @@ class Worn:
     category: str | None
     audience: str | None
 
+    @property
+    def name(self) -> str:
+        """What a person calls it: its record, or the path as it was given."""
+        return self.record.record_id if self.record else str(self.picture)
+
 
 def find_worn(
     garment: str | Path,
