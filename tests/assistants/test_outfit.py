@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -13,7 +14,10 @@ import pytest
 from PIL import Image
 
 from app import Outfit, Settings, complete_outfit, open_collection
+from app.answering.vision import open_model
+from app.assistants.outfit.guardrail import Pair, check_all
 from app.core.errors import AnswerError, QueryError, SourceError
+from app.core.images import open_image
 from data.make_shop import make_shop
 from ingest import ingest
 from tests.ollama_double import OllamaDouble, unused_url
@@ -477,3 +481,19 @@ def test_the_collection_is_free_while_a_model_thinks(home):
 
     outfit_of(home, reply, model="gemma3")
     assert free == [60] * 4
+
+
+def test_a_real_server_is_bound_to_the_catalogue_s_words(home):
+    url = os.environ.get("SIGHTLINE_TEST_VISION")
+    if not url:
+        pytest.skip("SIGHTLINE_TEST_VISION names no server")
+    settings = Settings(home=home, vision_url=url, model="tiny-llava")
+    with open_collection("shop", settings) as shop:
+        outfit = complete_outfit(TSHIRT, shop, settings)
+        picture = home / TSHIRT
+    assert outfit.unavailable == ""
+    assert outfit.analysis.items
+    pairs = [Pair(picture, "a T-shirt")] * 3
+    model = open_model(settings)
+    said = check_all(open_image(picture), pairs, model=model, max_megapixels=1, on_checked=list)
+    assert {verdict.status for verdict in said} <= {"fits", "does_not_fit"}

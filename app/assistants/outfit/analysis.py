@@ -140,7 +140,7 @@ def _schema(catalogue: Catalogue) -> dict[str, Any]:
         "category": {"enum": [*catalogue.types, OTHER]},
         "items": {
             "type": "array",
-            "items": {"type": "string", "maxLength": MAX_TITLE_CHARACTERS},
+            "items": {"type": "string", "minLength": 3, "maxLength": MAX_TITLE_CHARACTERS},
             "minItems": 1,
             "maxItems": MAX_TITLES,
         },
