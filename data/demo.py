@@ -1,6 +1,7 @@
-"""The demo: draw streets and ingest them, search them three ways, and ask; then a shelf of PDFs.
+"""The demo: draw streets, search them three ways, and ask; then a shelf of PDFs; then an outfit.
 
-Every command it shows is run as it stands, here and now; nothing is prepared.
+Every command it shows is run as it stands, here and now. One thing is prepared: where no vision
+model can be reached, a script answers for the outfit, and the demo says so.
 """
 
 import shlex
@@ -10,13 +11,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from app.answering.vision import open_model
 from app.cli import app
+from app.core.errors import AnswerError, SightlineError
 from app.core.settings import Settings
 from data.make_sample import make_sample
 from data.make_shelf import make_shelf
+from data.make_shop import make_shop
+from data.stand_in import GARMENT, MODEL, stand_in
 
 SAMPLE = Path("data/sample")
 SHELF = Path("data/shelf")
+SHOP = Path("data/shop")
 FIGURES = Path("build/demo")
 
 
@@ -32,14 +38,17 @@ def main() -> None:
     FIGURES.mkdir(parents=True, exist_ok=True)
     streets()
     shelf()
+    shop()
     print(f"\nDone in {time.monotonic() - started:.0f} s. What lies where:")
     print(f"  pictures     {SAMPLE}/streets, and metadata.json beside them")
     print(f"  documents    {SHELF}")
+    print(f"  garments     {SHOP}/images, and styles.csv beside them")
     print(f"  figures      {FIGURES}")
-    print(f"  collections  {Settings().collections_folder}: sample and shelf")
+    print(f"  collections  {Settings().collections_folder}: sample, shelf and shop")
     print("Try next:")
     print("  .venv/bin/sightline search 'rain at night' --collection sample --figure night.png")
     print("  .venv/bin/sightline info shelf")
+    print(f"  .venv/bin/sightline outfit {SHOP}/images/10023.jpg --collection shop --per-slot 2")
     print("  .venv/bin/sightline doctor            # what an answer still needs")
     print("  .venv/bin/sightline ingest YOUR/FOLDER --collection yours --offline")
 
@@ -67,6 +76,28 @@ def shelf() -> None:
     run(f"ingest {SHELF} --collection shelf --offline")
     run(f"search 'what does a lamp do at night?' -c shelf -k 4 --figure {FIGURES}/pages.png")
     run("ask 'How many bicycles are parked in Amsterdam?' -c shelf -k 3")
+
+
+def shop() -> None:
+    """From drawing a shop to what goes with one of its garments."""
+    print(f"\nDrawing sixty garments, and the table that sells them, into {SHOP} …")
+    make_shop(SHOP)
+    run(f"ingest {SHOP} --collection shop --offline")
+    outfit = f"outfit {SHOP}/images/{GARMENT}.jpg -c shop --figure {FIGURES}/outfit.png"
+    try:
+        open_model(Settings()).require()
+    except SightlineError as error:
+        print(f"\nAn outfit needs a vision model, and none was reached: {error}.")
+        print(f"So {MODEL} answers in its place: a script written for this one garment.")
+        print("It sees no picture. Titles and verdicts are its author's; the search is real.")
+        with stand_in() as server:
+            run(f"{outfit} --vision-url {server.url} --model {MODEL}")
+        print(f"\nAgain: no model has looked at this outfit. {MODEL} has seen nothing.")
+        return
+    try:
+        run(outfit)
+    except AnswerError as error:  # a small model may not be able to fill in a form
+        print(f"error: {error}")
 
 
 if __name__ == "__main__":
