@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app import Settings, open_collection
+from app import Searcher, Settings, open_collection
+from app.assistants.outfit.candidates import Wish, by_titles
 from app.assistants.outfit.catalogue import Catalogue, read_catalogue
+from app.assistants.outfit.slots import slot_of
 from app.core.errors import QueryError, SettingsError
 from ingest import ingest
 
@@ -115,14 +117,54 @@ def test_names_are_no_types(tmp_path, settings):
         catalogue_of(tmp_path / "shop", settings, names={}, rows=rows)
 
 
-@pytest.mark.parametrize(("folder", "types"), [("sample_clothes", 35), ("hires", 41)])
-def test_of_real_catalogues_every_type_is_known(shared_data, settings, folder, types):
-    ingest(shared_data / "fashion" / folder, "shop", settings, image="palette", text="minilm")
-    with open_collection("shop", settings) as opened:
+@pytest.fixture(scope="module")
+def real(shared_data, tmp_path_factory) -> Settings:
+    """A home with a real catalogue of 500 rows."""
+    settings = Settings(home=tmp_path_factory.mktemp("real"))
+    ingest(shared_data / "fashion/hires", "shop", settings, image="palette", text="minilm")
+    return settings
+
+
+def test_of_a_real_catalogue_every_column_and_type_is_known(real):
+    with open_collection("shop", real) as opened:
         found = read_catalogue(opened)
     columns = (found.category, found.audience, found.colour)
     names = [column.name for column in columns if column]
     assert names == ["articleType", "gender", "baseColour"]
-    assert len(found.types) == types
-    assert found.unknown == ()
+    assert (len(found.types), found.unknown) == (41, ())
     assert set(found.audiences.values()) == {"women", "men", "girls", "boys", "everyone"}
+
+
+def test_a_wrong_word_in_the_table_would_show_in_a_real_catalogue(shared_data):
+    with (shared_data / "fashion/sample_clothes/sample_styles.csv").open() as file:
+        slots = {(row["subCategory"], slot_of(row["articleType"])) for row in csv.DictReader(file)}
+    slots = {(sub, slot) for sub, slot in slots if slot != "none"}
+    assert slots == {
+        ("Bottomwear", "bottom"),
+        ("Shoes", "shoes"),
+        ("Sandal", "shoes"),
+        ("Flip Flops", "shoes"),
+        ("Dress", "dress"),
+        ("Saree", "dress"),
+        ("Apparel Set", "dress"),
+        ("Topwear", "top"),
+        ("Topwear", "dress"),  # rompers
+        ("Topwear", "outerwear"),
+        ("Topwear", "accessory"),  # a dupatta
+        ("Free Gifts", "accessory"),  # a tie
+        ("Bottomwear", "dress"),  # tracksuits
+    }
+
+
+@pytest.mark.parametrize("audience", ["Men", "Women", "Girls", "Boys", "Unisex"])
+def test_no_find_is_for_other_people_or_of_a_type_that_was_not_asked_for(real, audience):
+    with open_collection("shop", real) as opened:
+        catalogue = read_catalogue(opened)
+        titles = [f"{colour} {name}" for colour in ("red", "black") for name in catalogue.types]
+        wish = Wish(catalogue, ("bottom", "shoes"), None, catalogue.suiting(audience), -1)
+        finds = by_titles(Searcher(opened, real), titles, wish).by_slot
+    rows = [(slot, each.hit.node.metadata) for slot in finds for each in finds[slot]]
+    assert len(rows) > 5
+    assert {row["gender"] for _, row in rows} <= {audience, "Unisex"}
+    assert {slot for slot, row in rows if catalogue.types[row["articleType"]] != slot} == set()
+    assert "shoes" in finds
