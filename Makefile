@@ -11,7 +11,7 @@ help: ## show this
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: .venv/ready ## draw the sample collection, ingest it, search it and ask it
+demo: .venv/ready ## draw streets, documents and a shop, and search, ask and dress
 	$(BIN)/python data/demo.py
 
 test: .venv/ready ## run the tests; no network is needed

@@ -95,7 +95,7 @@ def by_picture(searcher: Searcher, picture: Path, wish: Wish) -> Finds:
 
 def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     candidates: list[Candidate] = []
-    notices, vain = [], []
+    notices, lost, vain = [], [], []
     results = searcher.search_many(searches)
     for order, (search, found) in enumerate(zip(searches, results, strict=True)):
         if isinstance(found, SightlineError):
@@ -106,11 +106,14 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
             )
             for place, hit in enumerate(found.hits)
         ]
-        notices += found.notices
+        notices += found.notices if found.hits else []
+        lost += found.notices if not found.hits else []
         vain += [search.words] if search.words and not found.hits else []
     if vain:
         told = "; ".join(vain)
         notices.append(f"nothing has a cosine of {wish.min_score:g} with: {told}")
+    if not candidates:  # else a slot's filter is no news: the slot stays empty, and that is told
+        notices += lost
     return Finds(_by_slot(candidates, wish.catalogue), tuple(dict.fromkeys(notices)))
 
 
