@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from app.assistants.outfit.catalogue import read_catalogue
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Exists, Not
+from app.core.errors import QueryError
 from app.core.manifest import Manifest, Model
 from app.core.messages import counted
 from app.core.records import Field
@@ -36,6 +38,7 @@ def describe(collection: Collection) -> dict[str, Any]:
         },
         "text": manifest.text_kind,
         "weights": weights_of(manifest),
+        "outfit": _garments(collection),
         "fields": [_field(collection, field) for field in collection.fields],
         "disk_mb": None if bytes_ is None else round(bytes_ / 1e6, 1),
     }
@@ -60,6 +63,16 @@ def _field(collection: Collection, field: Field) -> dict[str, Any]:
     return described | {"commonest": dict(collection.commonest(field, COMMONEST))}
 
 
+def _garments(collection: Collection) -> dict[str, str | None] | None:
+    """The columns that say of garments what, for whom and in which colour; None of other things."""
+    try:
+        found = read_catalogue(collection)
+    except QueryError:
+        return None
+    parts = {"category": found.category, "audience": found.audience, "colour": found.colour}
+    return {part: column.name if column else None for part, column in parts.items()}
+
+
 def description_lines(description: dict[str, Any]) -> Iterator[str]:
     """Yield a description as lines."""
     disk = description["disk_mb"]
@@ -78,6 +91,9 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
         yield f"  {space:<8} {shown(model)}"
     weights = "  ".join(f"{name} {weight:g}" for name, weight in description["weights"].items())
     yield f"  weights  {weights} (text is {description['text']})"
+    if columns := description["outfit"]:
+        told = (f"{part} = {shown(name)}" for part, name in columns.items() if name)
+        yield f"  outfit   {', '.join(told)}"
     for field in description["fields"]:
         yield f"  field    {shown(field['filter'])} ({field['type']}): {_values(field)}"
 

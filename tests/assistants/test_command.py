@@ -119,3 +119,16 @@ def test_a_model_that_cannot_say_what_it_sees_is_an_error(home, sightline: Run):
     assert ran.code == 1
     assert ran.json["error"]["code"] == "answer"
     assert "It is lovely." in ran.json["error"]["message"]
+
+
+def test_info_says_which_column_plays_which_part(home, sightline: Run):
+    assert "outfit   category = articleType, audience = gender, colour = baseColour\n" in (
+        sightline("info", "shop").out
+    )
+    assert sightline("info", "shop", "--json").json["outfit"]["category"] == "articleType"
+
+
+def test_info_says_nothing_of_garments_where_there_are_none(squares, settings, sightline: Run):
+    ingest(squares, "squares", settings, image="palette", text="minilm")
+    assert sightline("info", "squares", "--json").json["outfit"] is None
+    assert "outfit" not in sightline("info", "squares").out

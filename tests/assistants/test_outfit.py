@@ -20,6 +20,7 @@ from app.core.errors import AnswerError, QueryError, SourceError
 from app.core.images import open_image
 from data.make_shop import make_shop
 from ingest import ingest
+from tests.checkpoints import save_clip
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.openai_double import OpenAIDouble
 from tests.vision_double import VisionDouble
@@ -469,6 +470,18 @@ def test_the_outfit_is_the_same_on_either_engine(home, either_engine):
     assert [each.hit.caption for each in outfit.suggestions] == [
         each.hit.caption for each in outfit_of(home, stylist())[0].suggestions
     ]
+
+
+def test_a_title_is_asked_of_the_pictures_too_where_their_embedding_reads_words(home, tmp_path):
+    settings = Settings(home=tmp_path)
+    clip = f"clip:{save_clip(tmp_path / 'clip')}"
+    ingest(home / "shop", "shop", settings, image=clip, text="minilm")
+    with OllamaDouble(reply=stylist()) as ollama:
+        settings = settings.model_copy(update={"ollama": ollama.url})
+        with open_collection("shop", settings) as shop:
+            outfit = complete_outfit(TSHIRT, shop, settings)
+    assert {*outfit.suggestions[0].hit.signals} == {"text", "keywords", "image"}
+    assert outfit.notices == ()
 
 
 def test_the_collection_is_free_while_a_model_thinks(home):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from app.answering.budget import Budget, estimate_tokens, plan_budget
-from app.answering.prompts import quote
+from app.answering.prompts import cut, quote
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
 from app.assistants.outfit.catalogue import Catalogue
@@ -25,9 +25,9 @@ MAX_TITLES = 10
 MAX_TITLE_CHARACTERS = 120
 """Of a title: half of what any text embedding here reads."""
 
-TYPES_LISTED = 40
-"""In the prompt, the commonest; the schema has them all. With more, LLaVA's context of 4,096 tokens
-has no room for a picture."""
+LISTED_CHARACTERS = 900
+"""Of types, commonest first, in the prompt; the schema has them all. 40 types are 600. With twice
+as many, LLaVA's context of 4,096 tokens has no room for a picture."""
 
 ANALYSIS_TOKENS = 384
 """Room for ten titles of twelve words as JSON."""
@@ -113,16 +113,15 @@ _TASK = "The picture shows something to wear. Say what it is, and what would go 
 
 
 def _rules(catalogue: Catalogue, slots: Sequence[Slot]) -> str:
-    types = [quote(name) for name in catalogue.types][:TYPES_LISTED]
-    if len(types) < len(catalogue.types):
-        types.append("…")
-    rules = [f'- "category": what the picture shows, one of {", ".join(types)}, or "{OTHER}".']
+    listed = cut(", ".join(map(quote, catalogue.types)), LISTED_CHARACTERS)
+    rules = [f'- "category": what the picture shows, one of {listed}, or "{OTHER}".']
     if catalogue.audiences:
         people = ", ".join(map(quote, catalogue.audiences))
         rules.append(f'- "audience": whom it is made for, one of {people}.')
+    example = " ".join([*list(catalogue.audiences)[:1], "beige linen trousers"])
     rules.append(
         f'- "items": titles of garments that would go with it, 4 to {MAX_TITLES}, each as a shop'
-        ' names one thing: for whom, colour, style and kind, as in "Women beige linen trousers".'
+        f" names one thing: for whom, colour, style and kind, as in {quote(example)}."
         f" At least one for each of these: {', '.join(slots)}. Nothing of the same kind again."
     )
     return "\n".join(

@@ -89,44 +89,54 @@ def complete_outfit(
     picture = open_image(worn.picture, max_megapixels=settings.max_megapixels)
     collection.close()  # models take their time, and nobody should wait for the collection
     model = model or open_model(settings)
-    wanted = slots or free_slots(worn.category, catalogue)
     on_step(f"asking {model.name} what it is, and what would go with it")
-    try:
-        said = analyse(picture, catalogue, wanted, model=model, likeness=_likeness(searcher))
-        unavailable = ""
-    except ServiceUnavailableError as error:
-        said, unavailable = Analysis(None, None), str(error)
-    analysis = _settled(said, worn, model.name)
-    wanted = slots or free_slots(analysis.category, catalogue)
+    analysis, unavailable = _analysis(picture, worn, catalogue, slots, model, searcher)
     wish = Wish(
         catalogue,
-        wanted,
+        slots or free_slots(analysis.category, catalogue),
         where,
         _leaving_out(analysis, worn, catalogue),
         spec_of(collection.manifest.text.name).related if min_score is None else min_score,
     )
     on_step("searching the collection")
     if unavailable:
-        finds = by_picture(searcher, worn.picture, wish)
-        judge = _judge_nothing(unavailable)
+        finds, judge = by_picture(searcher, worn.picture, wish), _judge_nothing(unavailable)
     else:
         finds = by_titles(searcher, analysis.items, wish)
         judge = _judge(picture, model, settings, on_step)
     collection.close()
-    judged = assemble(finds.by_slot, judge, per_slot=per_slot, either=slots is None)
+    either = slots is None
+    judged = assemble(finds.by_slot, judge, per_slot=per_slot, either=either)
     return Outfit(
         worn,
         analysis,
         judged.suggestions,
         judged.refused,
-        _empty(wanted, judged.slots, either=slots is None),
+        _empty(wish.slots, judged.slots, either=either),
         model.name,
         unavailable,
         (*analysis.notices, *_unplaced(catalogue), *finds.notices),
     )
 
 
-def _settled(said: Analysis, worn: Worn, model: str) -> Analysis:
+def _analysis(
+    picture: "Image.Image",
+    worn: Worn,
+    catalogue: Catalogue,
+    slots: Sequence[Slot] | None,
+    model: VisionModel,
+    searcher: Searcher,
+) -> tuple[Analysis, str]:
+    """Return what is known of the garment, and why no model said anything, if none did."""
+    wanted = slots or free_slots(worn.category, catalogue)
+    try:
+        said = analyse(picture, catalogue, wanted, model=model, likeness=_likeness(searcher))
+    except ServiceUnavailableError as error:
+        return _settled(Analysis(None, None), worn, catalogue, model.name), str(error)
+    return _settled(said, worn, catalogue, model.name), ""
+
+
+def _settled(said: Analysis, worn: Worn, catalogue: Catalogue, model: str) -> Analysis:
     """What the wearer and the catalogue say counts for more than what a model sees."""
     known = (("category", worn.category), ("audience", worn.audience))
     told = [
@@ -137,7 +147,7 @@ def _settled(said: Analysis, worn: Worn, model: str) -> Analysis:
     category, audience = worn.category or said.category, worn.audience or said.audience
     if category is None:
         told.append("what it is, is not known: no slot is taken for filled; --category says it")
-    if audience is None:
+    if audience is None and catalogue.audience:
         told.append("whom it is for, is not known: garments for anybody were taken; --for says it")
     guesses = said.notices if category == said.category else ()
     return Analysis(category, audience, said.items, (*guesses, *told))
