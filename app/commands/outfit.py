@@ -61,7 +61,7 @@ def outfit_command(
         typer.Option(parser=_slots, metavar="SLOT,…", help=f"What to fill: {', '.join(SLOTS)}."),
     ] = None,
     per_slot: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Suggestions for each slot at most.")
+        int, typer.Option(min=1, max=100, metavar="N", help="Suggestions for each slot at most.")
     ] = 1,
     where: Where = None,
     min_score: MinScore = None,

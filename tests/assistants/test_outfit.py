@@ -431,6 +431,14 @@ def test_without_a_model_the_picture_is_the_query_and_nothing_is_checked(home, r
     assert {tuple(each.hit.signals) for each in outfit.suggestions} == {("image",)}
 
 
+def test_as_many_for_a_slot_as_are_asked_for(home, tmp_path):
+    Image.new("RGB", (90, 120), "navy").save(tmp_path / "mine.png")
+    outfit = without_model(home, tmp_path / "mine.png", slots=["top"], per_slot=12)
+    assert len(outfit.suggestions) == 12
+    with pytest.raises(QueryError, match="per_slot is 0; it can be 1 to 100"):
+        without_model(home, per_slot=0)
+
+
 def test_a_model_that_is_not_there_is_named(home):
     with OllamaDouble(models=()) as ollama:
         settings = Settings(home=home, ollama=ollama.url)

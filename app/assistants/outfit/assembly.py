@@ -3,14 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.assistants.outfit.candidates import Candidate
+from app.assistants.outfit.candidates import CHECKS, Candidate
 from app.assistants.outfit.catalogue import Catalogue
 from app.assistants.outfit.guardrail import Verdict
 from app.core.garments import SLOTS, Slot
 from app.retrieval.hits import Hit
-
-CHECKS = 4
-"""Candidates that are tried for one place in a slot before it is left empty."""
 
 SEPARATES: tuple[Slot, ...] = ("top", "bottom")
 """What a dress takes the place of."""

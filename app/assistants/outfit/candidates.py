@@ -16,8 +16,11 @@ from app.retrieval.search import Search, Searcher
 PER_TITLE = 2
 """Garments of a title that are tried first; the cookbook's choice."""
 
+CHECKS = 4
+"""Candidates that are tried for one place in a slot before it is left empty."""
+
 RESERVE = 10
-"""Garments of a title, or of a slot, in all: the others are tried when a model refuses."""
+"""Garments of a title, or of a slot, at the least: some are found by several titles."""
 
 RELEVANCE = 0.8
 """Of 1, what a garment's score counts beside its newness: with .2 left, to share the type or the
@@ -41,18 +44,23 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What garments are looked for: in which slots, under which filters, from which cosine on."""
+    """What garments are looked for: in which slots, under which filters, from which cosine on.
+
+    `per_slot` is how many are wanted for each.
+    """
 
     catalogue: Catalogue
     slots: Sequence[Slot]
     where: str | None
     also: Condition
     min_score: float
+    per_slot: int
 
     def search(self, slots: Iterable[Slot], **asked: Any) -> Search:
         """Return a search for garments of these slots."""
         among = self.catalogue.among(self.catalogue.types_of(slots))
-        return Search(top_k=RESERVE, where=self.where, also=AllOf((self.also, among)), **asked)
+        top_k = max(RESERVE, CHECKS * self.per_slot)
+        return Search(top_k=top_k, where=self.where, also=AllOf((self.also, among)), **asked)
 
 
 @dataclass(frozen=True, slots=True)

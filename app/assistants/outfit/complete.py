@@ -30,6 +30,9 @@ from app.retrieval.search import Search, Searcher
 if TYPE_CHECKING:
     from PIL import Image
 
+MAX_PER_SLOT = 100
+"""Four times as many are looked at by a model, a few seconds each."""
+
 Tell = Callable[[str], None]
 
 
@@ -80,8 +83,8 @@ def complete_outfit(
     SourceError for the picture, AnswerError for a model that cannot say what it shows. That no
     model answers is no error: see Outfit.
     """
-    if per_slot < 1:
-        raise QueryError(f"per_slot is {per_slot}; it can be 1 or more")
+    if not 1 <= per_slot <= MAX_PER_SLOT:
+        raise QueryError(f"per_slot is {per_slot}; it can be 1 to {MAX_PER_SLOT}")
     catalogue = read_catalogue(collection)
     searcher = Searcher(collection, settings)
     searcher.check(Search(where=where, min_score=min_score))
@@ -97,6 +100,7 @@ def complete_outfit(
         where,
         _leaving_out(analysis, worn, catalogue),
         spec_of(collection.manifest.text.name).related if min_score is None else min_score,
+        per_slot,
     )
     on_step("searching the collection")
     if unavailable:
