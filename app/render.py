@@ -70,15 +70,18 @@ def found_json(query: str, mode: str, found: "Found", elapsed_ms: float) -> Json
 def hit_json(hit: "Hit", rank: int) -> Json:
     """Return one hit."""
     more = {"excerpt": hit.excerpt, "others": list(hit.others)}
+    return {"rank": rank} | _hit_facts(hit) | {name: value for name, value in more.items() if value}
+
+
+def _hit_facts(hit: "Hit") -> Json:
     return {
-        "rank": rank,
         "record_id": hit.record_id,
         "score": hit.score,
         "source": hit.source,
         "caption": hit.caption,
         "metadata": hit.node.metadata,
         "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
-    } | {name: value for name, value in more.items() if value}
+    }
 
 
 def _signal_json(name: str, said: "SignalScore") -> Json:
@@ -207,19 +210,12 @@ def outfit_json(outfit: "Outfit", elapsed_ms: float) -> Json:
 
 
 def _suggestion_json(suggestion: "Suggestion") -> Json:
-    hit = suggestion.hit
     return {
         "slot": suggestion.slot,
         "title": suggestion.title,
         "verdict": suggestion.verdict.status,
         "reason": suggestion.verdict.reason,
-        "record_id": hit.record_id,
-        "score": hit.score,
-        "source": hit.source,
-        "caption": hit.caption,
-        "metadata": hit.node.metadata,
-        "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
-    }
+    } | _hit_facts(suggestion.hit)
 
 
 def outfit_lines(outfit: "Outfit") -> Iterator[str]:

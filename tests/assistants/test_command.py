@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import Settings
-from data.make_shop import make_shop
 from ingest import ingest
 from tests.conftest import Run
 from tests.ollama_double import OllamaDouble, unused_url
@@ -14,20 +12,11 @@ from tests.ollama_double import OllamaDouble, unused_url
 TSHIRT = "shop/images/10001.jpg"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the drawn shop in it. Not to be changed."""
-    folder = tmp_path_factory.mktemp("command")
-    make_shop(folder / "shop")
-    ingest(folder / "shop", "shop", Settings(home=folder), image="palette", text="minilm")
-    return folder
-
-
 @pytest.fixture
-def home(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(shop_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home with the shop, as the environment names it."""
-    monkeypatch.setenv("SIGHTLINE_HOME", str(made))
-    return made
+    monkeypatch.setenv("SIGHTLINE_HOME", str(shop_home))
+    return shop_home
 
 
 def reply(request) -> str:

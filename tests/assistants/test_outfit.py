@@ -18,7 +18,6 @@ from app.answering.vision import open_model
 from app.assistants.outfit.guardrail import Pair, check_all
 from app.core.errors import AnswerError, QueryError, SourceError
 from app.core.images import open_image
-from data.make_shop import make_shop
 from ingest import ingest
 from tests.checkpoints import save_clip
 from tests.ollama_double import OllamaDouble, unused_url
@@ -35,19 +34,15 @@ ITEMS = ("Women blue jeans", "Women white sneakers", "Women brown leather handba
 Reply = Callable[[Any], str]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the drawn shop in it, ingested once."""
-    folder = tmp_path_factory.mktemp("outfits")
-    make_shop(folder / "shop")
-    ingest(folder / "shop", "shop", Settings(home=folder), image="palette", text="minilm")
-    return folder
+@pytest.fixture
+def home(shop_home: Path) -> Path:
+    return shop_home
 
 
 @pytest.fixture(scope="module")
-def rows(home: Path) -> dict[str, dict[str, str]]:
+def rows(shop_home: Path) -> dict[str, dict[str, str]]:
     """The shop's table, by record id."""
-    with (home / "shop/styles.csv").open(encoding="utf-8", newline="") as file:
+    with (shop_home / "shop/styles.csv").open(encoding="utf-8", newline="") as file:
         return {f"shop/images/{row['id']}.jpg": row for row in csv.DictReader(file)}
 
 
