@@ -1,7 +1,6 @@
 """The board of an outfit: what stands where on it, and that nothing that is shown can break it."""
 
 import json
-import sys
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -15,7 +14,6 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from app import Settings, cli
 from app.assistants.outfit.analysis import Analysis
 from app.assistants.outfit.assembly import Suggestion
 from app.assistants.outfit.complete import Outfit
@@ -23,9 +21,7 @@ from app.assistants.outfit.guardrail import Status, Verdict
 from app.assistants.outfit.worn import Worn
 from app.core.garments import SLOTS, Slot
 from app.figures import outfit_board
-from data.make_shop import make_shop
-from ingest import ingest
-from tests.conftest import COLOURS
+from tests.conftest import COLOURS, Run
 from tests.ollama_double import OllamaDouble
 from tests.test_figures import hit, words_in
 
@@ -261,23 +257,18 @@ def overlap(one: Bbox, other: Bbox) -> bool:
     return one.x0 < other.x1 and other.x0 < one.x1 and one.y0 < other.y1 and other.y0 < one.y1
 
 
-def test_the_command_line_writes_the_board_of_a_shop(tmp_path, monkeypatch, capsys):
-    make_shop(tmp_path / "shop", count=20)
-    ingest(tmp_path / "shop", "shop", Settings(), image="palette", text="minilm")
-
+def test_the_command_line_writes_the_board_of_a_shop(shop_home, tmp_path, sightline: Run):
     def reply(request: Any) -> str:
         if "items" in request.schema["properties"]:
             return json.dumps({"category": "Tshirts", "audience": "Women", "items": ["Blue jeans"]})
         return json.dumps({"answer": "yes", "reason": "calm"})
 
-    asked = ["outfit", str(tmp_path / "shop/images/10001.jpg"), "-c", "shop", "--figure"]
+    picture, board = shop_home / "shop/images/10001.jpg", tmp_path / "outfit.png"
+    asked = ["outfit", picture, "-c", "shop", "--home", shop_home, "--figure", board]
     with OllamaDouble(reply=reply) as ollama:
-        arguments = [*asked, str(tmp_path / "outfit.png"), "--ollama", ollama.url]
-        monkeypatch.setattr(sys, "argv", ["sightline", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    assert not ended.value.code
-    assert "outfit.png" in capsys.readouterr().err
-    with Image.open(tmp_path / "outfit.png") as image:
+        ran = sightline(*asked, "--ollama", ollama.url)
+    assert ran.code == 0
+    assert f"wrote {board}" in ran.err
+    with Image.open(board) as image:
         assert image.format == "PNG"
         assert image.width == 9 * 160  # inches, and dots an inch
