@@ -201,9 +201,9 @@ def outfit_json(outfit: "Outfit", elapsed_ms: float) -> Json:
         },
         "suggestions": [_suggestion_json(each) for each in outfit.suggestions],
         "refused": [_suggestion_json(each) for each in outfit.refused],
-        "empty_slots": list(outfit.empty),
+        "empty_slots": dict(outfit.empty),
+        "status": outfit.status,
         "model": outfit.model,
-        "checked": outfit.is_checked,
         "notices": outfit_notices(outfit),
         "elapsed_ms": round(elapsed_ms, 1),
     }
@@ -224,23 +224,23 @@ def outfit_lines(outfit: "Outfit") -> Iterator[str]:
     what = [part for part in (analysis.category or "something to wear", analysis.audience) if part]
     yield f"{shown(outfit.worn.name)}: {', '.join(map(shown, what))}"
     if analysis.items:
-        yield f"looked for: {'; '.join(map(shown, analysis.items))}"
+        yield f"{shown(outfit.model)} named: {'; '.join(map(shown, analysis.items))}"
     for each in outfit.suggestions:
         yield from _suggestion_lines(each)
-    for slot in outfit.empty:
-        yield f"{slot:<10}  nothing"
+    for slot, why in outfit.empty.items():
+        yield f"{slot:<10}  nothing: {shown(why)}"
     if outfit.refused:
         yield "refused:"
     for each in outfit.refused:
         yield f"  {each.slot:<10}  {shown(_called(each))}: {shown(each.verdict.reason)}"
-    state = "checked" if outfit.is_checked else "not checked"
-    yield f"status: {state}; model: {shown(outfit.model)}"
+    who = "no model took part" if outfit.unavailable else f"model: {shown(outfit.model)}"
+    yield f"status: {outfit.status.replace('_', ' ')}; {who}"
 
 
 def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
     hit, verdict = suggestion.hit, suggestion.verdict
     score = "     " if hit.score is None else f"{hit.score:.3f}"
-    yield f"{suggestion.slot:<10}  {score}  {shown(hit.source)}  {VERDICTS[verdict.status]}"
+    yield f"{suggestion.slot:<10}  {score}  {shown(hit.record_id)}  {VERDICTS[verdict.status]}"
     yield f"            {shown(_called(suggestion))}"
     if verdict.status != "not_checked" and verdict.reason:
         yield f"            {shown(verdict.reason)}"
@@ -249,7 +249,7 @@ def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
 
 
 def _called(suggestion: "Suggestion") -> str:
-    return suggestion.hit.caption or suggestion.hit.source
+    return suggestion.hit.caption or suggestion.hit.record_id
 
 
 def _unavailable(outfit: "Outfit") -> list[str]:
@@ -257,8 +257,8 @@ def _unavailable(outfit: "Outfit") -> list[str]:
     if not outfit.unavailable:
         return []
     return [
-        f"{outfit.unavailable.rstrip('.')}. Without a model the picture alone is the query, and"
-        " nothing is checked"
+        f"{outfit.unavailable.rstrip('.')}. So the picture alone is the query, and nothing is"
+        " checked"
     ]
 
 

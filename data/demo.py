@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from app.answering.vision import open_model
 from app.cli import app
-from app.core.errors import AnswerError, SightlineError
+from app.core.errors import SightlineError
 from app.core.settings import Settings
 from data.make_sample import make_sample
 from data.make_shelf import make_shelf
@@ -94,10 +94,7 @@ def shop() -> None:
             run(f"{outfit} --vision-url {server.url} --model {MODEL}")
         print(f"\nAgain: no model has looked at this outfit. {MODEL} has seen nothing.")
         return
-    try:
-        run(outfit)
-    except AnswerError as error:  # a small model may not be able to fill in a form
-        print(f"error: {error}")
+    run(outfit)
 
 
 if __name__ == "__main__":

@@ -87,5 +87,5 @@ def _told(place: tuple[int | str, ...]) -> str:
         return (
             f"there is no key {name!r} (the keys are {', '.join(keys)}){did_you_mean(name, keys)}"
         )
-    key = ".".join(map(str, place))
+    key = ".".join(str(part) for part in place if not str(part).startswith("literal["))
     return f"{key!r} cannot be used: {name} takes {keys[name].description}"

@@ -6,6 +6,7 @@ and asked for once more before it is given up.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
@@ -14,11 +15,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from app.answering.budget import Budget, smaller
-from app.answering.prompts import quote
+from app.answering.prompts import cut
 from app.answering.vision import Prompt, PromptTooLargeError, Reply, VisionModel, discard
 from app.core.errors import AnswerError, ServiceUnavailableError
 
 Form = TypeVar("Form", bound=BaseModel)
+
+_THOUGHTS = re.compile(r".*</think>", re.DOTALL)
+"""What a model that thinks aloud writes before its answer."""
 
 MAX_OBJECTS = 20
 """Places where an object may begin that are tried: prose has a brace or two."""
@@ -34,16 +38,17 @@ def fill_in(
     budget: Budget,
     model: VisionModel,
     check: Callable[[Form], Form] = lambda filled: filled,
-) -> Form:
+) -> tuple[Form, str | None]:
     """Ask a model to fill in a form; once more, if what it wrote cannot be used.
 
     `build` makes the prompt, with its schema, for a budget: a server that refuses it is asked with
-    less. `check` may mend what was filled in, or raise ValueError. Raises AnswerError after the
-    second answer that cannot be used, and as `VisionModel.reply`.
+    less. `check` may mend what was filled in, or raise ValueError. Returns with the form why the
+    answer broke off, if it did. Raises AnswerError after the second answer that cannot be used, and
+    as `VisionModel.reply`.
     """
     prompt, reply = _first(build, budget, model)
     try:
-        return check(_read(form, reply))
+        return check(_read(form, reply)), reply.broke_off
     except ValueError as error:
         remark = f"What you wrote before could not be used: {error}. Write the JSON object alone."
     again = Prompt(
@@ -51,9 +56,9 @@ def fill_in(
     )
     reply = _said(again, budget, model)
     try:
-        return check(_read(form, reply))
+        return check(_read(form, reply)), reply.broke_off
     except ValueError as error:
-        said = quote(reply.text.strip(), limit=MAX_SHOWN_CHARACTERS)
+        said = repr(cut(reply.text.strip(), MAX_SHOWN_CHARACTERS))
         raise AnswerError(
             f"{model.name} was asked twice and gave no answer that can be used: {error}. It said"
             f" {said}. Try again, or another model with --model"
@@ -83,14 +88,21 @@ def _said(prompt: Prompt, budget: Budget, model: VisionModel) -> Reply:
 
 
 def _read(form: type[Form], reply: Reply) -> Form:
-    """Return the form as it was filled in. Raises ValueError, which says what is amiss."""
-    wrong = "there is no JSON object in it"
-    for found in islice(_objects(reply.text), MAX_OBJECTS):
+    """Return the form as it was filled in. Raises ValueError, which says what is amiss.
+
+    Of several that differ none is the answer: one may be a thought, or quoted from a caption.
+    """
+    wrong, filled = "there is no JSON object in it", list[Form]()
+    for found in islice(_objects(_THOUGHTS.sub("", reply.text)), MAX_OBJECTS):
         try:
-            return form.model_validate(found)
+            filled.append(form.model_validate(found))
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if filled and all(each == filled[0] for each in filled):
+        return filled[0]
+    if filled:
+        wrong = "there are several JSON objects in it that differ"
     raise ValueError(f"{wrong}; {reply.broke_off}" if reply.broke_off else wrong)
 
 

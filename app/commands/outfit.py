@@ -14,12 +14,10 @@ from app.options import (
     Home,
     Json,
     MaxMegapixels,
-    MinScore,
     Model,
     Ollama,
     Qdrant,
     VisionUrl,
-    Where,
     settings_of,
 )
 from app.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show
@@ -32,10 +30,11 @@ class Slots(tuple[Slot, ...]):
 
 
 def _slots(text: str) -> Slots:
-    named = {part.strip() for part in text.split(",")}
-    if not named <= {*SLOTS}:
-        odd = ", ".join(sorted(named - {*SLOTS}))
-        raise typer.BadParameter(f"there is no slot {odd!r}; there is {', '.join(SLOTS)}")
+    named = [part.strip().lower() for part in text.split(",") if part.strip()]
+    if odd := [name for name in named if name not in SLOTS]:
+        raise typer.BadParameter(f"there is no slot {odd[0]!r}; there is {', '.join(SLOTS)}")
+    if not named:
+        raise typer.BadParameter(f"it takes some of {', '.join(SLOTS)}")
     return Slots(slot for slot in SLOTS if slot in named)
 
 
@@ -63,8 +62,17 @@ def outfit_command(
     per_slot: Annotated[
         int, typer.Option(min=1, max=100, metavar="N", help="Suggestions for each slot at most.")
     ] = 1,
-    where: Where = None,
-    min_score: MinScore = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="EXPR", help="Filter, e.g. 'season == \"Summer\" and price < 50'."),
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            metavar="COSINE",
+            help="How near a find must be to its title at least; without a model, to the picture.",
+        ),
+    ] = None,
     model: Model = None,
     ollama: Ollama = None,
     vision_url: VisionUrl = None,
@@ -116,5 +124,5 @@ def outfit_command(
     else:
         notices(outfit_notices(outfit))
         lines(outfit_lines(outfit))
-    if not outfit.is_checked:
+    if outfit.unavailable or outfit.status in ("not_checked", "partly_checked"):
         raise typer.Exit(EXIT_NO_MODEL)

@@ -71,7 +71,12 @@ def outfit_board(outfit: "Outfit") -> Figure:
         _draw_row(figure, row, grid)
     if not rows:
         left = grid.left(GARMENT_COLUMNS)
-        write(figure, left, top, "Nothing was found to go with it.", size=11, color=MUTED)
+        told = (
+            "All that was found was refused."
+            if outfit.refused
+            else "Nothing was found to go with it."
+        )
+        write(figure, left, top, told, size=11, color=MUTED)
     _say(figure, MARGIN, end + 0.2, foot)
     return figure
 

@@ -58,7 +58,7 @@ class Searcher:
 
     def __init__(self, collection: Collection, settings: Settings) -> None:
         collection.require_free()
-        self._collection = collection
+        self.collection = collection
         self._settings = settings
         self.vectors = QueryVectors(Models.of(collection.manifest, settings))
 
@@ -103,7 +103,7 @@ class Searcher:
             return error
 
     def _retriever(self, search: Search) -> CollectionRetriever:
-        weights = weights_of(self._collection.manifest)
+        weights = weights_of(self.collection.manifest)
         unknown = (search.weights or {}).keys() - weights
         if unknown:
             known = ", ".join(weights)
@@ -111,7 +111,7 @@ class Searcher:
                 f"there is no signal {sorted(unknown)[0]!r} to weigh; there is {known}"
             )
         return retriever_for(search.chosen_mode)(
-            self._collection,
+            self.collection,
             self.vectors,
             top_k=search.top_k,
             where=self._condition(search),
@@ -132,7 +132,7 @@ class Searcher:
     def _condition(self, search: Search) -> Condition | None:
         parts: list[Condition] = []
         if search.where:
-            parts.append(parse(search.where, self._collection.fields))
+            parts.append(parse(search.where, self.collection.fields))
         if search.near:
             parts.append(nearness(*search.near))
         if search.also:

@@ -35,7 +35,7 @@ def filled(
 
     with OllamaDouble(reply=reply, script=script) as ollama:
         model = open_model(Settings(ollama=ollama.url))
-        return fill_in(Verdict, build, budget=budget, model=model, **more), built, ollama
+        return fill_in(Verdict, build, budget=budget, model=model, **more)[0], built, ollama
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,17 @@ def test_what_cannot_be_used_is_asked_for_once_more_and_then_an_error(text, told
         filled(text)
     assert told in str(failure.value)
     assert len(str(failure.value)) < 500
+
+
+def test_thoughts_before_an_answer_do_not_count():
+    verdict, *_ = filled('<think>Is {"answer": "yes"} right? No.</think> {"answer": "no"}')
+    assert verdict.answer == "no"
+
+
+def test_two_answers_that_differ_are_none():
+    with pytest.raises(AnswerError, match="several JSON objects in it that differ"):
+        filled('{"answer": "yes"} or rather {"answer": "no"}')
+    assert filled('{"answer": "yes"} as I said: {"answer": "yes"}')[0].answer == "yes"
 
 
 def test_the_second_time_a_model_is_told_what_was_amiss():

@@ -118,7 +118,9 @@ def test_what_was_refused_is_counted_and_not_shown(squares):
 
 def test_empty_slots_are_named_on_one_line(squares):
     found = [suggestion(squares / "blue.png")]
-    board = outfit_board(outfit_of(squares / "red.png", found, empty=("bag", "accessory")))
+    board = outfit_board(
+        outfit_of(squares / "red.png", found, empty=dict.fromkeys(("bag", "accessory"), "nothing"))
+    )
     line = text_at(board, "empty: bag, accessory")
     assert line.y1 < min(axes.bbox.y0 for axes in board.axes)
     assert "empty" not in words_in(outfit_board(outfit_of(squares / "red.png", found)))
@@ -156,7 +158,7 @@ def test_where_each_was_checked_the_board_says_by_whom(squares):
 
 
 def test_a_board_of_nothing_shows_the_garment_and_says_so(squares):
-    board = outfit_board(outfit_of(squares / "red.png", empty=SLOTS))
+    board = outfit_board(outfit_of(squares / "red.png", empty=dict.fromkeys(SLOTS, "nothing")))
     assert picture_of(board, "red")
     words = words_in(board)
     assert "0 suggestions" in words
@@ -239,7 +241,9 @@ def test_nothing_lies_on_anything_else_or_leaves_the_board(pictures, garment, co
     ]
     refused = (suggestion(pictures[0], status="does_not_fit"),)
     name = "a name of 300 signs " * 15
-    outfit = outfit_of(pictures[garment], found, name=name, empty=SLOTS, refused=refused)
+    outfit = outfit_of(
+        pictures[garment], found, name=name, empty=dict.fromkeys(SLOTS, "nothing"), refused=refused
+    )
     board = outfit_board(outfit)
     parts = [*(axes.bbox for axes in board.axes), *(ink(text) for text in board.texts)]
     assert len(board.axes) == 1 + len(found)

@@ -161,7 +161,7 @@ def test_no_find_is_for_other_people_or_of_a_type_that_was_not_asked_for(real, a
     with open_collection("shop", real) as opened:
         catalogue = read_catalogue(opened)
         titles = [f"{colour} {name}" for colour in ("red", "black") for name in catalogue.types]
-        wish = Wish(catalogue, ("bottom", "shoes"), None, catalogue.suiting(audience), -1, 1)
+        wish = Wish(catalogue, ("bottom", "shoes"), None, catalogue.suiting(audience), -1, 0, 1)
         finds = by_titles(Searcher(opened, real), titles, wish).by_slot
     rows = [(slot, each.hit.node.metadata) for slot in finds for each in finds[slot]]
     assert len(rows) > 5

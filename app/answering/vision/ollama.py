@@ -135,6 +135,11 @@ class OllamaModel:
                 f"Ollama at {self.url} took the request but sent nothing in time. See `ollama ps`"
                 " and its log; a smaller model answers sooner"
             )
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+            return ServiceUnavailableError(
+                f"Ollama at {self.url} broke the connection off before it answered. See its log;"
+                " then try again"
+            )
         return ServiceUnavailableError(
             f"what answers at {self.url} does not speak as Ollama does"
             f" ({type(error).__name__}). Check --ollama URL; try `sightline doctor`"

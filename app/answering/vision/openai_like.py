@@ -161,6 +161,11 @@ class OpenAILikeModel:
                 f"the vision server at {self.url} took the request but sent nothing in time. See"
                 " its log; a smaller model answers sooner"
             )
+        if isinstance(cause, httpx.RemoteProtocolError | httpx.ReadError):
+            return ServiceUnavailableError(
+                f"the vision server at {self.url} broke the connection off before it answered. See"
+                " its log; then try again"
+            )
         return ServiceUnavailableError(
             f"what answers at {self.url} does not speak OpenAI's chat completions"
             f" ({type(cause).__name__}). Check --vision-url URL; try `sightline doctor`"

@@ -36,7 +36,7 @@ NO_MEMORY = (
 )
 """Part of what is said with HTTP 500 when a model, or what it looks at, does not fit."""
 
-MEMORY_ADVICE = "Choose a smaller model with --model, or send fewer pictures with --max-images"
+MEMORY_ADVICE = "Choose a smaller model with --model; `ask` sends fewer pictures with --max-images"
 
 T = TypeVar("T")
 

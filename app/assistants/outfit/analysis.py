@@ -65,8 +65,8 @@ def _titles(value: object) -> object:
 class _Form(BaseModel):
     """What the model fills in."""
 
-    category: str
-    audience: str = ""
+    category: str | None = None
+    audience: str | None = None
     items: Annotated[list[str], BeforeValidator(_titles), Field(min_length=1)]
 
 
@@ -74,25 +74,32 @@ def analyse(
     picture: "Image.Image",
     catalogue: Catalogue,
     slots: Sequence[Slot],
+    known: Analysis,
     *,
     model: VisionModel,
     likeness: Likeness,
 ) -> Analysis:
     """Have a model say what a picture shows, in the catalogue's words, and what goes with it.
 
-    `slots` are those that titles are wanted for. A type that is not the catalogue's own is taken
-    for the nearest, with a notice, where that is safe. Raises AnswerError, and as
-    `VisionModel.reply`.
+    `slots` are those that titles are wanted for. What is `known` already the model may say wrong. A
+    type that is not the catalogue's own is taken for the nearest, with a notice, where that is
+    safe. Raises AnswerError, and as `VisionModel.reply`.
     """
     words = _rules(catalogue, slots)
     notices: list[str] = []
 
     def check(form: _Form) -> _Form:
         notices.clear()
-        category = _category(form.category, catalogue, likeness, notices)
-        return form.model_copy(
-            update={"category": category, "audience": _audience(form.audience, catalogue)}
-        )
+        category, audience = form.category or "", form.audience or ""
+        if known.category:
+            category = catalogue.type_named(category) or ""
+        else:
+            category = _category(category, catalogue, likeness, notices)
+        if known.audience:
+            audience = catalogue.audience_named(audience) or ""
+        else:
+            audience = _audience(audience, catalogue)
+        return form.model_copy(update={"category": category, "audience": audience})
 
     def build(budget: Budget) -> Prompt:
         pictures = (to_jpeg(shrink(picture, budget.side)),)
@@ -104,9 +111,11 @@ def analyse(
         fixed_tokens=estimate_tokens(_TASK + words),
         answer_tokens=ANALYSIS_TOKENS,
     )
-    said = fill_in(_Form, build, budget=budget, model=model, check=check)
+    said, broke_off = fill_in(_Form, build, budget=budget, model=model, check=check)
+    if broke_off:
+        notices.append(f"{model.name} broke off, and only what it had said counts: {broke_off}")
     category = None if said.category == OTHER else said.category
-    return Analysis(category, said.audience or None, tuple(said.items), tuple(notices))
+    return Analysis(category or None, said.audience or None, tuple(said.items), tuple(notices))
 
 
 _TASK = "The picture shows something to wear. Say what it is, and what would go with it."

@@ -1,5 +1,6 @@
 """Candidates: titles, or a picture alone → garments of a collection, by slot, best first."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,38 +23,38 @@ CHECKS = 4
 RESERVE = 10
 """Garments of a title, or of a slot, at the least: some are found by several titles."""
 
-RELEVANCE = 0.8
-"""Of 1, what a garment's score counts beside its newness: with .2 left, to share the type or the
-colour of one above it weighs as much as .125 of the score."""
+RELEVANCE = 0.65
+"""Of 1, what a garment's score counts beside its newness: with .35 left, to share the type or the
+colour of one above it weighs as much as .27 of the score: more than a colour's name does in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A garment that may go with the picture, and the title that it was found by.
 
-    `order` counts the titles from 0; `turn` is 1 for those of a title that are tried first, 2 for
-    the others.
+    `order` counts the titles from 0.
     """
 
     slot: Slot
     hit: Hit
     title: str
     order: int
-    turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What garments are looked for: in which slots, under which filters, from which cosine on.
 
-    `per_slot` is how many are wanted for each.
+    `min_score` is the cosine that a person asked for; of titles, `related` counts without it.
+    `per_slot` is how many are wanted for each slot.
     """
 
     catalogue: Catalogue
     slots: Sequence[Slot]
     where: str | None
     also: Condition
-    min_score: float
+    min_score: float | None
+    related: float
     per_slot: int
 
     def search(self, slots: Iterable[Slot], **asked: Any) -> Search:
@@ -75,53 +76,55 @@ def by_titles(searcher: Searcher, titles: Sequence[str], wish: Wish) -> Finds:
     """Return what titles find, each of them one query against words and pictures.
 
     A title that says where its garment is worn is looked for there alone, and not at all where
-    nothing is wanted. Only what has a cosine of `min_score` with a title counts. No garment is
-    there twice. Raises as `Searcher.search`.
+    nothing is wanted. Only what has the cosine of the wish with a title counts. No garment is there
+    twice. Raises as `Searcher.search`.
     """
     slots = {title: wish.catalogue.slot_of(title) for title in titles}
     idle = [title for title, slot in slots.items() if slot and slot not in wish.slots]
+    min_score = wish.related if wish.min_score is None else wish.min_score
     searches = [
         wish.search(
             [slot for slot in wish.slots if slot == own or not own],
             words=title,
             mode="hybrid",
-            min_score=wish.min_score,
+            min_score=min_score,
         )
         for title, own in slots.items()
         if title not in idle
     ]
     finds = _finds(searcher, searches, wish)
-    told = f"not looked for, since nothing is wanted there: {'; '.join(idle)}"
+    told = f"not looked for, as their slots are not to be filled: {'; '.join(idle)}"
     return replace(finds, notices=(*([told] if idle else []), *finds.notices))
 
 
 def by_picture(searcher: Searcher, picture: Path, wish: Wish) -> Finds:
     """Return what looks like a picture, slot by slot: all there is to go by without a model."""
-    searches = [wish.search([slot], image=picture, mode="image-to-image") for slot in wish.slots]
+    searches = [
+        wish.search([slot], image=picture, mode="image-to-image", min_score=wish.min_score)
+        for slot in wish.slots
+    ]
     return _finds(searcher, searches, wish)
 
 
 def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     candidates: list[Candidate] = []
-    notices, lost, vain = [], [], []
+    far: list[str] = []
+    lacking: list[str] = []
+    misspelt: list[str] = []
     results = searcher.search_many(searches)
     for order, (search, found) in enumerate(zip(searches, results, strict=True)):
         if isinstance(found, SightlineError):
             raise found
         candidates += [
-            Candidate(
-                _slot(hit, wish.catalogue), hit, search.words, order, 1 if place < PER_TITLE else 2
-            )
-            for place, hit in enumerate(found.hits)
+            Candidate(_slot(hit, wish.catalogue), hit, search.words, order) for hit in found.hits
         ]
-        notices += found.notices if found.hits else []
-        lost += found.notices if not found.hits else []
-        vain += [search.words] if search.words and not found.hits else []
-    if vain:
-        told = "; ".join(vain)
-        notices.append(f"nothing has a cosine of {wish.min_score:g} with: {told}")
-    if not candidates:  # else a slot's filter is no news: the slot stays empty, and that is told
-        notices += lost
+        if not found.hits:
+            (far if found.nearest else lacking).append(search.words)
+            misspelt += found.notices[1:]  # after the first, that nothing passes
+    told = {"nothing that passes is near enough to": far, "nothing passes for": lacking}
+    notices = [f"{what}: {'; '.join(titles)}" for what, titles in told.items() if any(titles)]
+    if wish.where and not candidates:
+        notices += [f"no garment that may be suggested passes {wish.where}", *misspelt]
     return Finds(_by_slot(candidates, wish.catalogue), tuple(dict.fromkeys(notices)))
 
 
@@ -133,7 +136,7 @@ def _slot(hit: Hit, catalogue: Catalogue) -> Slot:
 
 def _by_slot(found: Sequence[Candidate], catalogue: Catalogue) -> dict[Slot, list[Candidate]]:
     best: dict[str, Candidate] = {}
-    for each in sorted(found, key=lambda each: (each.turn, -(each.hit.score or 0))):
+    for each in sorted(found, key=lambda each: -(each.hit.score or 0)):
         best.setdefault(_sold_as(each.hit, catalogue), each)
     slots: dict[Slot, list[Candidate]] = {slot: [] for slot in SLOTS}
     for each in best.values():
@@ -142,23 +145,25 @@ def _by_slot(found: Sequence[Candidate], catalogue: Catalogue) -> dict[Slot, lis
 
 
 def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Candidate]:
-    """Put those first that their titles found first, and in each turn the various first."""
+    """Put the various first, and of each title two before a third of any."""
     columns = [column.name for column in (catalogue.category, catalogue.colour) if column]
 
     def likeness(one: Candidate, other: Candidate) -> float:
         pairs = [(_values(one.hit, name), _values(other.hit, name)) for name in columns]
         return sum(mine == others != [] for mine, others in pairs) / 2
 
-    return [
-        each
-        for turn in (1, 2)
-        for each in diversify(
-            [candidate for candidate in candidates if candidate.turn == turn],
-            relevance=lambda each: each.hit.score or 0,
-            likeness=likeness,
-            balance=RELEVANCE,
-        )
-    ]
+    various = diversify(
+        candidates,
+        relevance=lambda each: each.hit.score or 0,
+        likeness=likeness,
+        balance=RELEVANCE,
+    )
+    seen: Counter[str] = Counter()
+    turns: tuple[list[Candidate], list[Candidate]] = ([], [])
+    for each in various:
+        turns[seen[each.title] >= PER_TITLE].append(each)
+        seen[each.title] += 1
+    return [*turns[0], *turns[1]]
 
 
 def _sold_as(hit: Hit, catalogue: Catalogue) -> str:

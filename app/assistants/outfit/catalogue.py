@@ -29,6 +29,8 @@ COLOUR_COLUMNS = (
     "maincolor", "primarycolour", "primarycolor", "colourgroupname",
 )  # fmt: skip
 
+TYPES_SHOWN = 12
+
 MAX_VALUES = 1_000
 """Of a column, commonest first. A shop has some hundred article types."""
 
@@ -38,8 +40,8 @@ class Catalogue:
     """The garments of a collection: their article types with slots, and whom they are for.
 
     `types` has the article types that are worn somewhere, commonest first; `unknown` those that no
-    table knows. `audiences` are the values of their column, with who is meant, or ""; `said` are
-    the slots that dataset.toml adds to the table.
+    table knows, `nowhere` those that are no part of an outfit. `audiences` are the values of their
+    column, with who is meant, or ""; `said` are the slots that dataset.toml adds to the table.
     """
 
     category: Field
@@ -47,6 +49,7 @@ class Catalogue:
     colour: Field | None
     types: Mapping[str, Slot]
     unknown: tuple[str, ...]
+    nowhere: tuple[str, ...]
     audiences: Mapping[str, str]
     said: Mapping[str, str]
 
@@ -61,16 +64,17 @@ class Catalogue:
 
     def type_named(self, name: str) -> str | None:
         """Return the article type that goes by a name, in any case and number."""
-        return _same_name(name, (*self.types, *self.unknown))
+        return _same_name(name, (*self.types, *self.unknown, *self.nowhere))
 
     def require_type(self, name: str) -> str:
         """Return the same. Raises QueryError when there is none."""
         found = self.type_named(name)
         if found is None:
-            known = ", ".join(self.types)
+            known = ", ".join(list(self.types)[:TYPES_SHOWN])
+            more = ", …" if len(self.types) > TYPES_SHOWN else ""
             raise QueryError(
                 f"no garment is called {name!r} in {self.category.name}"
-                f"{did_you_mean(name, self.types)} (there is: {known})"
+                f"{did_you_mean(name, self.types)} (there is: {known}{more})"
             )
         return found
 
@@ -85,13 +89,11 @@ class Catalogue:
         if self.audience is None:
             raise QueryError(
                 f"no column says whom a garment is for, so nothing can be left out for {name!r};"
-                " audience under [outfit] in dataset.toml names one"
+                " audience under [outfit] in dataset.toml names one, from the next ingest on"
             )
         found = self.audience_named(name)
         if found is None:
-            known = ", ".join(self.audiences)
-            guess = did_you_mean(name, self.audiences)
-            raise QueryError(f"no garment is for {name!r}; there is {known}{guess}")
+            raise QueryError(f"no garment is for {name!r}; there is {', '.join(self.audiences)}")
         return found
 
     def suiting(self, audience: str) -> Condition | None:
@@ -127,6 +129,7 @@ def read_catalogue(collection: Collection) -> Catalogue:
         colour=_column(collection, "colour", said, COLOUR_COLUMNS, lambda _: True),
         types={name: slot for name, slot in slots.items() if slot in SLOTS},
         unknown=tuple(name for name, slot in slots.items() if not slot),
+        nowhere=tuple(name for name, slot in slots.items() if slot and slot not in SLOTS),
         audiences={
             name: EVERYONE if singular(name) in everyone else audience_of(name)
             for name in audiences
@@ -144,7 +147,7 @@ def _category(
         raise QueryError(
             f"no column of collection {collection.name!r} says what a garment is: shirts, jeans,"
             " …; category under [outfit] in dataset.toml names one, and slots say where each"
-            " is worn"
+            " is worn, from the next ingest on"
         )
     return found, _values(collection, found)
 

@@ -5,15 +5,22 @@ the model looks at each find beside the garment. Without a model the picture is 
 search with, and nothing is checked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from app.answering.vision import VisionModel, discard, open_model
 from app.assistants.outfit.analysis import Analysis, analyse
-from app.assistants.outfit.assembly import Judge, Suggestion, assemble, free_slots
+from app.assistants.outfit.assembly import (
+    SEPARATES,
+    Judge,
+    Judged,
+    Suggestion,
+    assemble,
+    free_slots,
+)
 from app.assistants.outfit.candidates import Candidate, Wish, by_picture, by_titles
 from app.assistants.outfit.catalogue import Catalogue, read_catalogue
 from app.assistants.outfit.guardrail import Pair, Verdict, check_all
@@ -21,8 +28,8 @@ from app.assistants.outfit.worn import Worn, find_worn
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Compare, Condition, Not
 from app.core.embeddings import spec_of
-from app.core.errors import QueryError, ServiceUnavailableError
-from app.core.garments import Slot
+from app.core.errors import AnswerError, QueryError, ServiceUnavailableError
+from app.core.garments import SLOTS, Slot
 from app.core.images import open_image
 from app.core.settings import Settings
 from app.retrieval.search import Search, Searcher
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
 MAX_PER_SLOT = 100
 """Four times as many are looked at by a model, a few seconds each."""
 
+Status = Literal["checked", "partly_checked", "not_checked", "nothing_found"]
+
 Tell = Callable[[str], None]
 
 
@@ -41,23 +50,28 @@ class Outfit:
     """What goes with a garment, as many suggestions a slot as were asked for at most.
 
     `suggestions` fit, or were not checked; what a model refused is in `refused` alone. `empty` are
-    the slots for which nothing was left. `unavailable` says why `model` gave no analysis, or is "".
+    the slots that have nothing, each with the reason. `unavailable` says why `model` gave no
+    analysis, or is "".
     """
 
     worn: Worn
     analysis: Analysis
     suggestions: tuple[Suggestion, ...]
     refused: tuple[Suggestion, ...]
-    empty: tuple[Slot, ...]
+    empty: Mapping[Slot, str]
     model: str
     unavailable: str = ""
     notices: tuple[str, ...] = ()
 
     @property
-    def is_checked(self) -> bool:
-        """Whether the model gave an analysis and a verdict of every suggestion."""
-        unchecked = any(each.verdict.status == "not_checked" for each in self.suggestions)
-        return not self.unavailable and not unchecked
+    def status(self) -> Status:
+        """How much of what is suggested a model has looked at."""
+        checked = [each.verdict.status == "fits" for each in self.suggestions]
+        if not checked:
+            return "not_checked" if self.unavailable else "nothing_found"
+        if all(checked):
+            return "checked"
+        return "partly_checked" if any(checked) else "not_checked"
 
 
 def complete_outfit(
@@ -80,11 +94,13 @@ def complete_outfit(
     else the model. `slots` are those to be filled; left out, those that the garment leaves free,
     with a dress or with separates. `min_score` is the cosine that a find has with its title at the
     least; left out, the text embedding's own. `on_step` is told what goes on. Raises QueryError,
-    SourceError for the picture, AnswerError for a model that cannot say what it shows. That no
-    model answers is no error: see Outfit.
+    SourceError for the picture. That no model answers, or none that can say what the picture shows,
+    is no error: see Outfit.
     """
     if not 1 <= per_slot <= MAX_PER_SLOT:
         raise QueryError(f"per_slot is {per_slot}; it can be 1 to {MAX_PER_SLOT}")
+    if odd := [slot for slot in slots or () if slot not in SLOTS]:
+        raise QueryError(f"there is no slot {odd[0]!r}; there is {', '.join(SLOTS)}")
     catalogue = read_catalogue(collection)
     searcher = Searcher(collection, settings)
     searcher.check(Search(where=where, min_score=min_score))
@@ -99,7 +115,8 @@ def complete_outfit(
         slots or free_slots(analysis.category, catalogue),
         where,
         _leaving_out(analysis, worn, catalogue),
-        spec_of(collection.manifest.text.name).related if min_score is None else min_score,
+        min_score,
+        spec_of(collection.manifest.text.name).related,
         per_slot,
     )
     on_step("searching the collection")
@@ -116,7 +133,7 @@ def complete_outfit(
         analysis,
         judged.suggestions,
         judged.refused,
-        _empty(wish.slots, judged.slots, either=either),
+        _empty(wish, judged, analysis, either=either),
         model.name,
         unavailable,
         (*analysis.notices, *_unplaced(catalogue), *finds.notices),
@@ -133,9 +150,10 @@ def _analysis(
 ) -> tuple[Analysis, str]:
     """Return what is known of the garment, and why no model said anything, if none did."""
     wanted = slots or free_slots(worn.category, catalogue)
+    known, likeness = Analysis(worn.category, worn.audience), _likeness(searcher)
     try:
-        said = analyse(picture, catalogue, wanted, model=model, likeness=_likeness(searcher))
-    except ServiceUnavailableError as error:
+        said = analyse(picture, catalogue, wanted, known, model=model, likeness=likeness)
+    except (ServiceUnavailableError, AnswerError) as error:
         return _settled(Analysis(None, None), worn, catalogue, model.name), str(error)
     return _settled(said, worn, catalogue, model.name), ""
 
@@ -150,11 +168,10 @@ def _settled(said: Analysis, worn: Worn, catalogue: Catalogue, model: str) -> An
     ]
     category, audience = worn.category or said.category, worn.audience or said.audience
     if category is None:
-        told.append("what it is, is not known: no slot is taken for filled; --category says it")
+        told.append("nobody says what it is, so every slot is to be filled; --category says it")
     if audience is None and catalogue.audience:
-        told.append("whom it is for, is not known: garments for anybody were taken; --for says it")
-    guesses = said.notices if category == said.category else ()
-    return Analysis(category, audience, said.items, (*guesses, *told))
+        told.append("nobody says whom it is for, so garments for all were taken; --for says it")
+    return Analysis(category, audience, said.items, (*said.notices, *told))
 
 
 def _leaving_out(analysis: Analysis, worn: Worn, catalogue: Catalogue) -> Condition:
@@ -201,14 +218,26 @@ def _judge_nothing(why: str) -> Judge:
     return lambda candidates: [Verdict("not_checked", why) for _ in candidates]
 
 
-def _empty(wanted: Sequence[Slot], filled: set[Slot], *, either: bool) -> tuple[Slot, ...]:
-    """Return the slots that were wanted and have nothing, but for what a dress stands for."""
-    covered = set(filled)
-    if either and "dress" in filled:
-        covered |= {"top", "bottom"}
-    if either and filled & {"top", "bottom"}:
+def _empty(wish: Wish, judged: Judged, analysis: Analysis, *, either: bool) -> dict[Slot, str]:
+    """Return the slots that have nothing, but for what a dress stands for, each with the reason."""
+    covered = set(judged.slots)
+    if either and "dress" in covered:
+        covered |= {*SEPARATES}
+    if either and covered & {*SEPARATES}:
         covered |= {"dress"}
-    return tuple(slot for slot in wanted if slot not in covered)
+    named = {wish.catalogue.slot_of(title) for title in analysis.items}
+
+    def reason(slot: Slot) -> str:
+        refused = sum(each.slot == slot for each in judged.refused)
+        if not wish.catalogue.types_of([slot]):
+            return "the catalogue has nothing that is worn there"
+        if refused:
+            return f"{refused} refused"
+        if analysis.items and slot not in named:
+            return "the model named nothing for it"
+        return "nothing that passes is near enough"
+
+    return {slot: reason(slot) for slot in wish.slots if slot not in covered}
 
 
 def _unplaced(catalogue: Catalogue) -> list[str]:
@@ -218,5 +247,5 @@ def _unplaced(catalogue: Catalogue) -> list[str]:
     some = ", ".join(catalogue.unknown[:5]) + (", …" if len(catalogue.unknown) > 5 else "")
     return [
         f"never suggested, for no table says where they are worn: {some}; slots under [outfit] in"
-        " dataset.toml can say it"
+        " dataset.toml say it, from the next ingest on"
     ]

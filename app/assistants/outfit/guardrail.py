@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, BeforeValidator
 
 from app.answering.budget import Budget, estimate_tokens, plan_budget
-from app.answering.prompts import quote
+from app.answering.prompts import cut, quote
 from app.answering.sheet import draw_contact_sheet
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
@@ -55,7 +55,7 @@ class _Form(BaseModel):
     """What the model fills in."""
 
     answer: Annotated[Literal["yes", "no"], BeforeValidator(_lower)]
-    reason: str = ""
+    reason: str
 
 
 _SCHEMA = {
@@ -129,8 +129,8 @@ def _judge(
         query_image=True,
         answer_tokens=VERDICT_TOKENS,
     )
-    said = fill_in(_Form, build, budget=budget, model=model)
-    reason = " ".join(said.reason.split())[:MAX_REASON_CHARACTERS]
+    said, _ = fill_in(_Form, build, budget=budget, model=model)  # half a verdict lacks its reason
+    reason = cut(" ".join(said.reason.split()), MAX_REASON_CHARACTERS)
     return Verdict("fits" if said.answer == "yes" else "does_not_fit", reason)
 
 

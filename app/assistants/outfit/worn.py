@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.assistants.outfit.catalogue import Catalogue
-from app.core.conditions import Compare
+from app.core.conditions import OneOf
 from app.core.errors import QueryError
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
@@ -42,6 +42,8 @@ def find_worn(
     is neither, or for words that the catalogue does not have, SourceError for a picture.
     """
     picture = Path(garment).expanduser()
+    if picture.is_dir():
+        raise QueryError(f"{str(garment)!r} is a folder; name one picture, or a record")
     record = _twin(picture, searcher) if picture.is_file() else _record(str(garment), searcher)
     said = record.node.metadata if record else {}
     columns = (catalogue.category, catalogue.audience)
@@ -49,20 +51,25 @@ def find_worn(
     return Worn(
         record.file if record else picture,
         record,
-        catalogue.require_type(category) if category else own[0],
-        catalogue.require_audience(audience) if audience else own[1],
+        own[0] if category is None else catalogue.require_type(category),
+        own[1] if audience is None else catalogue.require_audience(audience),
     )
 
 
-def _record(record_id: str, searcher: Searcher) -> Hit:
-    also = Compare("record_id", "==", record_id)
-    found = searcher.search(Search(also=also, top_k=1)).hits
-    if not found:
-        raise QueryError(
-            f"{record_id!r} is neither a file nor a record of the collection; a record is called"
-            " as `search --json` has it: shop/images/10001.jpg"
-        )
-    return found[0]
+def _record(name: str, searcher: Searcher) -> Hit:
+    """Return the record of an id, or of the rest of one after its source, where that is one."""
+    sources = searcher.collection.manifest.sources
+    also = OneOf("record_id", (name, *(f"{label}/{name}" for label in sources)))
+    found = searcher.search(Search(also=also, top_k=2)).hits
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = " and ".join(hit.record_id for hit in found)
+        raise QueryError(f"{name!r} is the end of several record ids: {ids}; give one of them")
+    raise QueryError(
+        f"{name!r} is neither a file nor a record of the collection; record ids begin with a"
+        f" source ({', '.join(sources)}), and `search` lists what follows"
+    )
 
 
 def _twin(picture: Path, searcher: Searcher) -> Hit | None:
