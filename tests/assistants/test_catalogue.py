@@ -1,6 +1,7 @@
 """Which columns of a table say what a garment is, for whom, and in which colour."""
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from app import Searcher, Settings, open_collection
 from app.assistants.outfit.candidates import Wish, by_titles
 from app.assistants.outfit.catalogue import Catalogue, read_catalogue
 from app.assistants.outfit.slots import slot_of
+from app.core.conditions import AllOf
 from app.core.errors import QueryError, SettingsError
 from ingest import ingest
 
@@ -115,6 +117,21 @@ def test_names_are_no_types(tmp_path, settings):
     rows = [{"product": f"{row['product']} {row['what']}", "price": row["price"]} for row in ROWS]
     with pytest.raises(QueryError, match="no column of collection 'things' says what a garment is"):
         catalogue_of(tmp_path / "shop", settings, names={}, rows=rows)
+
+
+def test_a_garment_of_several_types_is_found_in_the_slot_that_is_wanted(tmp_path, settings):
+    types = {"rook": ["Shirts", "Jeans"], "wren": ["Shirts"], "kite": ["Shirts"]}
+    rows = [{"image": f"{name}.png", "name": name, "type": all_} for name, all_ in types.items()]
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/table.json").write_text(json.dumps(rows))
+    for name in types:
+        Image.new("RGB", (30, 40), "navy").save(tmp_path / f"shop/{name}.png")
+    ingest(tmp_path / "shop", "things", settings, image="palette", text="minilm")
+    with open_collection("things", settings) as opened:
+        wish = Wish(read_catalogue(opened), ("bottom",), None, AllOf(()), None, 0, 1)
+        (found,) = by_titles(Searcher(opened, settings), ["jeans"], wish).by_slot["bottom"]
+    assert found.hit.caption == "rook"
+    assert found.hit.node.metadata["type"] == ["Shirts", "Jeans"]
 
 
 @pytest.fixture(scope="module")

@@ -115,9 +115,7 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     for order, (search, found) in enumerate(zip(searches, results, strict=True)):
         if isinstance(found, SightlineError):
             raise found
-        candidates += [
-            Candidate(_slot(hit, wish.catalogue), hit, search.words, order) for hit in found.hits
-        ]
+        candidates += [Candidate(_slot(hit, wish), hit, search.words, order) for hit in found.hits]
         if not found.hits:
             (far if found.nearest else lacking).append(search.words)
             misspelt += found.notices[1:]  # after the first, that nothing passes
@@ -128,10 +126,11 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     return Finds(_by_slot(candidates, wish.catalogue), tuple(dict.fromkeys(notices)))
 
 
-def _slot(hit: Hit, catalogue: Catalogue) -> Slot:
-    """Return where a garment is worn, by the first of its types that is worn somewhere."""
-    types = _values(hit, catalogue.category.name)
-    return next(catalogue.types[name] for name in types if name in catalogue.types)
+def _slot(hit: Hit, wish: Wish) -> Slot:
+    """Return where a garment is worn, by the first of its types that is wanted."""
+    types = _values(hit, wish.catalogue.category.name)
+    slots = (slot for name in types if (slot := wish.catalogue.types.get(name)))
+    return next(slot for slot in slots if slot in wish.slots)
 
 
 def _by_slot(found: Sequence[Candidate], catalogue: Catalogue) -> dict[Slot, list[Candidate]]:
