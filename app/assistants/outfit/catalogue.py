@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from app.assistants.outfit.slots import EVERYONE, audience_of, singular, slot_of
 from app.core.collection import Collection
@@ -33,6 +34,10 @@ TYPES_SHOWN = 12
 
 MAX_VALUES = 1_000
 """Of a column, commonest first. A shop has some hundred article types."""
+
+
+Values = Callable[[Field], Mapping[str, int]]
+"""What stands in a column, commonest first, with how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,80 +122,74 @@ def read_catalogue(collection: Collection) -> Catalogue:
     Raises QueryError when none says what a garment is.
     """
     said = [each.outfit for each in collection.manifest.sources.values() if each.outfit]
-    category, counts = _category(collection, said)
-    more = {singular(name): slot for outfit in said for name, slot in outfit.slots.items()}
-    slots = {name: slot_of(name, more) for name in counts}
-    audience = _column(collection, "audience", said, AUDIENCE_COLUMNS, _names_somebody)
-    everyone = {singular(name) for outfit in said for name in outfit.everyone}
-    audiences = _values(collection, audience) if audience else {}
-    return Catalogue(
-        category=category,
-        audience=audience,
-        colour=_column(collection, "colour", said, COLOUR_COLUMNS, lambda _: True),
-        types={name: slot for name, slot in slots.items() if slot in SLOTS},
-        unknown=tuple(name for name, slot in slots.items() if not slot),
-        nowhere=tuple(name for name, slot in slots.items() if slot and slot not in SLOTS),
-        audiences={
-            name: EVERYONE if singular(name) in everyone else audience_of(name)
-            for name in audiences
-        },
-        said=more,
-    )
+    columns = [field for field in collection.fields if field.type == "words"]
 
+    @cache
+    def values(column: Field) -> dict[str, int]:
+        return dict(collection.commonest(column, MAX_VALUES))
 
-def _category(
-    collection: Collection, said: Sequence[OutfitColumns]
-) -> tuple[Field, Mapping[str, int]]:
-    found = _column(collection, "category", said, CATEGORY_COLUMNS, _is_known)
-    found = found or _finest(collection)
-    if found is None:
+    category = _column(columns, values, "category", said, CATEGORY_COLUMNS, _is_known)
+    category = category or _finest(columns, values)
+    if category is None:
         raise QueryError(
             f"no column of collection {collection.name!r} says what a garment is: shirts, jeans,"
             " …; category under [outfit] in dataset.toml names one, and slots say where each"
             " is worn, from the next ingest on"
         )
-    return found, _values(collection, found)
+    more = {singular(name): slot for outfit in said for name, slot in outfit.slots.items()}
+    slots = {name: slot_of(name, more) for name in values(category)}
+    audience = _column(columns, values, "audience", said, AUDIENCE_COLUMNS, _names_somebody)
+    everyone = {singular(name) for outfit in said for name in outfit.everyone}
+    return Catalogue(
+        category=category,
+        audience=audience,
+        colour=_column(columns, values, "colour", said, COLOUR_COLUMNS, lambda _: True),
+        types={name: slot for name, slot in slots.items() if slot in SLOTS},
+        unknown=tuple(name for name, slot in slots.items() if not slot),
+        nowhere=tuple(name for name, slot in slots.items() if slot and slot not in SLOTS),
+        audiences={
+            name: EVERYONE if singular(name) in everyone else audience_of(name)
+            for name in (values(audience) if audience else ())
+        },
+        said=more,
+    )
 
 
 def _column(
-    collection: Collection,
+    columns: Sequence[Field],
+    values: Values,
     part: str,
     said: Sequence[OutfitColumns],
     names: Sequence[str],
     fits: Callable[[str], bool],
 ) -> Field | None:
     """Return the column that dataset.toml names, or the first that is called so and fits."""
-    words = [field for field in collection.fields if field.type == "words"]
     given = {outfit.columns[part] for outfit in said if part in outfit.columns}
-    if found := [field for field in words if field.name in given]:
+    if found := [column for column in columns if column.name in given]:
         return found[0]
-    called = {_bare(field.name): field for field in reversed(words)}
+    called = {_bare(column.name): column for column in reversed(columns)}
     for name in names:
-        if name in called and _mostly(fits, _values(collection, called[name])):
+        if name in called and _mostly(fits, values(called[name])):
             return called[name]
     return None
 
 
-def _finest(collection: Collection) -> Field | None:
+def _finest(columns: Sequence[Field], values: Values) -> Field | None:
     """Return the column that tells most types apart, and of which most are known to the table.
 
     One whose values hardly ever come twice has names, not types.
     """
     found: dict[int, Field] = {}
-    for field in collection.fields:
-        counts = _values(collection, field) if field.type == "words" else {}
+    for column in columns:
+        counts = values(column)
         if 4 * len(counts) <= 3 * sum(counts.values()) and _mostly(_is_known, counts):
-            found.setdefault(len(counts), field)
+            found.setdefault(len(counts), column)
     return found[max(found)] if found else None
 
 
 def _mostly(fits: Callable[[str], bool], counts: Mapping[str, int]) -> bool:
     fitting = sum(count for value, count in counts.items() if fits(value))
     return bool(counts) and 2 * fitting >= sum(counts.values())
-
-
-def _values(collection: Collection, field: Field) -> dict[str, int]:
-    return dict(collection.commonest(field, MAX_VALUES))
 
 
 def _is_known(name: str) -> bool:

@@ -5,6 +5,7 @@ Both are tables in garments.toml.
 
 import re
 import tomllib
+from collections import ChainMap
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -27,7 +28,7 @@ def slot_of(name: str, said: Mapping[str, str] | None = None) -> Slot | str:
     >>> slot_of("dress shoes in brown"), slot_of("a watch with a blue dial"), slot_of("Gadget")
     ('shoes', 'accessory', '')
     """
-    known = {**_known("slots"), **(said or {})}
+    known = ChainMap(dict(said or {}), _known("slots"))
     for part in (name, _ASIDE.split(name)[0]):
         words = singular(part).split()
         endings = (" ".join(words[start:]) for start in range(len(words)))
@@ -60,7 +61,7 @@ def singular(name: str) -> str:
 
 
 @cache
-def _known(table: str) -> Mapping[str, str]:
+def _known(table: str) -> dict[str, str]:
     """Return the names of a table, each with what it stands for."""
     return {singular(name): key for key, names in _tables()[table].items() for name in names}
 
