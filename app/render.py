@@ -185,9 +185,6 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     yield f"status: {answer.status}; model: {shown(answer.model)}"
 
 
-VERDICTS = {"fits": "fits", "does_not_fit": "does not fit", "not_checked": "not checked"}
-
-
 def outfit_json(outfit: "Outfit", elapsed_ms: float) -> Json:
     """Return an outfit: the analysis, the suggestions, and what was refused."""
     analysis, record = outfit.analysis, outfit.worn.record
@@ -234,18 +231,22 @@ def outfit_lines(outfit: "Outfit") -> Iterator[str]:
     for each in outfit.refused:
         yield f"  {each.slot:<10}  {shown(_called(each))}: {shown(each.verdict.reason)}"
     who = "no model took part" if outfit.unavailable else f"model: {shown(outfit.model)}"
-    yield f"status: {outfit.status.replace('_', ' ')}; {who}"
+    yield f"status: {_words(outfit.status)}; {who}"
 
 
 def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
     hit, verdict = suggestion.hit, suggestion.verdict
     score = "     " if hit.score is None else f"{hit.score:.3f}"
-    yield f"{suggestion.slot:<10}  {score}  {shown(hit.record_id)}  {VERDICTS[verdict.status]}"
+    yield f"{suggestion.slot:<10}  {score}  {shown(hit.record_id)}  {_words(verdict.status)}"
     yield f"            {shown(_called(suggestion))}"
     if verdict.status != "not_checked" and verdict.reason:
         yield f"            {shown(verdict.reason)}"
     by = f"for {shown(suggestion.title)}" if suggestion.title else "looks like the picture"
     yield f"            {by}  {'  '.join(_scores(hit.signals))}"
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")
 
 
 def _called(suggestion: "Suggestion") -> str:

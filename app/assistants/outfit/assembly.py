@@ -41,15 +41,19 @@ class Judged:
         return {each.slot for each in self.suggestions}
 
 
+def covered_by(slot: Slot) -> frozenset[Slot]:
+    """Return the slots that a garment in this one leaves no room in; its own is one of them."""
+    if slot == "dress":
+        return frozenset(("dress", *SEPARATES))
+    return frozenset((slot, "dress") if slot in SEPARATES else (slot,))
+
+
 def free_slots(category: str | None, catalogue: Catalogue) -> tuple[Slot, ...]:
     """Return the slots that a garment leaves free, of those that the catalogue can fill."""
     worn = catalogue.slot_of(category) if category else ""
-    full = {worn}
-    if worn == "dress":
-        full |= {*SEPARATES}
-    if worn in SEPARATES:
-        full |= {"dress"}
-    return tuple(slot for slot in SLOTS if slot not in full and catalogue.types_of([slot]))
+    return tuple(
+        slot for slot in SLOTS if worn not in covered_by(slot) and catalogue.types_of([slot])
+    )
 
 
 def assemble(
@@ -68,7 +72,7 @@ def assemble(
     later = _later(candidates) if either else ()
     first = {slot: some for slot, some in candidates.items() if slot not in later}
     judged = _fill(first, judge, per_slot)
-    rivals = {"dress", *SEPARATES} - {*later}
+    rivals = covered_by("dress") - {*later}
     if not later or judged.slots & rivals:
         return judged
     second = _fill({slot: candidates[slot] for slot in later}, judge, per_slot)

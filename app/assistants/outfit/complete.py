@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 from app.answering.vision import VisionModel, discard, open_model
 from app.assistants.outfit.analysis import Analysis, analyse
 from app.assistants.outfit.assembly import (
-    SEPARATES,
     Judge,
     Judged,
     Suggestion,
     assemble,
+    covered_by,
     free_slots,
 )
 from app.assistants.outfit.candidates import Candidate, Wish, by_picture, by_titles
@@ -220,11 +220,9 @@ def _judge_nothing(why: str) -> Judge:
 
 def _empty(wish: Wish, judged: Judged, analysis: Analysis, *, either: bool) -> dict[Slot, str]:
     """Return the slots that have nothing, but for what a dress stands for, each with the reason."""
-    covered = set(judged.slots)
-    if either and "dress" in covered:
-        covered |= {*SEPARATES}
-    if either and covered & {*SEPARATES}:
-        covered |= {"dress"}
+    covered = judged.slots
+    if either:
+        covered = {other for slot in covered for other in covered_by(slot)}
     named = {wish.catalogue.slot_of(title) for title in analysis.items}
 
     def reason(slot: Slot) -> str:

@@ -74,14 +74,11 @@ def _record(name: str, searcher: Searcher) -> Hit:
 
 def _twin(picture: Path, searcher: Searcher) -> Hit | None:
     """Return the record that has this very picture, to the byte."""
-    search = Search(image=picture, top_k=1, min_score=SAME_PICTURE)
-    for hit in searcher.search(search).hits:
-        try:
-            same = hit.file.read_bytes() == picture.read_bytes()
-        except OSError:  # the record's picture is gone: then nobody knows
-            return None
-        return hit if same else None
-    return None
+    hits = searcher.search(Search(image=picture, top_k=1, min_score=SAME_PICTURE)).hits
+    try:
+        return next((hit for hit in hits if hit.file.read_bytes() == picture.read_bytes()), None)
+    except OSError:  # the record's picture is gone: then nobody knows
+        return None
 
 
 def _first(value: object) -> str | None:
