@@ -118,10 +118,10 @@ class QueryVectors:
             self._captions |= zip(new, _rows(self.models.text.embed_queries(new)), strict=True)
         if new := [text for text in dict.fromkeys(words) if text not in self._words]:
             self._words |= zip(new, _rows(self.models.image.embed_words(new)), strict=True)
-        if unseen := [image for image in pictures if id(image) not in self._pictures]:
-            rows = _rows(self.models.image.embed_images(unseen))
+        if unseen := {id(it): it for it in pictures if id(it) not in self._pictures}:
+            rows = _rows(self.models.image.embed_images([*unseen.values()]))
             self._pictures |= {
-                id(image): (image, row) for image, row in zip(unseen, rows, strict=True)
+                key: (unseen[key], row) for key, row in zip(unseen, rows, strict=True)
             }
         new = [text for text in dict.fromkeys(page_words) if text not in self._page_words]
         if new and (page := self.models.page):

@@ -1,7 +1,8 @@
 """Search: what a person typed → hits from an open collection. What the CLI and notebooks call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PureWindowsPath
 
 from PIL import Image
@@ -17,6 +18,8 @@ from app.retrieval.modes import retriever_for
 from app.retrieval.retriever import CollectionRetriever, Found
 from app.retrieval.signals import Asked, Example
 from app.retrieval.weights import weights_of
+
+Open = Callable[[Path], Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +67,19 @@ class Searcher:
 
     def search(self, search: Search) -> Found:
         """Return the best hits. Raises QueryError, SourceError for a picture, EmbeddingError."""
-        return self._retriever(search).search(self._asked(search))
+        return self._retriever(search).search(self._asked(search, self._open))
 
     def check(self, search: Search) -> None:
         """Raise what `search` would for its filter and numbers, before anything is loaded."""
         self._retriever(search)
 
     def search_many(self, searches: Sequence[Search]) -> list[Found | SightlineError]:
-        """Return what `search` would for each, or its error; what they need is embedded at once."""
-        wanted = Wanted(self.vectors.models)
-        ready = [self._ready(search, wanted) for search in searches]
+        """Return what `search` would for each, or its error; what they need is embedded at once.
+
+        A picture that several ask with is opened and embedded once.
+        """
+        wanted, opened = Wanted(self.vectors.models), cache(self._open)
+        ready = [self._ready(search, wanted, opened) for search in searches]
         self.vectors.prepare(
             captions=wanted.captions,
             words=wanted.texts,
@@ -83,10 +89,10 @@ class Searcher:
         return [self._result(each) for each in ready]
 
     def _ready(
-        self, search: Search, wanted: Wanted
+        self, search: Search, wanted: Wanted, opened: Open
     ) -> tuple[CollectionRetriever, Asked] | SightlineError:
         try:
-            retriever, asked = self._retriever(search), self._asked(search)
+            retriever, asked = self._retriever(search), self._asked(search, opened)
             retriever.note(asked, wanted)
         except SightlineError as error:
             return error
@@ -121,12 +127,12 @@ class Searcher:
             neighbours=search.neighbours,
         )
 
-    def _asked(self, search: Search) -> Asked:
+    def _asked(self, search: Search, opened: Open) -> Asked:
         return Asked(
             words=search.words,
-            picture=self._open(search.image) if search.image else None,
-            like=tuple(self._example(value) for value in search.like),
-            unlike=tuple(self._example(value) for value in search.unlike),
+            picture=opened(search.image) if search.image else None,
+            like=tuple(_example(value, opened) for value in search.like),
+            unlike=tuple(_example(value, opened) for value in search.unlike),
         )
 
     def _condition(self, search: Search) -> Condition | None:
@@ -139,16 +145,17 @@ class Searcher:
             parts.append(search.also)
         return AllOf(tuple(parts)) if parts else None
 
-    def _example(self, value: str) -> Example:
-        """Tell a file from words: what looks like a path and is not there is an error."""
-        looks_like_path = (
-            "/" in value or "\\" in value or PureWindowsPath(value).suffix.lower() in SUFFIXES
-        )
-        if not looks_like_path:
-            if not value.strip():
-                raise QueryError("--like and --unlike need a picture or words")
-            return Example(value)
-        return Example(value, self._open(Path(value)))
-
     def _open(self, path: Path) -> Image.Image:
         return open_image(path, max_megapixels=self._settings.max_megapixels)
+
+
+def _example(value: str, opened: Open) -> Example:
+    """Tell a file from words: what looks like a path and is not there is an error."""
+    looks_like_path = (
+        "/" in value or "\\" in value or PureWindowsPath(value).suffix.lower() in SUFFIXES
+    )
+    if not looks_like_path:
+        if not value.strip():
+            raise QueryError("--like and --unlike need a picture or words")
+        return Example(value)
+    return Example(value, opened(Path(value)))

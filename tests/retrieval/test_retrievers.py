@@ -10,6 +10,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from PIL import Image
 
 from app.core.collection import Collection, open_collection
+from app.core.embeddings import FloatMatrix
+from app.core.embeddings.palette import Palette
 from app.core.errors import QueryError, SourceError
 from app.core.models import Models, QueryVectors
 from app.core.settings import Settings
@@ -359,3 +361,21 @@ def test_words_find_pictures_through_clip(tmp_path: Path) -> None:
             cosine = float(np.dot(words, models.image.embed_images([image])[0]))
             assert hit.score == pytest.approx(cosine, abs=1e-5)
     assert found.notices == []
+
+
+def test_a_picture_that_several_searches_ask_with_is_embedded_once(
+    collection: Collection, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    embedded: list[int] = []
+    embed = Palette.embed_images
+
+    def counted(self: Palette, images: list[Image.Image]) -> FloatMatrix:
+        embedded.append(len(images))
+        return embed(self, images)
+
+    monkeypatch.setattr(Palette, "embed_images", counted)
+    searches = [Search(image=tmp_path / "red.png", top_k=k) for k in (1, 2, 3)]
+    found = Searcher(collection, home).search_many(searches)
+    assert [len(each.hits) for each in found] == [1, 2, 3]
+    assert embedded == [1]
