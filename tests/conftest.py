@@ -15,6 +15,7 @@ from PIL import Image
 
 from app import cli
 from app.core.settings import Settings
+from tests.qdrant_double import QdrantDouble
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
@@ -55,16 +56,19 @@ def settings() -> Settings:
     return Settings()
 
 
+@pytest.fixture
+def qdrant() -> Iterator[QdrantDouble]:
+    """A server of the test's own."""
+    with QdrantDouble() as double:
+        yield double
+
+
 @pytest.fixture(params=["edge", "server"])
-def either_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a new home, on either engine; `server` is qdrant-client's own stand-in."""
+def either_engine(request: pytest.FixtureRequest) -> Settings:
+    """Settings of a new home, on either engine."""
     if request.param == "edge":
         return Settings()
-    from qdrant_client import QdrantClient
-
-    client = QdrantClient(":memory:")
-    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
-    return Settings(qdrant="http://127.0.0.1:9")
+    return Settings(qdrant=request.getfixturevalue("qdrant").url)
 
 
 @pytest.fixture

@@ -24,8 +24,6 @@ from tests.ollama_double import OllamaDouble, unused_url
 from tests.openai_double import OpenAIDouble
 from tests.vision_double import VisionDouble
 
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
-
 TSHIRT, DRESS, SHIRT = "shop/images/10001.jpg", "shop/images/10008.jpg", "shop/images/10006.jpg"
 """For women the first two, for men the third."""
 

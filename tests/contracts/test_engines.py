@@ -1,7 +1,7 @@
 """What an engine promises, asked of every engine in the folder.
 
-`server` runs over qdrant-client's own stand-in (:memory:), and over a real server where
-SIGHTLINE_TEST_QDRANT names one.
+`server` speaks over loopback to a stand-in, and to a real server where SIGHTLINE_TEST_QDRANT names
+one.
 """
 
 import logging
@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from inspect import signature
 from pathlib import Path
 from threading import Thread
 
@@ -26,9 +27,7 @@ from app.core.engines.lock import Purpose
 from app.core.engines.server import ServerEngine, collection_names, connect
 from app.core.errors import CollectionBusyError, CollectionError, SettingsError
 from app.core.settings import Settings
-
-# The stand-in has no payload indexes and says so; a real server has them.
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+from tests.qdrant_double import QdrantDouble
 
 SPACES = Spaces(
     dense={"image": 2, "page_mean": 2}, rows={"text": 2}, sparse=("keywords",), late={"page": 2}
@@ -43,8 +42,8 @@ def edge(tmp_path: Path) -> Open:
     return lambda purpose="write": EdgeEngine(tmp_path / "streets", purpose)
 
 
-def server(tmp_path: Path) -> Open:
-    client = QdrantClient(":memory:")
+def server(tmp_path: Path, qdrant: QdrantDouble) -> Open:
+    client = connect(qdrant.url, Settings())
     lock = tmp_path / "streets.lock"
     return lambda purpose="write": ServerEngine(client, "streets", lock=lock, purpose=purpose)
 
@@ -70,8 +69,9 @@ def test_every_engine_of_the_folder_is_under_contract() -> None:
     params=[*ENGINES.values(), pytest.param(real_server, marks=pytest.mark.server)],
     ids=[*ENGINES, "real_server"],
 )
-def open_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    return request.param(tmp_path)
+def open_engine(request: pytest.FixtureRequest) -> Open:
+    """What a builder takes are fixtures."""
+    return request.param(*map(request.getfixturevalue, signature(request.param).parameters))
 
 
 @pytest.fixture

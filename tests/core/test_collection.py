@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qdrant_client import QdrantClient
 
 from app.core.collection import (
     Collection,
@@ -31,9 +30,7 @@ from app.core.manifest import Manifest, Model, SourceEntry
 from app.core.nodes import payload_of, point_id
 from app.core.records import Field, Record
 from app.core.settings import Settings
-
-# The stand-in has no payload indexes and says so; a real server has them.
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+from tests.qdrant_double import QdrantDouble
 
 IMAGE = Model(name="palette", model_id="palette:1", dimensions=2)
 TEXT = Model(name="minilm", model_id="minilm:all-MiniLM-L6-v2", dimensions=2)
@@ -104,12 +101,10 @@ def test_names_are_in_order_and_leave_out_what_is_not_ours(on_disk: Settings) ->
     assert collection_names(on_disk) == ["lanes", "streets"]
 
 
-def test_a_server_s_other_collections_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = QdrantClient(":memory:")
-    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
-    settings = Settings(qdrant="http://127.0.0.1:9")
+def test_a_server_s_other_collections_are_left_out(qdrant: QdrantDouble) -> None:
+    settings = Settings(qdrant=qdrant.url)
     make(settings)
-    client.create_collection("another-program", vectors_config={})
+    qdrant.client.create_collection("another-program", vectors_config={})
     assert collection_names(settings) == ["squares"]
     assert find_manifest("another-program", settings) is None
 

@@ -51,21 +51,14 @@ from app.core.models import Models
 from app.core.settings import Settings
 from ingest import ingest
 from tests.conftest import COLOURS
-
-# The stand-in has no payload indexes and says so; a real server has them.
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+from tests.qdrant_double import QdrantDouble
 
 CAPTION = "a {} square on a white table"
 
 
-@pytest.fixture(params=["edge", "server"])
-def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a new home, on either engine."""
-    if request.param == "edge":
-        return Settings()
-    client = QdrantClient(":memory:")
-    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
-    return Settings(qdrant="http://127.0.0.1:9")
+@pytest.fixture
+def settings(either_engine: Settings) -> Settings:
+    return either_engine
 
 
 @pytest.fixture(autouse=True)
@@ -702,17 +695,11 @@ def test_one_index_at_a_time_writes(index: CollectionIndex, settings: Settings) 
 # ---- LlamaIndex's own store reads what is written here
 
 
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> QdrantClient:
-    client = QdrantClient(":memory:")
-    monkeypatch.setattr("app.core.engines.server.connect", lambda *_: client)
-    return client
-
-
 def test_llamaindex_s_own_store_reads_either_space(
-    client: QdrantClient, squares: Path, pictures: dict[str, str]
+    qdrant: QdrantDouble, squares: Path, pictures: dict[str, str]
 ) -> None:
-    settings = Settings(qdrant="http://127.0.0.1:9")
+    client = QdrantClient(url=qdrant.url, check_compatibility=False)
+    settings = Settings(qdrant=qdrant.url)
     bring(squares, settings)
     with open_index("squares", settings) as index:
         index.insert_nodes([ImageNode(id_=str(uuid.uuid4()), image_path=pictures["red"])])
@@ -721,9 +708,7 @@ def test_llamaindex_s_own_store_reads_either_space(
     text = QdrantVectorStore("squares", client, dense_vector_name="text")
     image = QdrantVectorStore("squares", client, dense_vector_name="image")
 
-    # A server takes one vector for a space of rows (see below); its stand-in wants a list of them.
-    rows: Any = [words]
-    by_words = text.query(VectorStoreQuery(query_embedding=rows, similarity_top_k=9))
+    by_words = text.query(VectorStoreQuery(query_embedding=words, similarity_top_k=9))
     assert by_words.nodes[0].get_content() == "a green square on a white table"
     assert len(by_words.nodes) == 3
     by_picture = image.query(VectorStoreQuery(query_embedding=picture, similarity_top_k=9))
@@ -734,7 +719,7 @@ def test_llamaindex_s_own_store_reads_either_space(
     assert (first.image_path, first.metadata["shade"]) == ("blue.png", "blue")
 
     bright = MetadataFilters(filters=[where("fields.brightness", ">", 2.0)])
-    query = VectorStoreQuery(query_embedding=rows, similarity_top_k=9, filters=bright)
+    query = VectorStoreQuery(query_embedding=words, similarity_top_k=9, filters=bright)
     assert {node.metadata["shade"] for node in text.query(query).nodes} == {"green", "blue"}
     (node,) = image.get_nodes([first.node_id])
     assert node.metadata == first.metadata

@@ -27,9 +27,6 @@ from app.retrieval.search import Search, Searcher
 from ingest import Report, ingest
 from tests.pdfs import Page, pdf
 
-# The stand-in has no payload indexes and says so; a real server has them.
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
-
 COLOURS = {"red": "1 0 0", "green": "0 1 0", "blue": "0 0 1", "white": "1 1 1"}
 
 HALF_PRECISION = 5e-4
