@@ -6,8 +6,8 @@
         …
     assert qdrant.requests[0][:2] == ("PUT", "/collections/streets")
 
-`python -m tests.qdrant_double 6333` runs one that outlives its clients. What it does at each route
-stands in qdrant_routes.py.
+`python -m tests.qdrant_double 6333 6334` runs one that outlives its clients. What it does at each
+route stands in qdrant_routes.py; qdrant_grpc.py has the same for gRPC.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from pydantic_core import to_json
 
+from tests import qdrant_grpc
 from tests.qdrant_routes import OPEN, Fault, Store, act, route
 
 Answers = Callable[[str, str, Any], Fault | None]
@@ -50,6 +51,8 @@ class QdrantDouble(Store):
     """A server on a free port of loopback, or on `port`."""
 
     port: int = 0
+    grpc_port: int | None = None
+    """With None it speaks no gRPC; 0 becomes a free one."""
     api_key: str | None = None
     read_only_key: str | None = None
     answers: Answers = lambda *_: None
@@ -65,10 +68,14 @@ class QdrantDouble(Store):
         self._server = Server(("127.0.0.1", self.port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
+        if self.grpc_port is not None:
+            self._grpc, self.grpc_port = qdrant_grpc.serve(self.ask, self.grpc_port)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
+        if self.grpc_port is not None:
+            self._grpc.stop(None).wait()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -149,6 +156,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    with QdrantDouble(port=int(sys.argv[1])) as server:
+    ports = dict(zip(("port", "grpc_port"), map(int, sys.argv[1:]), strict=False))
+    with QdrantDouble(**ports) as server:
         print(server.url, flush=True)
         threading.Event().wait()

@@ -76,15 +76,15 @@ def list_collections(store: Store) -> Any:
 
 
 def exists(store: Store, name: str) -> Any:
-    return {"exists": store.local.collection_exists(name)}
+    return models.CollectionExistence(exists=store.local.collection_exists(name))
 
 
 def describe(store: Store, name: str) -> Any:
-    config = store.found(name).config
+    store.found(name)  # which is a 404 for what is not there
     info = store.local.get_collection(name)
-    strict = config.strict_mode_config
-    if strict:
-        info.config.strict_mode_config = models.StrictModeConfigOutput(**strict.model_dump())
+    limits = store.limits(name).model_dump(exclude_none=True)
+    if limits:
+        info.config.strict_mode_config = models.StrictModeConfigOutput(**limits)
     info.payload_schema = {
         key: models.PayloadIndexInfo(data_type=kind_of(schema), points=holding(store, name, key))
         for key, schema in store.indexes_of(name).items()
@@ -138,7 +138,8 @@ def drop(store: Store, name: str) -> bool:
 
 def list_aliases(store: Store, *name: str) -> Any:
     found = store.local.get_aliases().aliases
-    return {"aliases": [one for one in found if one.collection_name in name or not name]}
+    ours = [one for one in found if one.collection_name in name or not name]
+    return models.CollectionsAliasesResponse(aliases=ours)
 
 
 def change_aliases(store: Store, body: models.ChangeAliasesOperation) -> bool:
@@ -394,16 +395,20 @@ def shards(store: Store, name: str) -> Any:
         for shard in range(config.shard_number or 1)
         for replica in range(min(config.replication_factor or 1, store.peers))
     ]
-    live = {"state": "Active"}
-    return {
-        "peer_id": 1,
-        "shard_count": config.shard_number or 1,
-        "local_shards": [
-            {"shard_id": s, "points_count": points} | live for s, p in copies if p == 1
-        ],
-        "remote_shards": [{"shard_id": s, "peer_id": p} | live for s, p in copies if p > 1],
-        "shard_transfers": [],
-    }
+    live = models.ReplicaState.ACTIVE
+    local = [
+        models.LocalShardInfo(shard_id=s, points_count=points, state=live)
+        for s, p in copies
+        if p == 1
+    ]
+    remote = [models.RemoteShardInfo(shard_id=s, peer_id=p, state=live) for s, p in copies if p > 1]
+    return models.CollectionClusterInfo(
+        peer_id=1,
+        shard_count=config.shard_number or 1,
+        local_shards=local,
+        remote_shards=remote,
+        shard_transfers=[],
+    )
 
 
 OPEN = ("/", "/readyz", "/healthz")

@@ -3,9 +3,10 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 from qdrant_client import QdrantClient, models
@@ -22,6 +23,7 @@ from tests.qdrant_double import (
     in_turn,
     limited,
 )
+from tests.qdrant_grpc import CODES
 
 VECTORS = {"image": models.VectorParams(size=2, distance=models.Distance.COSINE)}
 POINTS = [
@@ -34,28 +36,53 @@ GHENT = models.Filter(
 NOPE = models.Filter(must=[models.FieldCondition(key="nope", match=models.MatchValue(value=1))])
 
 
-def client_of(double: QdrantDouble, key: str | None = None) -> QdrantClient:
-    headers = {"api-key": key} if key else None  # as an argument it warns of plain HTTP
-    return QdrantClient(url=double.url, headers=headers, timeout=5, check_compatibility=False)
+def client_of(
+    double: QdrantDouble, key: str | None = None, *, prefer_grpc: bool = False, timeout: int = 5
+) -> QdrantClient:
+    return QdrantClient(
+        url=double.url,
+        grpc_port=double.grpc_port or 9,
+        prefer_grpc=prefer_grpc,
+        headers={"api-key": key} if key else None,  # as an argument it warns of plain HTTP
+        timeout=timeout,
+        check_compatibility=False,
+    )
 
 
-@pytest.fixture
-def client(qdrant: QdrantDouble) -> QdrantClient:
-    client = client_of(qdrant)
+def fill(client: QdrantClient) -> QdrantClient:
     client.create_collection("streets", vectors_config=VECTORS, metadata={"ours": {"a": 1}})
     client.upsert("streets", POINTS)
     return client
 
 
+@pytest.fixture
+def qdrant() -> Iterator[QdrantDouble]:
+    with QdrantDouble(grpc_port=0) as double:
+        yield double
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def client(request: pytest.FixtureRequest, qdrant: QdrantDouble) -> QdrantClient:
+    return fill(client_of(qdrant, prefer_grpc=request.param == "grpc"))
+
+
+@pytest.fixture
+def rest(qdrant: QdrantDouble) -> QdrantClient:
+    return fill(client_of(qdrant))
+
+
 def refusal(call: Callable[[], Any]) -> tuple[int | None, str]:
     """Status and text of what the server says no to."""
-    with pytest.raises(UnexpectedResponse) as told:
+    with pytest.raises((UnexpectedResponse, grpc.RpcError)) as told:
         call()
-    error = told.value.structured()["status"]["error"]
-    return told.value.status_code, error
+    error: Any = told.value
+    if isinstance(error, UnexpectedResponse):
+        return error.status_code, error.structured()["status"]["error"]
+    statuses = {code: status for status, code in CODES.items()}
+    return statuses[error.code()], error.details()
 
 
-# ---- Points
+# ---- Points, by either door
 
 
 def test_what_is_written_is_found(client: QdrantClient) -> None:
@@ -308,31 +335,31 @@ def test_strict_mode_lets_the_indexed_the_short_and_the_approximate_pass(
 
 
 def test_too_many_requests_says_when_to_come_again(
-    client: QdrantClient, qdrant: QdrantDouble
+    rest: QdrantClient, qdrant: QdrantDouble
 ) -> None:
     qdrant.answers = in_turn(limited())
     with pytest.raises(ResourceExhaustedResponse, match="Rate limiting exceeded: ") as told:
-        client.count("streets")
+        rest.count("streets")
     assert told.value.retry_after_s == 60
-    assert client.count("streets").count == 2
+    assert rest.count("streets").count == 2
 
 
-def test_a_proxy_s_page_comes_with_its_status(client: QdrantClient, qdrant: QdrantDouble) -> None:
+def test_a_proxy_s_page_comes_with_its_status(rest: QdrantClient, qdrant: QdrantDouble) -> None:
     qdrant.answers = in_turn(BAD_GATEWAY, LOGIN_PAGE)
     with pytest.raises(UnexpectedResponse, match="502"):
-        client.count("streets")
+        rest.count("streets")
     with pytest.raises(ValueError, match="Expecting value"):
-        client.count("streets")
+        rest.count("streets")
 
 
 def test_a_lost_request_was_not_acted_on_and_a_lost_answer_was(
-    client: QdrantClient, qdrant: QdrantDouble
+    rest: QdrantClient, qdrant: QdrantDouble
 ) -> None:
     for fault, left in ((LOST_REQUEST, 2), (LOST_ANSWER, 1)):
         qdrant.answers = in_turn(fault)
         with pytest.raises(ResponseHandlingException, match="disconnected"):
-            client.delete("streets", [1])
-        assert client.count("streets").count == left
+            rest.delete("streets", [1])
+        assert rest.count("streets").count == left
     assert [path.rpartition("/")[2] for _, path, _ in qdrant.requests[-4:]] == [
         "delete",
         "count",
@@ -341,28 +368,57 @@ def test_a_lost_request_was_not_acted_on_and_a_lost_answer_was(
     ]
 
 
-def test_faults_can_be_chosen_by_request(client: QdrantClient, qdrant: QdrantDouble) -> None:
+def test_faults_can_be_chosen_by_request(rest: QdrantClient, qdrant: QdrantDouble) -> None:
     def no_writes_of_bonn(method: str, path: str, body: Any) -> Fault | None:
         return Fault(500, "Service internal error") if "Bonn" in str(body) else None
 
     qdrant.answers = no_writes_of_bonn
-    client.upsert("streets", POINTS[:1])
-    assert refusal(lambda: client.upsert("streets", POINTS)) == (500, "Service internal error")
+    rest.upsert("streets", POINTS[:1])
+    assert refusal(lambda: rest.upsert("streets", POINTS)) == (500, "Service internal error")
 
 
 def test_a_delay_outlasts_the_client_s_patience_but_not_the_test(qdrant: QdrantDouble) -> None:
     qdrant.answers = in_turn(Fault(delay=600))
-    impatient = QdrantClient(url=qdrant.url, timeout=1, check_compatibility=False)
+    impatient = client_of(qdrant, timeout=1)
     with pytest.raises(ResponseHandlingException, match="timed out"):
         impatient.get_collections()
 
 
-def test_a_server_can_go_and_come_back(client: QdrantClient, qdrant: QdrantDouble) -> None:
+def test_a_server_can_go_and_come_back(rest: QdrantClient, qdrant: QdrantDouble) -> None:
     qdrant.gone = True
     with pytest.raises(ResponseHandlingException):
-        client.count("streets")
+        rest.count("streets")
     qdrant.gone = False
-    assert client.count("streets").count == 2
+    assert rest.count("streets").count == 2
+
+
+def test_grpc_says_the_same_with_codes_of_its_own() -> None:
+    with QdrantDouble(grpc_port=0, api_key="secret", read_only_key="look") as double:
+        fill(client_of(double, "secret", prefer_grpc=True))
+        reader = client_of(double, "look", prefer_grpc=True)
+        assert reader.count("streets").count == 2
+        told = (403, "Forbidden: Global manage access is required")
+        assert refusal(lambda: reader.delete("streets", [1])) == told
+        stranger = client_of(double, prefer_grpc=True)
+        assert refusal(lambda: stranger.count("streets"))[0] == 401
+        assert stranger.info().version == double.version
+        double.answers = in_turn(limited(7), LOST_ANSWER)
+        with pytest.raises(ResourceExhaustedResponse, match="Rate limiting") as limit:
+            reader.count("streets")
+        assert limit.value.retry_after_s == 7
+        with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
+            reader.count("streets")
+        double.gone = True
+        with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
+            reader.count("streets")
+
+
+def test_both_doors_log_one_request_the_same(qdrant: QdrantDouble) -> None:
+    fill(client_of(qdrant))
+    asked = len(qdrant.requests)
+    client_of(qdrant, prefer_grpc=True).set_payload("streets", {"size": None}, points=[1])
+    client_of(qdrant).set_payload("streets", {"size": None}, points=[1])
+    assert qdrant.requests[asked] == qdrant.requests[asked + 1]
 
 
 def test_one_of_its_own_process_outlives_its_clients() -> None:
