@@ -6,6 +6,7 @@ from typing import Any
 from app.assistants.outfit.catalogue import read_catalogue
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Exists, Not
+from app.core.engines import Placement
 from app.core.errors import QueryError
 from app.core.manifest import Manifest, Model
 from app.core.messages import counted
@@ -40,8 +41,13 @@ def describe(collection: Collection) -> dict[str, Any]:
         "weights": weights_of(manifest),
         "outfit": _garments(collection),
         "fields": [_field(collection, field) for field in collection.fields],
+        "server": _placed(collection.placement()),
         "disk_mb": None if bytes_ is None else round(bytes_ / 1e6, 1),
     }
+
+
+def _placed(placement: Placement | None) -> dict[str, int] | None:
+    return placement._asdict() if placement else None
 
 
 def _embeddings(manifest: Manifest) -> Iterator[tuple[str, Model]]:
@@ -85,6 +91,17 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
         yield "  not all is in: the last ingest did not end; the same command goes on from there"
     if mute := description["pages_without_words"]:
         yield f"  {counted(mute, 'page')} without words; `ingest --ocr` reads what pages show"
+    if server := description["server"]:
+        copies = counted(server["replicas"], "copy", "copies")
+        yield (
+            f"  server   {counted(server['shards'], 'shard')}, {copies} of each,"
+            f" {counted(server['nodes'], 'node')}"
+        )
+        if server["nodes"] > 1 and server["replicas"] == 1:
+            yield (
+                "  one copy: while its node is down a shard cannot be read; `ingest --rebuild"
+                " --replicas 2` keeps two"
+            )
     for label, source in description["sources"].items():
         yield f"  source   {shown(label)}: {source['records']} from {shown(source['path'])}"
     for space, model in description["models"].items():

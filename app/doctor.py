@@ -11,7 +11,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -114,38 +113,31 @@ def _check_engine(settings: Settings) -> Check:
 
 
 def _check_server(url: str, settings: Settings) -> Check:
-    from httpx import InvalidURL
-    from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+    from qdrant_client import QdrantClient
 
-    from app.core.engines.server import connect
+    from app.core.engines.connection import Connection
+    from app.core.engines.server import single_copies
 
     try:
-        client = connect(url, settings)
-        try:
-            version = client.info().version
-            client.get_collections()  # `info` needs no API key; this does
-        finally:
-            client.close()
-    except UnexpectedResponse as error:
-        denied = error.status_code in (401, 403)
+        connection = Connection(url, settings)
+        version = connection.ask(QdrantClient.info).version
+        connection.ask(QdrantClient.get_collections)  # `info` needs no API key; this does
+        over = "gRPC" if connection.is_grpc else "HTTP alone: gRPC does not answer"
+        single = single_copies(connection)
+        connection.close()
+    except SightlineError as error:
+        fact, _, fix = str(error).partition("; ")
+        return Check("engine", "problem", fact, fix or "check --qdrant URL")
+    found = f"Qdrant server {version} at {connection.url}, over {over}"
+    if single:
         return Check(
             "engine",
-            "problem",
-            f"Qdrant at {url} refuses: HTTP {error.status_code}",
-            "set SIGHTLINE_QDRANT_API_KEY to its key" if denied else "check --qdrant URL",
+            "note",
+            f"{found}, keeps one copy of {', '.join(single)} on a cluster: while a node is down,"
+            " part of them cannot be read",
+            "`sightline ingest … --rebuild --replicas 2` keeps two",
         )
-    except JSONDecodeError:
-        return Check(
-            "engine", "problem", f"what answers at {url} is no Qdrant", "check --qdrant URL"
-        )
-    except (ResponseHandlingException, OSError, ValueError, InvalidURL) as error:
-        return Check(
-            "engine",
-            "problem",
-            f"no Qdrant answers at {url} ({type(error).__name__})",
-            "`docker run -p 127.0.0.1:6333:6333 qdrant/qdrant`, or leave out --qdrant",
-        )
-    return Check("engine", "ok", f"Qdrant server {version} at {url}")
+    return Check("engine", "ok", found)
 
 
 def _check_weights() -> Iterator[Check]:

@@ -11,12 +11,19 @@ from threading import Lock
 from app.core import keywords
 from app.core.collection import (
     Collection,
-    create_collection,
+    begin_collection,
     find_manifest,
     open_collection,
 )
 from app.core.conditions import AllOf, Compare, Exists
-from app.core.errors import CollectionBusyError, CollectionError, SettingsError, SourceError
+from app.core.errors import (
+    CollectionBusyError,
+    CollectionError,
+    CollectionForeignError,
+    ServiceUnavailableError,
+    SettingsError,
+    SourceError,
+)
 from app.core.images import content_hash
 from app.core.manifest import Manifest, SourceEntry
 from app.core.messages import counted
@@ -160,10 +167,9 @@ def _opened(
         average_length=average_words([rec for source in sources for rec in source.records]),
         text_kind=first.text_kind,
         fields=first.fields,
-        # All of them from the start: a rebuild that is killed must still know what to read again.
         sources={source.label: _entry(source) for source in sources},
     )
-    return create_collection(name, made, settings, replace=rebuild)
+    return begin_collection(name, made, settings, replace=rebuild)
 
 
 def _entry(source: Source) -> SourceEntry:
@@ -192,7 +198,7 @@ class _Run:
         try:
             return find_manifest(self.report.collection, self.settings)
         except CollectionError as error:
-            if not self.rebuild:
+            if not self.rebuild or isinstance(error, CollectionForeignError):
                 raise
             self.watch.notice(f"made again from this source alone, for {error}")
             return None
@@ -225,7 +231,7 @@ class _Run:
             )
 
     def write(self, manifest: Manifest | None, sources: Sequence[Source], models: Models) -> None:
-        """Bring every source in; what was made for nothing goes again, however this ends."""
+        """Bring every source in. What a rebuild makes takes the old one's place at the end."""
         name, settings = self.report.collection, self.settings
         # Where pages are embedded too, the workers hand on pixels, also where they could embed.
         with Decoders(models.page_name or models.image_name, settings) as decoders:
@@ -234,22 +240,32 @@ class _Run:
             decoders.start(max(0, new))  # a guess: they start while models load and files are read
             with _opened(name, manifest, sources, models, self.rebuild, settings) as opened:
                 try:
-                    opened.begin()
                     for source in sources:
                         self.bring_in_step(opened, source, models, decoders)
-                    opened.settle()
                 except KeyboardInterrupt:
                     opened.settle(finished=False)
                     raise
+                except ServiceUnavailableError as error:
+                    raise type(error)(f"{error}. {self._so_far()}") from error
                 finally:
-                    if manifest is None and not opened.count():
-                        opened.engine.drop()
+                    is_empty = manifest is None and not self.report.new
+                    if is_empty:
                         self.nothing_taken(sources[0].path)
+                if not is_empty:
+                    opened.settle()
+
+    def _so_far(self) -> str:
+        """Say what of an ingest that breaks off is safe."""
+        if self.rebuild:
+            return "The collection is as it was"
+        done = self.report.new + self.report.changed
+        return f"{counted(done, 'record')} of this run are in; the same command goes on from there"
 
     def bring_in_step(
         self, collection: Collection, source: Source, models: Models, decoders: Decoders
     ) -> None:
         """Plan, write and sweep one source, and count it in the report."""
+        collection.hold(source.label)
         if source.label not in collection.manifest.sources:
             length = collection.manifest.average_length
             for told in (
@@ -330,7 +346,7 @@ class _Run:
         """Guard captions as records are guarded: a lost metadata file leaves the pictures."""
         if not bare or self.allow_removals:
             return
-        spoken = AllOf((Compare("source", "==", source.label), Exists("captions")))
+        spoken = AllOf((Compare("source", "==", source.label), Exists("words.caption")))
         captioned = {id_ for _, id_ in collection.record_ids(spoken)}
         lost = bare & captioned
         if len(lost) > LOST_LIMIT * len(captioned):

@@ -235,7 +235,13 @@ class Writer:
             average = self._collection.manifest.average_length
             if sparse := keywords.embed_document(record.said, average):
                 vectors["keywords"] = sparse
-        payload = payload_of(record, ready.file, self._collection.fields, ready.exif_place)
+        payload = payload_of(
+            record,
+            ready.file,
+            self._collection.fields,
+            ready.exif_place,
+            on_top=self._collection.is_shared,
+        )
         return Point(point_id(record.record_id), vectors, payload)
 
 

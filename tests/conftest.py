@@ -71,6 +71,12 @@ def either_engine(request: pytest.FixtureRequest) -> Settings:
     return Settings(qdrant=request.getfixturevalue("qdrant").url)
 
 
+@pytest.fixture(autouse=True)
+def _no_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other writer is about to begin, so none is waited for."""
+    monkeypatch.setattr("app.core.engines.lease.SETTLE_SECONDS", 0.0)
+
+
 @pytest.fixture
 def squares(tmp_path: Path) -> Path:
     """A folder of three colour squares, with captions and scores as strings."""

@@ -65,6 +65,14 @@ def ingest_command(
             "--ocr", help="Read pages of PDFs that have no text layer, seconds each; not pictures."
         ),
     ] = False,
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="On a server: parts of a collection that is made."),
+    ] = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="On a cluster: copies of each part; else its own."),
+    ] = None,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -79,7 +87,14 @@ def ingest_command(
         raise SettingsError("--offline chooses the embeddings; leave out --image and --text")
     if offline:
         image, text = OFFLINE_IMAGE, OFFLINE_TEXT
-    settings = settings_of(home=home, qdrant=qdrant, device=device, max_megapixels=max_megapixels)
+    settings = settings_of(
+        home=home,
+        qdrant=qdrant,
+        qdrant_shards=shards,
+        qdrant_replicas=replicas,
+        device=device,
+        max_megapixels=max_megapixels,
+    )
     with watching() as watch:
         report = ingest(
             path,
@@ -99,5 +114,9 @@ def ingest_command(
     interrupted = counts.pop("interrupted")
     show(counts) if json_ else lines(report_lines(counts))
     if interrupted:
-        notice("what is in stays; the same command goes on from here")
+        notice(
+            "the collection is as it was; the same command begins again"
+            if rebuild
+            else "what is in stays; the same command goes on from here"
+        )
         raise typer.Exit(EXIT_INTERRUPTED)

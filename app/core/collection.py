@@ -1,6 +1,7 @@
 """Collection: points under one name, the same on both engines. Written by ingest, read by all."""
 
 import hashlib
+import logging
 import math
 import re
 import shutil
@@ -12,11 +13,12 @@ from llama_index.core.schema import ImageNode, TextNode
 
 from app.core import page_pictures
 from app.core.conditions import Compare, Condition, key_of
-from app.core.engines import Engine, Point, Query, ScoredId, Spaces
+from app.core.engines import STRANGERS, Engine, Placement, Point, Query, ScoredId, Spaces
 from app.core.engines.lock import Purpose
 from app.core.errors import (
     CollectionBusyError,
     CollectionError,
+    CollectionForeignError,
     CollectionMissingError,
     EmbeddingError,
     SettingsError,
@@ -29,23 +31,41 @@ from app.core.nodes import INDEXES, LEDGER, field_indexes, file_state, node_from
 from app.core.records import Field, document_of
 from app.core.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 UNIT_TOLERANCE = 1e-3
+
+NODE_KEYS = ("record_id", "_node_content")
+"""What the payload of every point of ours has."""
 
 
 class Collection:
     """An open collection. Use it as a context manager, or close it.
 
     The engine is opened when first used: models take seconds to load, and while one search holds
-    the embedded engine no other process can.
+    the embedded engine no other process can. One that was just made is open, and unseen by others
+    until it is published.
     """
 
-    def __init__(self, name: str, engine: Engine, manifest: Manifest, pages: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        manifest: Manifest,
+        pages: Path,
+        *,
+        is_open: bool = False,
+        replaces: bool = False,
+    ) -> None:
         self.name = name
         self.manifest = manifest
         self._engine = engine
-        self._is_open = False
+        self._is_open = is_open
+        self._replaces = replaces
+        self._running: set[str] = set()
+        self._has_strangers = False
         self.pages = pages
 
     def __enter__(self) -> Self:
@@ -99,18 +119,24 @@ class Collection:
         """The columns that can be filtered by."""
         return self.manifest.fields
 
+    def hold(self, source: str) -> None:
+        """Keep other writers from a source of it. Raises CollectionBusyError."""
+        self.engine.hold(source)
+
     def upsert(self, points: Sequence[Point]) -> None:
         """Write whole points. Raises EmbeddingError for a vector that no search could find."""
         spaces = _spaces(self.manifest)
         for point in points:
             _check_vectors(point, spaces)
         self.engine.upsert(points)
+        if not self._replaces:
+            self.publish()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete points, with all their vectors; ids that are not there do not matter."""
+        if ids and self.manifest.points and self.engine.count() <= len(ids):
+            self._update(points=0)  # first: a store that is empty before would be taken for lost
         self.engine.delete(ids)
-        if self.manifest.points and not self.engine.count():
-            self._update(points=0)  # else the store would be taken for lost
 
     def search(
         self, queries: Sequence[Query], *, limit: int, where: Condition | None = None
@@ -124,7 +150,8 @@ class Collection:
 
     def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> dict[str, Point]:
         """Return the points that exist, by id."""
-        return {point.id: point for point in self.engine.fetch(ids, vectors=vectors)}
+        found = self.engine.fetch(ids, vectors=vectors)
+        return {point.id: point for point in found if self._is_ours(point.payload, NODE_KEYS)}
 
     def node(self, payload: Mapping[str, Any]) -> TextNode:
         """Return the node of a payload, with a path that can be opened on this machine."""
@@ -148,14 +175,29 @@ class Collection:
         stored = self.engine.size_bytes()
         return None if stored is None else stored + page_pictures.size_bytes(self.pages)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether programs other than this one read it: then it is kept as they expect."""
+        return self._engine.is_shared
+
+    def placement(self) -> Placement | None:
+        """Return how a server spreads it; None for the embedded engine."""
+        return self.engine.placement()
+
     def ledger(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield point id and what is known of its file."""
-        yield from self.engine.scroll(LEDGER)
+        for id_, payload in self.engine.scroll(LEDGER):
+            if self._is_ours(payload, ("record_id",)):
+                yield id_, payload
 
     def record_ids(self, where: Condition | None) -> list[tuple[str, str]]:
         """Return (record id, point id) of all that passes, by record id."""
         found = self.engine.scroll(("record_id",), self._compiled(where))
-        return sorted((payload["record_id"], id_) for id_, payload in found)
+        return sorted(
+            (payload["record_id"], id_)
+            for id_, payload in found
+            if self._is_ours(payload, ("record_id",))
+        )
 
     def count(self, where: Condition | None = None) -> int:
         """Count the records that pass."""
@@ -177,12 +219,20 @@ class Collection:
     def remember(
         self, *, fields: Sequence[Field] = (), sources: Mapping[str, SourceEntry] | None = None
     ) -> None:
-        """Take up new columns, with their indexes, and new or moved sources."""
+        """Take up new columns, with their indexes, and new or moved sources.
+
+        Until `settle` ends the ingest, the sources are known to be unfinished: not all may be in.
+        """
         for key, kind in field_indexes(fields).items():
             self.engine.add_index(key, kind)
+        begun = {
+            label: entry.model_copy(update={"unfinished": True})
+            for label, entry in (sources or {}).items()
+        }
+        self._running |= begun.keys()
         self._update(
             fields=(*self.manifest.fields, *fields),
-            sources={**self.manifest.sources, **(sources or {})},
+            sources={**self.manifest.sources, **begun},
         )
 
     def forget(self, label: str) -> int:
@@ -197,24 +247,48 @@ class Collection:
                 f"collection {self.name!r} has no source {label!r}{did_you_mean(label, sources)}"
                 f" (there is: {known})"
             )
+        self.hold(label)
         gone = [id_ for _, id_ in self.record_ids(Compare("source", "==", label))]
         self.delete(gone)
         self._update(sources=sources)
         self.settle()
         return len(gone)
 
-    def begin(self) -> None:
-        """Begin an ingest: until it ends, the collection knows that not all may be in."""
-        self._update(unfinished=True)
-
     def settle(self, *, finished: bool = True) -> None:
-        """End an ingest: remember the count, tidy up, make a large collection fast to search."""
-        self._update(points=self.engine.count(), unfinished=not finished)
+        """End an ingest: remember the count, tidy up, make a large collection fast to search.
+
+        What was made beside another takes its place if it is `finished`, and else never will.
+        """
+        if self._replaces and not finished:
+            return
+        self._update(points=self.engine.count(), sources=self._settled(finished))
+        if finished:
+            self.publish()
+            self.engine.optimise()
         if self.pages.is_dir():
             contents = (payload.get("content_hash", "") for _, payload in self.ledger())
             page_pictures.sweep(self.pages, {self.page_picture(content) for content in contents})
-        if finished:
-            self.engine.optimise()
+
+    def publish(self) -> None:
+        """Let what was begun take its place, in one step; once more does nothing."""
+        self.engine.publish()
+        self._replaces = False
+
+    def _settled(self, finished: bool) -> dict[str, SourceEntry]:
+        ended = self._running if finished else set()
+        return {
+            label: entry.model_copy(update={"unfinished": False}) if label in ended else entry
+            for label, entry in self.manifest.sources.items()
+        }
+
+    def _is_ours(self, payload: Mapping[str, Any], keys: Sequence[str]) -> bool:
+        """Tell our points from what else a server may hold; the first of those is told."""
+        if all(key in payload for key in keys):
+            return True
+        if not self._has_strangers:
+            self._has_strangers = True
+            logger.warning(STRANGERS, self.name)
+        return False
 
     def _staged(self, query: Query, limit: int, where: Condition | None) -> Query:
         if query.space != PAGE or self.count(where) <= EXACT_PAGES:
@@ -224,24 +298,36 @@ class Collection:
     def _update(self, **changes: object) -> None:
         changed = self.manifest.model_copy(update=changes)
         if changed != self.manifest:
-            self.engine.write_manifest(changed.write())
+            self.engine.change_manifest(self.manifest.write(), changed.write())
             self.manifest = changed
 
     def _compiled(self, where: Condition | None) -> Any:  # noqa: ANN401 - the engine's own
         return None if where is None else compile_filter(where, self.engine.filters)
 
 
-def create_collection(
+def create_collection(name: str, manifest: Manifest, settings: Settings) -> Collection:
+    """Make an empty collection and hold it for writing.
+
+    Raises CollectionBusyError when there is one: another process was first.
+    """
+    made = begin_collection(name, manifest, settings)
+    made.publish()
+    return made
+
+
+def begin_collection(
     name: str, manifest: Manifest, settings: Settings, *, replace: bool = False
 ) -> Collection:
-    """Make an empty collection and hold it for writing; `replace` empties one that is there.
+    """Begin a collection that takes its place with its first points.
 
-    Raises CollectionBusyError when another process was first.
+    One that is to `replace` another is made beside it, and takes its place when it is settled.
+    Closed before that, either leaves no trace. Raises as `create_collection`.
     """
     engine = _engine(name, settings, "write")
     indexes = INDEXES | field_indexes(manifest.fields)
     engine.create(_spaces(manifest), indexes, manifest.write(), replace=replace)
-    return Collection(name, engine, manifest, _pages(name, settings))
+    pages = _pages(name, settings)
+    return Collection(name, engine, manifest, pages, is_open=True, replaces=replace)
 
 
 def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read") -> Collection:
@@ -258,7 +344,8 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
         )
     collection = Collection(name, engine, manifest, _pages(name, settings))
     if purpose == "write":
-        _ = collection.engine
+        for key in INDEXES.keys() - collection.engine.indexed():  # made before it was one of them
+            collection.engine.add_index(key, INDEXES[key])
     return collection
 
 
@@ -270,9 +357,10 @@ def find_manifest(name: str, settings: Settings) -> Manifest | None:
 def collection_names(settings: Settings) -> list[str]:
     """Return the names of the collections that exist, in order."""
     if settings.qdrant:
+        from app.core.engines.connection import Connection
         from app.core.engines.server import collection_names as server_names
 
-        return server_names(settings.qdrant, settings)
+        return server_names(Connection(settings.qdrant, settings))
     folder = settings.collections_folder
     found = folder.iterdir() if folder.is_dir() else iter(())
     return sorted(entry.name for entry in found if (entry / "manifest.json").is_file())
@@ -281,7 +369,13 @@ def collection_names(settings: Settings) -> list[str]:
 def remove_collection(name: str, settings: Settings) -> None:
     """Delete a collection, also a damaged one. Raises CollectionMissingError if there is none."""
     engine = _engine(name, settings, "write")
-    if name not in collection_names(settings):
+    try:
+        there = engine.read_manifest() is not None
+    except CollectionForeignError:
+        raise
+    except CollectionError:  # damaged: all the more to be removed
+        there = True
+    if not there:
         raise CollectionMissingError(_missing(name, settings))
     engine.drop()
     shutil.rmtree(_pages(name, settings), ignore_errors=True)
@@ -310,11 +404,16 @@ def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
             " beginning with a letter or a digit"
         )
     if settings.qdrant:
-        from app.core.engines.server import ServerEngine, connect
+        from app.core.engines.connection import Connection
+        from app.core.engines.server import ServerEngine
 
-        servers = settings.home.expanduser() / "servers"
-        lock = servers / _digest(settings.qdrant) / f"{name}.lock"
-        return ServerEngine(connect(settings.qdrant, settings), name, lock=lock, purpose=purpose)
+        return ServerEngine(
+            Connection(settings.qdrant, settings),
+            name,
+            purpose=purpose,
+            shards=settings.qdrant_shards,
+            replicas=settings.qdrant_replicas,
+        )
     from app.core.engines.edge import EdgeEngine
 
     return EdgeEngine(settings.collections_folder / name, purpose)

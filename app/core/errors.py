@@ -7,6 +7,7 @@ SightlineError
 ├── CollectionError
 │   ├── CollectionMissingError       → the ingest command that would make it
 │   ├── CollectionMismatchError      → both fingerprints, and the command that rebuilds
+│   ├── CollectionForeignError       of another program: never touched → another name
 │   └── CollectionBusyError          → the pid that holds it
 ├── QueryError                       a bad filter, an empty query, an unknown field
 ├── AnswerError                      what a model wrote is not what it was asked for, twice
@@ -61,6 +62,12 @@ class CollectionMismatchError(CollectionError):
     """The collection was built with something else than what is asked for now."""
 
     code = "collection_mismatch"
+
+
+class CollectionForeignError(CollectionError):
+    """What has this name is of another program."""
+
+    code = "collection_foreign"
 
 
 class CollectionBusyError(CollectionError):

@@ -55,12 +55,14 @@ class OutfitColumns(_Frozen):
 class SourceEntry(_Frozen):
     """Where a source lies: the path that was ingested and the root its pictures are relative to.
 
-    `outfit` is what its dataset.toml says of garments.
+    `outfit` is what its dataset.toml says of garments. `unfinished` says that an ingest of it began
+    and did not end: not all is in.
     """
 
     path: Path
     root: Path
     outfit: OutfitColumns | None = None
+    unfinished: bool = False
 
 
 class Manifest(_Frozen):
@@ -68,8 +70,7 @@ class Manifest(_Frozen):
 
     `page` is there where pages are embedded part by part, for late interaction.
     `points` is the count when an ingest last ended: more than none beside an empty store means that
-    the store was lost. `unfinished` says that an ingest began and did not end: not all is in.
-    `average_length` is in words, for BM25.
+    the store was lost. `average_length` is in words, for BM25.
     """
 
     schema_version: int = SCHEMA
@@ -83,7 +84,11 @@ class Manifest(_Frozen):
     fields: tuple[Field, ...] = ()
     sources: dict[str, SourceEntry] = {}
     points: int = 0
-    unfinished: bool = False
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether an ingest of any source began and did not end."""
+        return any(entry.unfinished for entry in self.sources.values())
 
     @property
     def models(self) -> tuple[Model, Model, Model | None, int]:
@@ -104,13 +109,18 @@ class Manifest(_Frozen):
                 f"collection {name!r} has format {version}, this program reads {SCHEMA}."
                 f" Make it again: sightline ingest … --collection {name} --rebuild"
             )
+        stored = dict(stored)
+        begun = stored.pop("unfinished", False)  # of the whole collection: so it was kept at first
         try:
-            return cls.model_validate(stored)
+            made = cls.model_validate(stored)
         except ValidationError as error:
             raise CollectionError(
                 f"the manifest of collection {name!r} is damaged"
                 f" ({error.errors()[0]['loc']}); make it again with --rebuild"
             ) from error
+        entries = made.sources.items() if begun else ()
+        marked = {k: entry.model_copy(update={"unfinished": True}) for k, entry in entries}
+        return made.model_copy(update={"sources": made.sources | marked})
 
     def write(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -33,6 +33,7 @@ INDEXES: dict[str, IndexKind] = {
     "place": "geo",
     "place.lat": "float",
     "place.lon": "float",
+    "page": "integer",
 }
 """Payload keys of every collection that filters use: without an index they cost 100 times more."""
 
@@ -51,6 +52,16 @@ LEDGER = (
     *("page_hash", "read_by"),
 )
 """Payload keys that say what is stored: enough to plan the next ingest."""
+
+
+OUR_KEYS = frozenset(
+    [
+        *LEDGER,
+        *("path", "captions", "fields", "words", "place", "exif_place", "page"),
+        *("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id"),
+    ]
+)
+"""The top level of a payload, but for the user's metadata on a server."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -93,13 +104,20 @@ def node_of(record: Record) -> ImageNode:
 
 
 def payload_of(
-    record: Record, file: FileState | None, fields: Iterable[Field], exif_place: Place | None = None
+    record: Record,
+    file: FileState | None,
+    fields: Iterable[Field],
+    exif_place: Place | None = None,
+    *,
+    on_top: bool = False,
 ) -> dict[str, Any]:
     """Return the payload of a record's point.
 
     `exif_place` counts when the record has no place of its own; it is kept for the next ingest.
+    With `on_top` the user's metadata also stands where LlamaIndex's own store looks for it.
     """
-    payload = node_payload(node_of(record))
+    payload = on_top_of(plain(record.metadata)) if on_top else {}
+    payload |= node_payload(node_of(record))
     payload |= filterable(record.captions, record.metadata, fields)
     if record.page is not None:
         payload["page"] = record.page
@@ -128,6 +146,14 @@ def node_payload(node: TextNode) -> dict[str, Any]:
     flat = node_to_metadata_dict(node)
     kept = ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")
     return {key: flat[key] for key in kept} | {"record_id": flat["doc_id"]}
+
+
+def on_top_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the user's metadata can stand at a payload's top level.
+
+    There LlamaIndex's own store looks for it. What is called as a key of ours is in `fields` alone.
+    """
+    return {key: value for key, value in metadata.items() if key not in OUR_KEYS}
 
 
 def node_from_payload(payload: Mapping[str, Any], root: Path | None) -> TextNode:

@@ -23,7 +23,21 @@ class Settings(BaseSettings):
         description="Folder that holds the embedded collections.",
     )
     qdrant: str | None = Field(
-        default=None, description="URL of a Qdrant server; unset means the embedded engine."
+        default=None,
+        description="URL of a Qdrant server, or of several nodes with commas between; unset means"
+        " the embedded engine.",
+    )
+    qdrant_shards: int | None = Field(
+        default=None, ge=1, description="Shards of a collection that is made on that server."
+    )
+    qdrant_replicas: int | None = Field(
+        default=None, ge=1, description="Copies of each shard; unset means the server's default."
+    )
+    qdrant_grpc_port: int = Field(
+        default=6334,
+        ge=0,
+        le=65535,
+        description="Port on which that server speaks gRPC, used where it answers; 0 means never.",
     )
     qdrant_api_key: SecretStr | None = Field(
         default=None, description="API key of that server; sent nowhere else."

@@ -15,16 +15,17 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from inspect import signature
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
 
 import app.core.engines
 from app.core.engines import Engine, FirstStage, Point, Query, Spaces
+from app.core.engines.connection import Connection
 from app.core.engines.edge import EdgeEngine
 from app.core.engines.lock import Purpose
-from app.core.engines.server import ServerEngine, collection_names, connect
+from app.core.engines.server import ServerEngine, collection_names
 from app.core.errors import CollectionBusyError, CollectionError, SettingsError
 from app.core.settings import Settings
 from tests.qdrant_double import QdrantDouble
@@ -42,19 +43,32 @@ def edge(tmp_path: Path) -> Open:
     return lambda purpose="write": EdgeEngine(tmp_path / "streets", purpose)
 
 
-def server(tmp_path: Path, qdrant: QdrantDouble) -> Open:
-    client = connect(qdrant.url, Settings())
-    lock = tmp_path / "streets.lock"
-    return lambda purpose="write": ServerEngine(client, "streets", lock=lock, purpose=purpose)
+def server(qdrant: QdrantDouble) -> Open:
+    connection = Connection(qdrant.url, Settings())
+    return lambda purpose="write": ServerEngine(connection, "streets", purpose=purpose)
 
 
-def real_server(tmp_path: Path) -> Open:
+def server_over_grpc(qdrant_with_grpc: QdrantDouble) -> Open:
+    port = qdrant_with_grpc.grpc_port or 0
+    connection = Connection(qdrant_with_grpc.url, Settings(qdrant_grpc_port=port))
+    assert connection.is_grpc
+    return lambda purpose="write": ServerEngine(connection, "streets", purpose=purpose)
+
+
+@pytest.fixture
+def qdrant_with_grpc() -> Iterator[QdrantDouble]:
+    with QdrantDouble(grpc_port=0) as double:
+        yield double
+
+
+def real_server() -> Open:
     url = os.environ.get("SIGHTLINE_TEST_QDRANT")
     if not url:
         pytest.skip("SIGHTLINE_TEST_QDRANT names no Qdrant server")
-    client = QdrantClient(url=url, api_key=os.environ.get("SIGHTLINE_TEST_QDRANT_API_KEY"))
-    name, lock = f"sightline-test-{uuid.uuid4().hex[:8]}", tmp_path / "streets.lock"
-    return lambda purpose="write": ServerEngine(client, name, lock=lock, purpose=purpose)
+    key = os.environ.get("SIGHTLINE_TEST_QDRANT_API_KEY")
+    connection = Connection(url, Settings(qdrant_api_key=key))
+    name = f"sightline-test-{uuid.uuid4().hex[:8]}"
+    return lambda purpose="write": ServerEngine(connection, name, purpose=purpose)
 
 
 ENGINES = {"edge": edge, "server": server}
@@ -62,12 +76,17 @@ ENGINES = {"edge": edge, "server": server}
 
 def test_every_engine_of_the_folder_is_under_contract() -> None:
     modules = {module.name for module in pkgutil.iter_modules(app.core.engines.__path__)}
-    assert modules - {"lock"} - {f"{name}_filters" for name in ENGINES} == ENGINES.keys()
+    parts = {"lock", "copies", "connection", "lease"} | {f"{name}_filters" for name in ENGINES}
+    assert modules - parts == ENGINES.keys()
 
 
 @pytest.fixture(
-    params=[*ENGINES.values(), pytest.param(real_server, marks=pytest.mark.server)],
-    ids=[*ENGINES, "real_server"],
+    params=[
+        *ENGINES.values(),
+        server_over_grpc,
+        pytest.param(real_server, marks=pytest.mark.server),
+    ],
+    ids=[*ENGINES, "server_over_grpc", "real_server"],
 )
 def open_engine(request: pytest.FixtureRequest) -> Open:
     """What a builder takes are fixtures."""
@@ -77,9 +96,20 @@ def open_engine(request: pytest.FixtureRequest) -> Open:
 @pytest.fixture
 def engine(open_engine: Open) -> Iterator[Engine]:
     engine = open_engine("write")
-    engine.create(SPACES, INDEXES, MANIFEST)
+    made(engine)
     yield engine
     engine.drop()
+    engine.close()
+
+
+def made(engine: Engine, manifest: dict[str, Any] | None = None, **more: bool) -> None:
+    engine.create(SPACES, INDEXES, manifest or MANIFEST, **more)
+    engine.publish()
+
+
+def begin_writing(engine: Engine, source: str) -> None:
+    engine.open()
+    engine.hold(source)
 
 
 def id_of(number: int) -> str:
@@ -238,7 +268,7 @@ def test_extremes_are_the_payloads_at_either_end(engine: Engine) -> None:
 
 def test_the_manifest_is_replaced_whole(engine: Engine) -> None:
     assert engine.read_manifest() == MANIFEST
-    engine.write_manifest({"made": "anew"})
+    engine.change_manifest(MANIFEST, {"made": "anew"})
     assert engine.read_manifest() == {"made": "anew"}
 
 
@@ -251,7 +281,7 @@ def test_an_index_can_be_added_twice(engine: Engine) -> None:
 
 def test_what_was_written_is_there_when_opened_again(open_engine: Open) -> None:
     first = open_engine("write")
-    first.create(SPACES, INDEXES, MANIFEST)
+    made(first)
     first.upsert(POINTS)
     first.close()
     again = open_engine("read")
@@ -265,9 +295,10 @@ def test_what_was_written_is_there_when_opened_again(open_engine: Open) -> None:
 
 def test_a_second_writer_is_refused_at_once_with_the_pid(open_engine: Open) -> None:
     first = open_engine("write")
-    first.create(SPACES, INDEXES, MANIFEST)
+    made(first)
+    first.hold("one")
     with pytest.raises(CollectionBusyError, match=str(os.getpid())):
-        open_engine("write").open()
+        begin_writing(open_engine("write"), "one")
     first.close()
     open_engine("write").drop()
 
@@ -277,22 +308,62 @@ def test_create_replaces_what_was_there_only_if_told_to(engine: Engine) -> None:
     with pytest.raises(CollectionBusyError, match="another process"):
         engine.create(SPACES, INDEXES, {"made": "anew"})
     engine.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
+    engine.publish()
     assert (engine.count(), engine.read_manifest()) == (0, {"made": "anew"})
+
+
+def test_what_is_begun_is_unseen_until_it_is_published(open_engine: Open) -> None:
+    first = open_engine("write")
+    made(first)
+    first.upsert(POINTS)
+    first.close()
+    second = open_engine("write")
+    second.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
+    second.upsert(POINTS[:1])
+    assert (second.count(), second.read_manifest()) == (1, {"made": "anew"})
+    assert open_engine("read").read_manifest() == MANIFEST
+    second.publish()
+    second.publish()
+    assert open_engine("read").read_manifest() == {"made": "anew"}
+    second.close()
+    third = open_engine("read")
+    third.open()
+    assert third.count() == 1
+    third.close()
+
+
+def test_what_is_closed_before_it_is_published_leaves_no_trace(open_engine: Open) -> None:
+    for there in (0, 3):
+        again = open_engine("write")
+        again.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
+        again.upsert(POINTS[:2])
+        again.close()
+        if not there:
+            assert open_engine("read").read_manifest() is None
+            first = open_engine("write")
+            made(first)
+            first.upsert(POINTS)
+            first.close()
+    kept = open_engine("read")
+    assert kept.read_manifest() == MANIFEST
+    kept.open()
+    assert kept.count() == 3
+    kept.close()
 
 
 @pytest.mark.parametrize("url", ["not a url", "http://[", "127.0.0.1:6333", "", "ftp://a/b"])
 def test_what_is_no_url_of_a_server_is_refused_as_a_setting(url: str) -> None:
     with pytest.raises(SettingsError, match="no URL"):
-        connect(url, Settings())
+        Connection(url, Settings())
 
 
 def test_a_web_page_in_place_of_qdrant_is_told_without_its_html(tmp_path: Path) -> None:
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
         Thread(target=web.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{web.server_port}"
+        connection = Connection(f"http://127.0.0.1:{web.server_port}", Settings())
         with pytest.raises(CollectionError, match=r"HTTP 404.*--qdrant") as told:
-            collection_names(url, Settings())
+            collection_names(connection)
         web.shutdown()
     assert "<" not in str(told.value)
 
@@ -413,8 +484,8 @@ def _units(chance: np.random.Generator, count: int) -> np.ndarray:
 
 
 def test_what_a_killed_optimise_left_behind_goes(tmp_path: Path) -> None:
-    engine = edge(tmp_path)("write")
-    engine.create(SPACES, INDEXES, MANIFEST)
+    engine = EdgeEngine(tmp_path / "streets", "write")
+    made(engine)
     left = tmp_path / "streets" / "shard" / "temp_segments" / "segment_builder_killed"
     left.mkdir(parents=True)
     engine.optimise()
@@ -425,8 +496,8 @@ def test_what_a_killed_optimise_left_behind_goes(tmp_path: Path) -> None:
 def test_a_collection_that_the_disk_cannot_hold_twice_stays_as_it_is_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = edge(tmp_path)("write")
-    engine.create(SPACES, INDEXES, MANIFEST)
+    engine = EdgeEngine(tmp_path / "streets", "write")
+    made(engine)
     engine.upsert(POINTS)
     full = shutil.disk_usage(tmp_path)._replace(free=engine.size_bytes())
     monkeypatch.setattr("app.core.engines.edge.shutil.disk_usage", lambda _path: full)
@@ -440,8 +511,8 @@ def test_a_collection_that_the_disk_cannot_hold_twice_stays_as_it_is_and_says_so
 
 @pytest.mark.parametrize("damage", ["", "[1]", "{", "[" * 100_000])
 def test_a_damaged_manifest_is_named_with_a_way_out(tmp_path: Path, damage: str) -> None:
-    engine = edge(tmp_path)("write")
-    engine.create(SPACES, INDEXES, MANIFEST)
+    engine = EdgeEngine(tmp_path / "streets", "write")
+    made(engine)
     (tmp_path / "streets" / "manifest.json").write_text(damage, encoding="utf-8")
     with pytest.raises(CollectionError, match=r"manifest\.json is damaged.*--rebuild"):
         engine.read_manifest()

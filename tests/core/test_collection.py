@@ -10,6 +10,7 @@ import pytest
 
 from app.core.collection import (
     Collection,
+    begin_collection,
     collection_names,
     create_collection,
     find_manifest,
@@ -21,6 +22,7 @@ from app.core.engines import Point
 from app.core.errors import (
     CollectionBusyError,
     CollectionError,
+    CollectionForeignError,
     CollectionMismatchError,
     CollectionMissingError,
     EmbeddingError,
@@ -106,7 +108,13 @@ def test_a_server_s_other_collections_are_left_out(qdrant: QdrantDouble) -> None
     make(settings)
     qdrant.client.create_collection("another-program", vectors_config={})
     assert collection_names(settings) == ["squares"]
-    assert find_manifest("another-program", settings) is None
+    for use in (find_manifest, open_collection, remove_collection):
+        with pytest.raises(CollectionForeignError, match=r"'another-program'.*0 points.*left"):
+            use("another-program", settings)
+    for replace in (False, True):
+        with pytest.raises(CollectionForeignError):
+            begin_collection("another-program", MANIFEST, settings, replace=replace)
+    assert qdrant.client.collection_exists("another-program")
 
 
 def test_a_missing_collection_says_which_there_are_and_how_to_make_it(settings: Settings) -> None:
@@ -133,8 +141,11 @@ def test_a_collection_that_is_there_is_replaced_only_on_demand(settings: Setting
     make(settings, point("red.png"))
     with pytest.raises(CollectionBusyError, match="squares"):
         create_collection("squares", MANIFEST, settings)
-    with create_collection("squares", MANIFEST, settings, replace=True) as made:
+    with begin_collection("squares", MANIFEST, settings, replace=True) as made:
         assert made.count() == 0
+        made.settle()
+    with open_collection("squares", settings) as opened:
+        assert opened.count() == 0
 
 
 # ---- what made it
@@ -245,7 +256,9 @@ def test_an_open_that_fails_lets_go_of_the_lock(on_disk: Settings) -> None:
     for _ in range(2):  # a lock that stayed would make the second a CollectionBusyError
         with pytest.raises(CollectionError, match="--rebuild"):
             open_collection("squares", on_disk, purpose="write")
-    create_collection("squares", MANIFEST, on_disk, replace=True).close()
+    with begin_collection("squares", MANIFEST, on_disk, replace=True) as made:
+        made.settle()
+    assert collection_names(on_disk) == ["squares"]
 
 
 # ---- what is stored
@@ -291,9 +304,10 @@ def test_new_fields_and_sources_are_remembered(settings: Settings, tmp_path: Pat
         opened.remember(fields=[SHADE], sources={"squares": entry})
         opened.remember(fields=[DEPTH])
         opened.upsert([point("blue.png", opened.fields, **{"the shade": "blue", "depth": 4})])
+    assert find_manifest("squares", settings).unfinished
     with open_collection("squares", settings) as opened:
         assert opened.fields == (SHADE, DEPTH)
-        assert opened.manifest.sources == {"squares": entry}
+        assert opened.manifest.sources == {"squares": entry.model_copy(update={"unfinished": True})}
         blue = [("squares/blue.png", point_id("squares/blue.png"))]
         assert opened.record_ids(Exists("fields.the_shade")) == blue
         assert opened.record_ids(Compare("fields.depth", ">", 3)) == blue

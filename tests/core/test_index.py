@@ -718,9 +718,16 @@ def test_llamaindex_s_own_store_reads_either_space(
     assert by_picture.similarities[0] == pytest.approx(1.0, abs=1e-3)
     assert (first.image_path, first.metadata["shade"]) == ("blue.png", "blue")
 
-    bright = MetadataFilters(filters=[where("fields.brightness", ">", 2.0)])
-    query = VectorStoreQuery(query_embedding=words, similarity_top_k=9, filters=bright)
-    assert {node.metadata["shade"] for node in text.query(query).nodes} == {"green", "blue"}
+    for filters, shades in (
+        ([where("fields.brightness", ">", 2.0)], {"green", "blue"}),
+        ([where("brightness", ">", 2.0)], {"green", "blue"}),
+        ([where("shade", "==", "red")], {"red"}),
+        ([where("shade", "in", ["red", "blue"]), where("brightness", ">=", 4.5)], {"blue"}),
+    ):
+        query = VectorStoreQuery(
+            query_embedding=words, similarity_top_k=9, filters=MetadataFilters(filters=filters)
+        )
+        assert {node.metadata["shade"] for node in text.query(query).nodes} == shades
     (node,) = image.get_nodes([first.node_id])
     assert node.metadata == first.metadata
 

@@ -616,7 +616,7 @@ def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: 
 
 @pytest.mark.parametrize(
     "step",
-    ["sources.load", "pipeline.content_hash", "pipeline.Models", "pipeline.create_collection"],
+    ["sources.load", "pipeline.content_hash", "pipeline.Models", "pipeline.begin_collection"],
 )
 def test_an_interrupt_before_anything_is_written_ends_with_a_report(
     step: str, squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -630,17 +630,6 @@ def test_an_interrupt_before_anything_is_written_ends_with_a_report(
     assert report.interrupted
     assert counts(report) == (0, 0, 0, 0, 0)
     assert collection_names(settings) == []
-    assert counts(bring(squares, settings)) == (3, 0, 0, 0, 0)
-
-
-def test_a_collection_that_a_kill_left_empty_is_filled_by_the_next_run(
-    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:  # as far as a kill after the collection was made
-        patch.setattr("ingest.pipeline._Run.bring_in_step", lambda *_: None)
-        patch.setattr("app.core.engines.edge.EdgeEngine.drop", lambda _: None)
-        bring(squares, settings)
-    assert collection_names(settings) == ["squares"]
     assert counts(bring(squares, settings)) == (3, 0, 0, 0, 0)
 
 

@@ -10,6 +10,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from app.core.filters import FilterVocabulary
 
+STRANGERS = (
+    "collection %r has points that Sightline did not write, or whose payload is lost: they are left"
+    " out. If they are records of yours, --rebuild makes them anew"
+)
+"""Another program may write on a server; and a replica that restarts can leave empty payloads
+(github.com/qdrant/qdrant/issues/4627)."""
+
 SparseVector = tuple[list[int], list[float]]
 """Indices and values, in step."""
 
@@ -19,7 +26,7 @@ Vector = list[float] | list[list[float]] | SparseVector
 NativeFilter = Any
 """A filter in the engine's own type, built with its `filters`; None passes everything."""
 
-IndexKind = Literal["keyword", "float", "datetime", "geo"]
+IndexKind = Literal["keyword", "integer", "float", "datetime", "geo"]
 
 
 class Point(NamedTuple):
@@ -67,8 +74,19 @@ class Spaces:
     late: Mapping[str, int] = field(default_factory=dict)
 
 
+class Placement(NamedTuple):
+    """How a server spreads a collection: shards, copies of each, and nodes that there are."""
+
+    shards: int
+    replicas: int
+    nodes: int
+
+
 class Engine(Protocol):
     """What both engines can do. Filters are native ones, built with `filters`."""
+
+    is_shared: bool
+    """Whether other programs can read what it keeps."""
 
     @property
     def filters(self) -> FilterVocabulary:
@@ -82,10 +100,19 @@ class Engine(Protocol):
         *,
         replace: bool = False,
     ) -> None:
-        """Make an empty collection; what has no manifest yet is no collection.
+        """Begin an empty collection and hold it: nobody else sees it before `publish`.
 
         Raises CollectionBusyError if there is one that is not to be replaced: another was first.
         """
+
+    def publish(self) -> None:
+        """Let what `create` began take its place, in one step; what it replaces goes.
+
+        Until then, and if it is closed before, what was there is whole. Once more does nothing.
+        """
+
+    def hold(self, source: str) -> None:
+        """Keep other writers from a source, until it is closed. Raises CollectionBusyError."""
 
     def open(self) -> None:
         """Get ready to read and write what `create` made. Raises CollectionError."""
@@ -100,13 +127,19 @@ class Engine(Protocol):
         """Delete the collection and its manifest."""
 
     def read_manifest(self) -> dict[str, Any] | None:
-        """Return what `create` or `write_manifest` stored; None when there is no collection."""
+        """Return what `create` or `write_manifest` stored; None when there is no collection.
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
-        """Replace the manifest, all or nothing."""
+        Raises CollectionError for what is damaged, or somebody else's.
+        """
+
+    def change_manifest(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Change what differs, all or nothing; what others changed meanwhile stays."""
 
     def add_index(self, key: str, kind: IndexKind) -> None:
         """Index a payload key; once more does nothing."""
+
+    def indexed(self) -> set[str]:
+        """Return the payload keys that have an index."""
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write whole points: vectors and payload that were there are replaced."""
@@ -144,3 +177,6 @@ class Engine(Protocol):
 
     def size_bytes(self) -> int | None:
         """Bytes on disk; None when the engine cannot tell."""
+
+    def placement(self) -> Placement | None:
+        """Where a server keeps it; None of an engine that is no server."""

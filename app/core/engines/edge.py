@@ -1,10 +1,17 @@
-"""Edge: the Qdrant engine inside this process. A folder holds a shard, a manifest and a lock."""
+"""Edge: the Qdrant engine inside this process. A folder holds a shard, a manifest and a lock.
+
+The manifest names the shard that counts. One that replaces it is built beside it, and takes its
+place when the manifest is written: a rename, before which the old one is whole, after which the new
+one is. What a killed run left beside it goes when the folder is next opened for writing.
+"""
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +28,7 @@ from app.core.engines import (
     Vector,
     edge_filters,
 )
+from app.core.engines.copies import readable_copy
 from app.core.engines.lock import Purpose, hold, refuse_second
 from app.core.errors import CollectionError
 
@@ -29,10 +37,17 @@ logger = logging.getLogger(__name__)
 MIN_FREE_BYTES = 256 << 20
 """A full disk kills the process with SIGBUS inside the engine: refuse to write well before that."""
 
+MIN_FREE_TO_OPEN_BYTES = 96 << 20
+"""Opening a shard takes 37 MB where holes in files are filled when read (tmpfs), and a delete some
+more; half of that ends the process with SIGBUS."""
+
 SCROLL_SIZE = 4096
 """Points a page; 50,000 take 0.34 s."""
 
 MANIFEST = "manifest.json"
+
+SHARD = "shard"
+"""The key of the manifest's file that names the shard, and the name of the first one."""
 
 _BYTES = q.ScalarQuantizationConfig(type=q.ScalarType.Int8, quantile=0.99, always_ram=True)
 """What `optimise` keeps of each vector beside it: bytes, which a scan reads 6 times faster."""
@@ -59,6 +74,7 @@ class EdgeEngine:
     """A shard on disk. `open` takes the lock that readers and writers share, `close` returns it."""
 
     filters = edge_filters
+    is_shared = False
 
     def __init__(self, folder: Path, purpose: Purpose) -> None:
         self._folder = folder
@@ -66,6 +82,7 @@ class EdgeEngine:
         self._held = ExitStack()
         self._locked = False
         self._shard: q.EdgeShard | None = None
+        self._beside: tuple[Path, dict[str, Any]] | None = None
 
     @property
     def shard(self) -> q.EdgeShard:
@@ -85,21 +102,37 @@ class EdgeEngine:
         self._hold()
         if not replace:
             refuse_second(self._folder.name, self.read_manifest())
-        self._discard()
         self._check_space()
+        names = chain([SHARD], (f"{SHARD}-{number}" for number in count(2)))
+        path = next(self._folder / name for name in names if not (self._folder / name).exists())
+        self._close_shard()
+        self._beside = path, manifest
         try:
-            self._shard = q.EdgeShard.create(str(self._path), _config(spaces))
+            self._shard = q.EdgeShard.create(str(path), _config(spaces))
             for key, kind in indexes.items():
                 self.add_index(key, kind)
         except Exception as error:
-            raise CollectionError(f"cannot make {self._path}: {error}") from error
-        self.write_manifest(manifest)
+            raise CollectionError(f"cannot make {path}: {error}") from error
+
+    def publish(self) -> None:
+        if self._beside is not None:
+            path, manifest = self._beside
+            self.shard.flush()
+            self._write(manifest, path.name)
+            self._beside = None
+            self._sweep()
+
+    def hold(self, source: str) -> None:
+        """Nothing to do: a writer holds the whole collection."""
 
     def open(self) -> None:
         self._hold()
         if self._shard is None:
             try:
-                self._shard = q.EdgeShard.load(str(self._path))
+                self._shard = q.EdgeShard.load(str(self._readable()))
+            except CollectionError:
+                self.close()
+                raise
             except Exception as error:
                 self.close()
                 raise CollectionError(
@@ -113,37 +146,40 @@ class EdgeEngine:
             self.close()
 
     def close(self) -> None:
-        if self._shard is not None:
-            self._shard.close()
-            self._shard = None
+        self._close_shard()
+        if self._beside is not None:  # it was not to be: what it should replace stays
+            left, self._beside = self._beside[0], None
+            is_replaced = (self._folder / MANIFEST).exists()
+            shutil.rmtree(left if is_replaced else self._folder, ignore_errors=True)
         self._held.close()
         self._locked = False
 
     def drop(self) -> None:
         self._hold()
-        self._discard()
-        self.close()
+        self._close_shard()
+        # The manifest goes first: a folder without one is no collection, but what is left of one.
+        (self._folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
+        self.close()
 
     def read_manifest(self) -> dict[str, Any] | None:
-        file = self._folder / MANIFEST
-        try:
-            return dict(json.loads(file.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return None
-        except (TypeError, ValueError, RecursionError) as error:  # no JSON, or no object
-            raise CollectionError(
-                f"{file} is damaged; make the collection again with --rebuild"
-            ) from error
+        if self._beside is not None:
+            return self._beside[1]
+        stored = self._stored()
+        return None if stored is None else {k: v for k, v in stored.items() if k != SHARD}
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
-        new = self._folder / f"{MANIFEST}.new"
-        new.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
-        new.replace(self._folder / MANIFEST)
+    def change_manifest(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        if self._beside is not None:
+            self._beside = self._beside[0], after
+        else:
+            self._write(after, self._path.name)
 
     def add_index(self, key: str, kind: IndexKind) -> None:
         schema = getattr(q.PayloadSchemaType, kind.capitalize())
         self.shard.update(q.UpdateOperation.create_field_index(key, schema))
+
+    def indexed(self) -> set[str]:
+        return set(self.shard.info().payload_schema)
 
     def upsert(self, points: Sequence[Point]) -> None:
         self._check_space()
@@ -238,34 +274,82 @@ class EdgeEngine:
     def size_bytes(self) -> int:
         return sum(file.stat().st_blocks * 512 for file in self._folder.rglob("*"))
 
+    def placement(self) -> None:
+        return None
+
     @property
     def _path(self) -> Path:
-        return self._folder / "shard"
+        """The shard that counts: the one beside it, once that is begun."""
+        if self._beside is not None:
+            return self._beside[0]
+        return self._folder / str((self._stored() or {}).get(SHARD, SHARD))
+
+    def _stored(self) -> dict[str, Any] | None:
+        file = self._folder / MANIFEST
+        try:
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (TypeError, ValueError, RecursionError) as error:  # no JSON, or no object
+            raise CollectionError(
+                f"{file} is damaged; make the collection again with --rebuild"
+            ) from error
+
+    def _write(self, manifest: dict[str, Any], shard: str) -> None:
+        text = json.dumps({**manifest, SHARD: shard}, ensure_ascii=False, indent=1)
+        new = self._folder / f"{MANIFEST}.new"
+        with new.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave an empty file under the name
+        new.replace(self._folder / MANIFEST)
+
+    def _readable(self) -> Path:
+        """Return the shard, or a copy of it: the engine writes also where it only reads."""
+        if self._purpose == "write":
+            self._check_space(MIN_FREE_TO_OPEN_BYTES)
+            return self._path
+        short = self._free_bytes() < MIN_FREE_BYTES
+        if not short and os.access(self._path, os.W_OK):
+            return self._path
+        copy = self._held.enter_context(readable_copy(self._path))
+        return copy or self._path
 
     def _hold(self) -> None:
         if not self._locked:
             what = f"collection {self._folder.name!r}"
             self._held.enter_context(hold(self._folder / "lock", self._purpose, what))
             self._locked = True
+            if self._purpose == "write":
+                self._sweep()
 
-    def _discard(self) -> None:
-        """Remove the manifest first: a shard without one counts as none."""
-        (self._folder / MANIFEST).unlink(missing_ok=True)
+    def _sweep(self) -> None:
+        """Remove what killed runs left: shards that the manifest does not name."""
+        try:
+            kept = self._path
+        except CollectionError:  # a damaged manifest: any of them may be the one that counts
+            return
+        for left in self._folder.glob(f"{SHARD}*"):
+            if left != kept:
+                shutil.rmtree(left, ignore_errors=True)
+
+    def _close_shard(self) -> None:
         if self._shard is not None:
             self._shard.close()
             self._shard = None
-        shutil.rmtree(self._path, ignore_errors=True)
 
     def _free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free
 
-    def _check_space(self) -> None:
+    def _check_space(self, least: int = MIN_FREE_BYTES) -> None:
         free = self._free_bytes()
-        if free < MIN_FREE_BYTES:
+        if free < least:
+            kept = "What was written so far is safe" if self._beside is None else "Nothing is lost"
             raise CollectionError(
                 f"only {free >> 20} MiB are free where {self._folder} lies; at least"
-                f" {MIN_FREE_BYTES >> 20} MiB are needed. What was written so far is safe:"
-                " free some space and run the same command again"
+                f" {least >> 20} MiB are needed. {kept}: free some space and run the same command"
+                " again. Of what lies there, `sightline remove NAME` frees a whole collection, and"
+                " needs no space to do so"
             )
 
 

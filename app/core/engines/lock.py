@@ -7,8 +7,8 @@ clean up; the note beside it only says who it was.
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -26,18 +26,20 @@ WAIT_SECONDS = 5.0
 def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
     """Hold `file` while the block runs. A writer that meets a writer is refused at once.
 
+    A reader needs nothing that can be written: see `_try_reading`.
     Raises CollectionBusyError, naming the process that holds it.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     note = file.with_suffix(".holder")
-    lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
-    _acquire(lock, note, purpose, what)
-    try:
-        note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
+    with ExitStack() as held:
+        if purpose == "write" or _is_writable(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _acquire(lambda: _try_alone(file, held), note, purpose, what)
+            held.callback(_forget, note)
+            with suppress(OSError):  # the disk is full; the note only helps a message
+                note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
+        elif file.exists():
+            _acquire(lambda: _try_reading(file, held), note, purpose, what)
         yield
-    finally:
-        note.unlink(missing_ok=True)
-        lock.release()
 
 
 def refuse_second(name: str, manifest: object) -> None:
@@ -48,21 +50,53 @@ def refuse_second(name: str, manifest: object) -> None:
         )
 
 
-def _acquire(lock: FileLock, note: Path, purpose: Purpose, what: str) -> None:
+def _acquire(take: Callable[[], bool], note: Path, purpose: Purpose, what: str) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            return
-        except Timeout as error:
-            pid, other = _holder(note)
-            if (purpose, other) == ("write", "write") or time.monotonic() > deadline:
-                raise CollectionBusyError(
-                    f"{what} is held by process {pid or 'that just started'}"
-                    f" ({'ingest' if other == 'write' else 'search'}); wait for it, or stop it."
-                    " With a Qdrant server (--qdrant URL) many processes can share a collection."
-                ) from error
+    while not take():
+        pid, other = _holder(note)
+        if (purpose, other) == ("write", "write") or time.monotonic() > deadline:
+            raise CollectionBusyError(
+                f"{what} is held by process {pid or 'that just started'}"
+                f" ({'ingest' if other == 'write' else 'search'}); wait for it, or stop it."
+                " With a Qdrant server (--qdrant URL) many processes can share a collection."
+            )
         time.sleep(0.05)
+
+
+def _is_writable(file: Path) -> bool:
+    return os.access(file if file.exists() else file.parent, os.W_OK)
+
+
+def _try_alone(file: Path, held: ExitStack) -> bool:
+    lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    held.callback(lock.release)
+    return True
+
+
+def _try_reading(file: Path, held: ExitStack) -> bool:
+    """Share the lock of a collection on a read-only disk: who sees that disk otherwise may write.
+
+    filelock opens its file for writing, so this is the system's own call.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    opened = held.enter_context(file.open("rb"))
+    with suppress(BlockingIOError):
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    opened.close()
+    return False
+
+
+def _forget(note: Path) -> None:
+    with suppress(OSError):
+        note.unlink(missing_ok=True)
 
 
 def _holder(note: Path) -> tuple[int | None, str | None]:

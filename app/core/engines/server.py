@@ -1,25 +1,29 @@
 """Server: a Qdrant server or cluster over qdrant-client, with the same points as Edge.
 
-Only calls that Qdrant 1.16 has. The manifest is the collection's own metadata.
+Only calls that Qdrant 1.16 has. A collection is kept under a name of its own, `streets@1`, and
+people know it by an alias, `streets`. One that replaces it is built beside it, `streets@2`, and
+takes its place when the alias is switched: one request, before which the old one is whole, after
+which the new one is. What a killed run left beside it goes when it is next made anew.
+
+The manifest is the collection's own metadata. Writers on several machines each change keys of their
+own: an update merges keys, and replaces the value of each.
 """
 
-import json
+import logging
 import re
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from app.core.engines import (
+    STRANGERS,
     FirstStage,
     IndexKind,
     NativeFilter,
+    Placement,
     Point,
     Query,
     ScoredId,
@@ -27,66 +31,74 @@ from app.core.engines import (
     Vector,
     server_filters,
 )
-from app.core.engines.lock import Purpose, hold, refuse_second
-from app.core.errors import CollectionError, ServiceUnavailableError, SettingsError
-from app.core.settings import Settings, is_loopback
+from app.core.engines.connection import Connection, MissingError, is_overload
+from app.core.engines.lease import EVERYTHING, Lease
+from app.core.engines.lock import Purpose, refuse_second
+from app.core.errors import (
+    CollectionError,
+    CollectionForeignError,
+    ServiceUnavailableError,
+    SightlineError,
+)
 
-T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 4_000_000
 """JSON of one upsert: Qdrant advises under 5 MB; time-outs on large ones are the common report."""
 
-ATTEMPTS = 4
-"""With back-off between them; qdrant-client itself gives up on a closed port after 0.07 s."""
-
-TIMEOUT_SECONDS = 30
-
 SCROLL_SIZE = 4096
 
 MANIFEST_KEY = "sightline"
-"""One key of the collection's metadata, because an update merges keys and replaces values."""
+"""The key of metadata that says a collection is ours; sources and columns have keys beside it."""
 
+SOURCE_KEY, FIELD_KEY = "sightline.source.", "sightline.field."
 
-URL = re.compile(r"https?://([^\s/?#\[\]]+|\[[0-9a-fA-F:.]+\](:\d+)?)(/.*)?")
+READY_KEY = "sightline.ready"
+"""Says of a collection that replaces one without an alias, from before there were any, that it is
+whole: that one must be deleted before its name can be an alias, and nobody else may do so."""
 
+AliasChange = models.CreateAliasOperation | models.DeleteAliasOperation
 
-def connect(url: str, settings: Settings) -> QdrantClient:
-    """Return a client for `url`; nothing is sent yet. Proxies are not used for loopback.
-
-    Raises SettingsError when it is no URL.
-    """
-    if not URL.fullmatch(url):
-        raise SettingsError(f"{url!r} is no URL of a Qdrant server; one is http://127.0.0.1:6333")
-    key = settings.qdrant_api_key
-    with warnings.catch_warnings():
-        # A key over plain http is what a private network of containers uses; the README says more.
-        warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
-        return QdrantClient(
-            url=url,
-            api_key=key.get_secret_value() if key else None,
-            timeout=TIMEOUT_SECONDS,
-            check_compatibility=False,
-            trust_env=not is_loopback(url),
-        )
+GENERATION = re.compile(r"(?P<name>.+)@(?P<number>[0-9]+)")
+"""How a collection is called on the server. No name of ours has an @ of its own."""
 
 
 class ServerEngine:
-    """One collection of a server. `lock` is a file that writers on this machine share."""
+    """One collection of a server."""
 
     filters = server_filters
+    is_shared = True
 
-    def __init__(self, client: QdrantClient, name: str, *, lock: Path, purpose: Purpose) -> None:
-        self._client = client
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        *,
+        purpose: Purpose,
+        shards: int | None = None,
+        replicas: int | None = None,
+    ) -> None:
+        self._connection = connection
+        self._ask = connection.ask
+        self._ask_fast = connection.ask_fast
         self._name = name
-        self._lock_file = lock
+        self._at = self._leased_at = name
+        self._beside: str | None = None
+        self._replaces = False
+        self._is_old_form = False
         self._purpose: Purpose = purpose
-        self._held = ExitStack()
-        self._locked = False
+        self._shards, self._replicas = shards, replicas
+        self._limits = models.StrictModeConfigOutput()
+        self._lease = Lease(
+            name,
+            read=lambda: self._metadata_of(self._leased_at),
+            write=lambda metadata: self._write(self._leased_at, metadata),
+        )
 
     @property
     def client(self) -> QdrantClient:
         """The client, for those who want Qdrant itself."""
-        return self._client
+        return self._connection.client
 
     def create(
         self,
@@ -96,56 +108,112 @@ class ServerEngine:
         *,
         replace: bool = False,
     ) -> None:
-        self._hold()
+        there = self.read_manifest()
         if not replace:
-            refuse_second(self._name, self.read_manifest())
-        ask(lambda: self._client.delete_collection(self._name))
-        # The manifest goes in last: a collection without one counts as none.
-        ask(
-            lambda: self._client.create_collection(
-                self._name,
-                vectors_config=_vectors(spaces),
-                sparse_vectors_config={
-                    name: models.SparseVectorParams(modifier=models.Modifier.IDF)
-                    for name in spaces.sparse
-                },
-            )
-        )
+            refuse_second(self._name, there)
+        self._replaces = there is not None
+        if self._replaces:
+            self._lease.take(EVERYTHING)
+        target = self._target()
+        base, left = self._generations(target)
+        for name in left:
+            if not self._replaces:  # else nobody can be at it, for we hold everything
+                self._lease.refuse_living(partial(self._metadata_of, name))
+            self._ask(partial(_delete, name))
+        made = f"{base}@{1 + max(map(_number, [*left, target]))}"
+        self._make(made, spaces, _keys_of(manifest) | self._lease.first_note(EVERYTHING))
+        self._beside = self._at = made
+        if not self._replaces:
+            self._leased_at = made
+            self._lease.begin(EVERYTHING)
+        self.read_manifest()  # and the limits that the server set for it
         for key, kind in indexes.items():
             self.add_index(key, kind)
-        self.write_manifest(manifest)
+
+    def publish(self) -> None:
+        if self._beside is None:
+            return
+        new, aliases = self._beside, self._aliases()
+        old = aliases.get(self._name, self._name)
+        names = {name for name, of in aliases.items() if of == old} | {self._name}
+        if self._replaces and old == self._name:  # it has the name itself, from before the aliases
+            self._write(new, {READY_KEY: self._name})
+        self._beside = None  # from here on it stays, whatever of this can still be done
+        if self._replaces and old == self._name:
+            self._ask(partial(_delete, old))
+            aliases = {}
+        known = [_unnamed(name) for name in names if name in aliases]
+        switch: list[AliasChange] = [*known, *(_named(name, new) for name in names)]
+        self._switch(switch)
+        self._at = self._leased_at = self._name
+        if not self._replaces:
+            self._lease.narrow()
+        elif old != self._name:
+            self._ask(partial(_delete, old))
 
     def open(self) -> None:
-        if self._purpose == "write":
-            self._hold()
+        """Nothing to do: a server is open."""
+
+    def hold(self, source: str) -> None:
+        self._lease.take(source)
 
     def require_free(self) -> None:
         """Readers and writers share a server."""
 
     def close(self) -> None:
-        self._held.close()
-        self._locked = False
+        self._lease.release()
+        if self._beside is not None:  # it was not to be: what it should replace stays
+            with suppress(SightlineError):  # a server that is gone: it goes with the next one made
+                self._ask(partial(_delete, self._beside))
+            self._beside, self._at, self._leased_at = None, self._name, self._name
 
     def drop(self) -> None:
-        self._hold()
-        ask(lambda: self._client.delete_collection(self._name))
-        self.close()
+        self.read_manifest()  # which refuses what is not ours
+        target = self._target()
+        if (found := GENERATION.fullmatch(target)) and found["name"] != self._name:
+            raise CollectionError(
+                f"{self._name!r} is another name of collection {found['name']!r}; remove that, or"
+                f" the alias {self._name!r} on the server itself"
+            )
+        self._lease.take(EVERYTHING)
+        self._ask(partial(_delete, target))
+        self._lease.release()
 
     def read_manifest(self) -> dict[str, Any] | None:
-        if not ask(lambda: self._client.collection_exists(self._name)):
+        info = self._info()
+        if info is None:
             return None
-        metadata = ask(lambda: self._client.get_collection(self._name)).config.metadata
-        return dict((metadata or {}).get(MANIFEST_KEY) or {}) or None
+        metadata = info.config.metadata or {}
+        if not metadata.get(MANIFEST_KEY):
+            raise CollectionForeignError(
+                f"{self._name!r} on {self._connection.url} is not a collection of Sightline's: it"
+                f" has {_described(info)} and no manifest, so another program made it. It is left"
+                " as it is; choose another --collection NAME"
+            )
+        limits = info.config.strict_mode_config
+        self._limits = limits if limits and limits.enabled else models.StrictModeConfigOutput()
+        self._is_old_form = "sources" in metadata[MANIFEST_KEY]
+        return _manifest_of(metadata)
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
-        metadata = {MANIFEST_KEY: manifest}
-        ask(lambda: self._client.update_collection(self._name, metadata=metadata))
+    def change_manifest(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        self._lease.require()
+        old, new = ({} if self._is_old_form else _keys_of(before)), _keys_of(after)
+        changed = {key: value for key, value in new.items() if old.get(key) != value}
+        gone = dict.fromkeys(_keys_of(before).keys() - new.keys())
+        if changed or gone:
+            self._write(self._at, changed | gone)
+            self._is_old_form = False
 
     def add_index(self, key: str, kind: IndexKind) -> None:
         schema = models.PayloadSchemaType(kind)
-        ask(lambda: self._client.create_payload_index(self._name, key, schema))
+        self._ask(lambda client: client.create_payload_index(self._at, key, schema))
+
+    def indexed(self) -> set[str]:
+        info = self._info()
+        return set(info.payload_schema) if info else set()
 
     def upsert(self, points: Sequence[Point]) -> None:
+        self._lease.require()
         native = [
             models.PointStruct(
                 id=point.id,
@@ -154,20 +222,22 @@ class ServerEngine:
             )
             for point in points
         ]
-        for batch in _by_bytes(native):
+        for batch in _batches(native, self._limits.upsert_max_batchsize or len(native)):
             self._upsert_or_halve(batch)
 
     def set_payload(self, id_: str, payload: dict[str, Any]) -> None:
-        ask(lambda: self._client.set_payload(self._name, payload, points=[id_]))
+        self._ask(lambda client: client.set_payload(self._at, payload, points=[id_]))
 
     def delete(self, ids: Sequence[str]) -> None:
+        self._lease.require()
         if ids:
             selector = models.PointIdsList(points=list(ids))
-            ask(lambda: self._client.delete(self._name, selector))
+            self._ask(lambda client: client.delete(self._at, selector))
 
     def search(
         self, queries: Sequence[Query], *, limit: int, filter: NativeFilter
     ) -> list[list[ScoredId]]:
+        limit = min(limit, self._limits.max_query_limit or limit)
         requests = [
             models.QueryRequest(
                 query=_native(query.vector),
@@ -178,13 +248,27 @@ class ServerEngine:
             )
             for query in queries
         ]
-        results = ask(lambda: self._client.query_batch_points(self._name, requests))
-        return [[ScoredId(str(hit.id), hit.score) for hit in one.points] for one in results]
+        found: list[list[ScoredId]] = []
+        size = self._limits.search_max_batchsize or len(requests)
+        for start in range(0, len(requests), size):
+            batch = requests[start : start + size]
+            search = partial(QdrantClient.query_batch_points, collection_name=self._at)
+            results = self._ask_fast(partial(search, requests=batch))
+            found += [list(self._scored(one.points)) for one in results]
+        return found
+
+    def _scored(self, points: Sequence[models.ScoredPoint]) -> Iterator[ScoredId]:
+        """Yield what was found; a number for an id, as no record of ours has, is a stranger's."""
+        for point in points:
+            if isinstance(point.id, int):
+                logger.warning(STRANGERS, self._name)
+            else:
+                yield ScoredId(str(point.id), point.score)
 
     def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> list[Point]:
-        found = ask(
-            lambda: self._client.retrieve(
-                self._name, list(ids), with_payload=True, with_vectors=list(vectors) or False
+        found = self._ask_fast(
+            lambda client: client.retrieve(
+                self._at, list(ids), with_payload=True, with_vectors=list(vectors) or False
             )
         )
         return [Point(str(point.id), _plain(point.vector), point.payload or {}) for point in found]
@@ -194,32 +278,41 @@ class ServerEngine:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         offset = None
         while True:
-            page = partial(
-                self._client.scroll,
-                self._name,
-                scroll_filter=filter,
-                limit=SCROLL_SIZE,
-                offset=offset,
-                with_payload=list(keys) or False,
+            points, offset = self._ask_fast(
+                partial(
+                    QdrantClient.scroll,
+                    collection_name=self._at,
+                    scroll_filter=filter,
+                    limit=min(SCROLL_SIZE, self._limits.max_query_limit or SCROLL_SIZE),
+                    offset=offset,
+                    with_payload=list(keys) or False,
+                )
             )
-            points, offset = ask(page)
             for point in points:
-                yield str(point.id), point.payload or {}
+                is_stranger = isinstance(point.id, int)
+                yield str(point.id), {} if is_stranger else point.payload or {}
             if offset is None:
                 return
 
     def count(self, filter: NativeFilter = None) -> int:
-        return ask(lambda: self._client.count(self._name, count_filter=filter, exact=True)).count
+        exact = self._may_be_exact
+        return self._ask(
+            lambda client: client.count(self._at, count_filter=filter, exact=exact)
+        ).count
 
     def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
-        response = ask(lambda: self._client.facet(self._name, key=key, limit=limit, exact=True))
+        exact = self._may_be_exact
+        response = self._ask(
+            lambda client: client.facet(self._at, key=key, limit=limit, exact=exact)
+        )
         return [(str(hit.value), hit.count) for hit in response.hits]
 
     def extremes(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         ends: list[dict[str, Any]] = []
         for direction in (models.Direction.ASC, models.Direction.DESC):
             order = models.OrderBy(key=key, direction=direction)
-            points, _ = ask(partial(self._client.scroll, self._name, limit=1, order_by=order))
+            scroll = partial(QdrantClient.scroll, collection_name=self._at, order_by=order)
+            points, _ = self._ask(partial(scroll, limit=1))
             ends += [point.payload or {} for point in points]
         return (ends[0], ends[1]) if len(ends) == 2 else None
 
@@ -229,71 +322,107 @@ class ServerEngine:
     def size_bytes(self) -> int | None:
         return None
 
-    def _hold(self) -> None:
-        if not self._locked:
-            self._held.enter_context(
-                hold(self._lock_file, self._purpose, f"collection {self._name!r}")
+    def placement(self) -> Placement | None:
+        info = self._info()
+        if info is None:
+            return None
+        shards = info.config.params.shard_number or 1
+        return Placement(shards, _replicas(info), _nodes(self._connection))
+
+    @property
+    def _may_be_exact(self) -> bool:
+        """Whether counts may be exact; strict mode can forbid it, and they are estimates then."""
+        return self._limits.search_allow_exact is not False
+
+    def _make(self, name: str, spaces: Spaces, metadata: dict[str, Any]) -> None:
+        """Make a collection that is ours from its first moment. Raises CollectionError if taken."""
+        info = self._info() if self._replaces else None
+        shards, replicas = self._shards, self._replicas
+        if info is not None:
+            shards = shards or info.config.params.shard_number
+            replicas = replicas or info.config.params.replication_factor
+        self._ask(
+            lambda client: client.create_collection(
+                name,
+                vectors_config=_vectors(spaces),
+                sparse_vectors_config={
+                    space: models.SparseVectorParams(modifier=models.Modifier.IDF)
+                    for space in spaces.sparse
+                },
+                shard_number=shards,
+                replication_factor=replicas,
+                metadata=metadata,
             )
-            self._locked = True
+        )
+
+    def _info(self) -> models.CollectionInfo | None:
+        """Look at the collection; None when there is none of this name."""
+        try:
+            return self._ask(lambda client: client.get_collection(self._at))
+        except MissingError:
+            return self._adopted()
+
+    def _adopted(self) -> models.CollectionInfo | None:
+        """Give the name to a collection that was to have it when its writer was killed."""
+        if self._at != self._name:
+            return None
+        for name in self._generations(self._name)[1]:
+            if READY_KEY in self._metadata_of(name):
+                self._at = name
+                if self._purpose == "write":
+                    self._switch([_named(self._name, name)])
+                    self._at = self._name
+                return self._ask(lambda client: client.get_collection(self._at))
+        return None
+
+    def _metadata_of(self, name: str) -> dict[str, Any]:
+        return self._ask(lambda client: client.get_collection(name)).config.metadata or {}
+
+    def _write(self, name: str, metadata: dict[str, Any]) -> None:
+        self._ask(lambda client: client.update_collection(name, metadata=metadata))
+
+    def _switch(self, aliases: list[AliasChange]) -> None:
+        self._ask(lambda client: client.update_collection_aliases(aliases))
+
+    def _aliases(self) -> dict[str, str]:
+        """Return which collection each alias means; none for a key that may not ask."""
+        try:
+            found = self._ask(QdrantClient.get_aliases)
+        except ServiceUnavailableError:  # a key for one collection alone
+            return {}
+        return {alias.alias_name: alias.collection_name for alias in found.aliases}
+
+    def _target(self) -> str:
+        """Return what the name means on the server: itself, if it is no alias."""
+        return self._aliases().get(self._name, self._name)
+
+    def _generations(self, target: str) -> tuple[str, list[str]]:
+        """Return what generations of this one are called, and those that nobody knows by a name."""
+        found = GENERATION.fullmatch(target)
+        base = found["name"] if found else self._name
+        named = {*self._aliases().values(), target}
+        every = (entry.name for entry in self._ask(QdrantClient.get_collections).collections)
+        mine = [name for name in every if name not in named and _is_of(base, name)]
+        return base, [name for name in mine if MANIFEST_KEY in self._metadata_of(name)]
 
     def _upsert_or_halve(self, points: list[models.PointStruct]) -> None:
         try:
-            ask(lambda: self._client.upsert(self._name, points, wait=True))
+            self._ask_fast(lambda client: client.upsert(self._at, points, wait=True))
         except ServiceUnavailableError as error:
-            if len(points) == 1 or not isinstance(error.__cause__, ResponseHandlingException):
+            if len(points) == 1 or not is_overload(error.__cause__):
                 raise
             middle = len(points) // 2
             self._upsert_or_halve(points[:middle])
             self._upsert_or_halve(points[middle:])
 
 
-def ask(call: Callable[[], T]) -> T:
-    """Call the server, again with back-off when it is briefly away, and translate errors."""
-    try:
-        for attempt in Retrying(
-            retry=retry_if_exception(_is_passing),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.5, max=4),
-            reraise=True,
-        ):
-            with attempt:
-                return call()
-    except ResponseHandlingException as error:
-        raise ServiceUnavailableError(
-            f"the Qdrant server does not answer ({error}); is it running?"
-            " `docker run -p 127.0.0.1:6333:6333 qdrant/qdrant` starts one; without --qdrant the"
-            " embedded engine is used"
-        ) from error
-    except UnexpectedResponse as error:
-        if error.status_code in (401, 403):
-            raise ServiceUnavailableError(
-                "the Qdrant server refuses the API key; set SIGHTLINE_QDRANT_API_KEY"
-            ) from error
-        raise CollectionError(f"the Qdrant server refused: {_reason(error)}") from error
-    raise AssertionError("Retrying either returns or raises")
-
-
-def _reason(error: UnexpectedResponse) -> str:
-    """Return what Qdrant says; anything else, such as a web page, is not from one."""
-    try:
-        return str(json.loads(error.content)["status"]["error"])
-    except (ValueError, TypeError, KeyError):
-        return f"HTTP {error.status_code}, not in Qdrant's words. Check --qdrant URL"
-
-
-def _is_passing(error: BaseException) -> bool:
-    """Whether another attempt may work: no answer, too many requests, or a server in trouble."""
-    if isinstance(error, UnexpectedResponse):
-        return error.status_code == 429 or (error.status_code or 0) >= 500
-    return isinstance(error, ResponseHandlingException)
-
-
-def _by_bytes(points: Sequence[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
+def _batches(points: Sequence[models.PointStruct], most: int) -> Iterator[list[models.PointStruct]]:
+    """Divide points by how many and how many bytes may go at once."""
     batch: list[models.PointStruct] = []
     size = 0
     for point in points:
         bytes_ = len(point.model_dump_json())
-        if batch and size + bytes_ > MAX_BATCH_BYTES:
+        if len(batch) == most or (batch and size + bytes_ > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(point)
@@ -348,12 +477,96 @@ def _plain(vectors: Any) -> dict[str, Vector]:  # noqa: ANN401 - a dict, a list 
     }
 
 
-def collection_names(url: str, settings: Settings) -> list[str]:
-    """Return the collections of a server that Sightline made."""
-    client = connect(url, settings)
-    names = [entry.name for entry in ask(client.get_collections).collections]
-    return sorted(name for name in names if _has_manifest(client, name))
+def collection_names(connection: Connection) -> list[str]:
+    """Return the collections of a server that Sightline made, by the names people know."""
+    found = connection.ask(QdrantClient.get_aliases).aliases
+    known: dict[str, list[str]] = {}
+    for alias in found:
+        known.setdefault(alias.collection_name, []).append(alias.alias_name)
+    every = [entry.name for entry in connection.ask(QdrantClient.get_collections).collections]
+    names: list[str] = []
+    for name in every:
+        metadata = connection.ask(partial(QdrantClient.get_collection, collection_name=name))
+        ours = metadata.config.metadata or {}
+        if MANIFEST_KEY not in ours:
+            continue
+        is_generation = GENERATION.fullmatch(name) is not None
+        ready = [ours[READY_KEY]] if READY_KEY in ours and ours[READY_KEY] not in every else []
+        names += known.get(name) or ready or ([] if is_generation else [name])
+    return sorted(names)
 
 
-def _has_manifest(client: QdrantClient, name: str) -> bool:
-    return MANIFEST_KEY in (ask(lambda: client.get_collection(name)).config.metadata or {})
+def single_copies(connection: Connection) -> list[str]:
+    """Return the collections of ours that a cluster keeps only once; none of a single node."""
+    if _nodes(connection) == 1:
+        return []
+    return [
+        name
+        for name in collection_names(connection)
+        if _replicas(connection.ask(partial(QdrantClient.get_collection, collection_name=name))) < 2
+    ]
+
+
+def _nodes(connection: Connection) -> int:
+    status = connection.ask(QdrantClient.cluster_status)
+    return len(getattr(status, "peers", None) or {}) or 1
+
+
+def _replicas(info: models.CollectionInfo) -> int:
+    return info.config.params.replication_factor or 1
+
+
+def _keys_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Divide a manifest into keys of metadata: each source and column has its own."""
+    common = {k: v for k, v in manifest.items() if k not in ("sources", "fields")}
+    sources = {SOURCE_KEY + k: v for k, v in manifest.get("sources", {}).items()}
+    fields = {
+        FIELD_KEY + field["slug"]: {**field, "nth": nth}
+        for nth, field in enumerate(manifest.get("fields", ()))
+    }
+    return {MANIFEST_KEY: common} | sources | fields
+
+
+def _manifest_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a manifest together again; also of the form in which all of it was one value."""
+    manifest = dict(metadata[MANIFEST_KEY])
+    sources, fields = _under(SOURCE_KEY, metadata), _under(FIELD_KEY, metadata).values()
+    in_order = sorted(fields, key=lambda field: (field["nth"], field["slug"]))
+    if sources:
+        manifest["sources"] = manifest.get("sources", {}) | sources
+    if in_order:
+        manifest["fields"] = [{k: v for k, v in field.items() if k != "nth"} for field in in_order]
+    return manifest
+
+
+def _under(start: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix(start): v for k, v in metadata.items() if k.startswith(start)}
+
+
+def _described(info: models.CollectionInfo) -> str:
+    vectors = info.config.params.vectors
+    names = ", ".join(vectors) if isinstance(vectors, dict) else ""
+    return f"{info.points_count or 0:,} points{f' with vectors {names}' if names else ''}"
+
+
+def _delete(name: str, client: QdrantClient) -> bool:
+    return client.delete_collection(name)
+
+
+def _named(alias: str, collection: str) -> models.CreateAliasOperation:
+    made = models.CreateAlias(alias_name=alias, collection_name=collection)
+    return models.CreateAliasOperation(create_alias=made)
+
+
+def _unnamed(alias: str) -> models.DeleteAliasOperation:
+    return models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+
+
+def _is_of(base: str, name: str) -> bool:
+    found = GENERATION.fullmatch(name)
+    return found is not None and found["name"] == base
+
+
+def _number(name: str) -> int:
+    found = GENERATION.fullmatch(name)
+    return int(found["number"]) if found else 0

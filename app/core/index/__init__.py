@@ -48,12 +48,14 @@ def open_index(name: str, settings: Settings) -> "CollectionIndex":
     """Open a collection as a LlamaIndex index, to read and to write. Close it, or use `with`.
 
     LlamaIndex's own QdrantVectorStore reads a collection on a server too, one space at a time:
-    `QdrantVectorStore(name, client, dense_vector_name="image")`, or "text"; its filters name fields
-    `fields.<slug>`. It must not write: its upsert replaces a whole point by one with one vector.
+    `QdrantVectorStore(name, client, dense_vector_name="image")`, or "text"; its filters name
+    columns as they are called. It must not write: its upsert replaces a whole point by one with one
+    vector.
     Raises CollectionMissingError, CollectionBusyError.
     """
     collection = open_collection(name, settings, purpose="write")
     try:
+        collection.hold("")  # nodes of LlamaIndex are of no source
         return CollectionIndex(collection, settings)
     except BaseException:
         collection.close()
@@ -189,7 +191,11 @@ class CollectionIndex(MultiModalVectorStoreIndex):
             if node.picture:
                 vectors["image"] = next(images)
                 vectors |= next(parts, {})
-            yield Point(node.id, vectors, node.payload_with(self._collection.fields))
+            yield Point(node.id, vectors, self._payload(node))
+
+    def _payload(self, node: WholeNode) -> dict[str, Any]:
+        collection = self._collection
+        return node.payload_with(collection.fields, on_top=collection.is_shared)
 
     def _keywords(self, text: str) -> dict[str, Vector]:
         sparse = keywords.embed_document(text, self._collection.manifest.average_length)

@@ -20,7 +20,7 @@ from llama_index.core.schema import (
 
 from app.core.errors import SourceError
 from app.core.images import content_hash, valid_place
-from app.core.nodes import filterable, mimetype_of, node_payload, point_id
+from app.core.nodes import filterable, mimetype_of, node_payload, on_top_of, point_id
 from app.core.records import Field, FieldType, Place, free_slug
 
 PLACE_KEYS = ("lat", "lon")
@@ -41,12 +41,13 @@ class WholeNode:
         """Its words, or nothing."""
         return self.node.text
 
-    def payload_with(self, fields: Sequence[Field]) -> dict[str, Any]:
-        """Return the payload that filters over these fields can see."""
+    def payload_with(self, fields: Sequence[Field], *, on_top: bool) -> dict[str, Any]:
+        """Return the payload that filters over these fields can see; `on_top` as `payload_of`."""
         captions = [self.text] if self.text else []
         metadata = self.node.metadata
         times = {f.name: _moment(metadata.get(f.name)) for f in fields if f.type == "time"}
-        payload = {**self.payload, **filterable(captions, metadata | times, fields)}
+        users = on_top_of(metadata) if on_top else {}
+        payload = {**users, **self.payload, **filterable(captions, metadata | times, fields)}
         place = _place(metadata)
         return payload | ({"place": place._asdict()} if place else {})
 
