@@ -325,7 +325,11 @@ def begin_collection(
     """
     engine = _engine(name, settings, "write")
     indexes = INDEXES | field_indexes(manifest.fields)
-    engine.create(_spaces(manifest), indexes, manifest.write(), replace=replace)
+    try:
+        engine.create(_spaces(manifest), indexes, manifest.write(), replace=replace)
+    except BaseException:
+        engine.close()
+        raise
     pages = _pages(name, settings)
     return Collection(name, engine, manifest, pages, is_open=True, replaces=replace)
 

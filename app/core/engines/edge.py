@@ -344,12 +344,11 @@ class EdgeEngine:
     def _check_space(self, least: int = MIN_FREE_BYTES) -> None:
         free = self._free_bytes()
         if free < least:
-            kept = "What was written so far is safe" if self._beside is None else "Nothing is lost"
             raise CollectionError(
                 f"only {free >> 20} MiB are free where {self._folder} lies; at least"
-                f" {least >> 20} MiB are needed. {kept}: free some space and run the same command"
-                " again. Of what lies there, `sightline remove NAME` frees a whole collection, and"
-                " needs no space to do so"
+                f" {least >> 20} MiB are needed. Nothing is lost: free some space and run the same"
+                " command again. `sightline remove NAME` frees a whole collection, and needs no"
+                " space to do so"
             )
 
 
