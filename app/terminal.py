@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -142,6 +143,7 @@ def _span(seconds: float) -> str:
 
 def _prepare() -> None:
     """See to it that what libraries say stays off the terminal, and what this program says not."""
+    _end_alike()
     warnings.simplefilter("ignore")
     logging.basicConfig(handlers=[logging.NullHandler()])
     logging.getLogger("app").addHandler(_heard)
@@ -149,6 +151,17 @@ def _prepare() -> None:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):
             output.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
+
+
+def _end_alike() -> None:
+    """Let a closed terminal, `kill` and a stopped container end as Ctrl-C does: with a report.
+
+    What `nohup` had us ignore stays ignored.
+    """
+    for name in ("SIGTERM", "SIGHUP"):  # there is no SIGHUP on Windows
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 class _Heard(logging.Handler):

@@ -583,12 +583,15 @@ def test_killed_anywhere_and_run_again_it_ends_in_the_same_collection(tmp_path: 
             assert len(ours) == len(theirs)
 
 
-def test_ctrl_c_ends_with_a_report_of_what_is_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_ends_with_a_report_of_what_is_in(
+    how: signal.Signals, tmp_path: Path
+) -> None:
     folder = many_squares(tmp_path / "squares", 600)
     process = start_ingest(folder, tmp_path / "home")
     wait_for_points(tmp_path / "home", process)
     time.sleep(0.7)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, how)  # a terminal that closes sends it to all of them
     output = process.communicate(timeout=300)[0]
     report = json.loads(output)
     if process.returncode == 0:
