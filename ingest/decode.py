@@ -1,35 +1,27 @@
 """Decode: pictures and pages → pixels, or vectors where the embedding is as cheap, on all cores.
 
 Worker processes are spawned, never forked: a fork over an open shard hangs. One that dies with a
-hostile file takes nothing along: its pictures are tried again one by one. The parent holds one end
-of a pipe; when it lets go of it, or dies, the workers stop.
+hostile file takes nothing along: the pictures of its job are tried again one by one.
 """
 
 import hashlib
-import logging
-import multiprocessing
 import os
-import signal
-import threading
-import time
-import warnings
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from app.core import isolated
 from app.core.embeddings import ImageEmbedding, load_image_embedding, spec_of
 from app.core.errors import SettingsError, SourceError
 from app.core.images import open_with_place
-from app.core.isolated import deadline, limit_memory, sparing_children, too_much
+from app.core.isolated import Died, Worker, call_alone, deadline
 from app.core.page_pictures import as_kept, keep
 from app.core.pages import keeping_open, render_page
 from app.core.records import Place
@@ -60,9 +52,6 @@ in letters of 11 pixels, take 65 s on two cores that four others use."""
 
 LAYER, OCR = "layer", "ocr"
 """What gave the words of a page, or was asked for them last."""
-
-STOP_SECONDS = 0.5
-"""What a picture that is being decoded gets to end; 81 megapixels of progressive JPEG take 2.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +102,17 @@ _LOST = Failure(
 
 
 class Decoders:
-    """A pool of decoding processes for one image embedding. Use it as a context manager."""
+    """Processes that decode for one image embedding, if any. Use it as a context manager."""
 
     def __init__(self, embedding: str, settings: Settings) -> None:
         self._embedding = embedding
         self._settings = settings
-        self._workers = os.cpu_count() or 1
-        self._theirs, self._ours = multiprocessing.Pipe(duplex=False)
-        self._pool: ProcessPoolExecutor | None = None
-        self._suspects: ProcessPoolExecutor | None = None
+        number = os.cpu_count() or 1 if settings.workers is None else settings.workers
+        prepare = partial(_decode_chunk, (), embedding, settings)
+        self._workers = [Worker(_times(settings), prepare) for _ in range(number)]
+        self._idle = deque(self._workers)
+        self._threads = ThreadPoolExecutor(number or 1)  # each waits for a worker
+        self._suspects = Worker(_times(settings), prepare)
         self._deaths: Counter[Path] = Counter()
         self._ocr_deaths: Counter[Path] = Counter()
 
@@ -131,17 +122,15 @@ class Decoders:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self._ours.close()  # the workers stop
-        for pool in (self._pool, self._suspects):
-            if pool is not None:
-                pool.shutdown(wait=error is None, cancel_futures=True)
-        self._theirs.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in (*self._workers, self._suspects):
+            worker.stop()
+        self._threads.shutdown()
 
     def start(self, files: int) -> None:
         """Start the processes that so many files will need, ahead of the files."""
-        self._pool = self._pool or self._new_pool(self._workers)
-        for _ in range(min(self._workers, -(-files // CHUNK))):
-            self._send(self._pool, ())
+        for _ in range(min(len(self._workers), -(-files // CHUNK))):
+            self._send(())
 
     def decode(self, wanted: Iterable[Wanted]) -> Iterator[Decoded | Failure]:
         """Yield what became of each, in order; at most a few chunks are held at a time."""
@@ -149,7 +138,7 @@ class Decoders:
         pictures = CHUNK if spec_of(self._embedding).in_workers else PIXEL_CHUNK
         for chunk in _chunks(wanted, pictures):
             waiting.append((chunk, self._submit(chunk)))
-            if len(waiting) > AHEAD * self._workers:
+            if len(waiting) > AHEAD * len(self._workers):
                 yield from self._result(*waiting.popleft())
         while waiting:
             yield from self._result(*waiting.popleft())
@@ -157,20 +146,33 @@ class Decoders:
     def _submit(self, chunk: tuple[Wanted, ...]) -> Job:
         chunk = tuple(map(self._spared, chunk))
         if any(map(self._is_lost, chunk)):
-            known: Job = Future()
-            known.set_result([self._alone(wanted) for wanted in chunk])
-            return known
-        self._pool = self._pool or self._new_pool(self._workers)
+            return _known([self._alone(wanted) for wanted in chunk])
+        return self._send(chunk)
+
+    def _send(self, chunk: tuple[Wanted, ...]) -> Job:
+        if self._workers:
+            return self._threads.submit(self._in_worker, chunk)
+        return _known(_decode_chunk(chunk, self._embedding, self._settings))
+
+    def _in_worker(self, chunk: tuple[Wanted, ...]) -> list[Decoded | Failure]:
+        worker = self._idle.pop()  # as many as threads: there is one
         try:
-            return self._send(self._pool, chunk)
-        except BrokenProcessPool:  # by a chunk before this one
-            self._pool = self._new_pool(self._workers)
-            return self._send(self._pool, chunk)
+            return worker.call(*self._job(chunk))
+        finally:
+            self._idle.append(worker)
+
+    def _job(
+        self, chunk: tuple[Wanted, ...]
+    ) -> tuple[Callable[[], list[Decoded | Failure]], float]:
+        """Return what a worker is to do, and the processor time that all of it may take."""
+        times = sum(1 if wanted.known is None else 1 + OCR_TIMES for wanted in chunk)
+        job = partial(_decode_chunk, chunk, self._embedding, self._settings)
+        return job, times * _seconds(self._settings)
 
     def _result(self, chunk: tuple[Wanted, ...], job: Job) -> list[Decoded | Failure]:
         try:
             results = job.result()
-        except BrokenProcessPool:
+        except Died:
             return [self._alone(wanted) for wanted in chunk]
         # Also of a lost document what was under way already, so that every run ends the same.
         return [
@@ -186,45 +188,25 @@ class Decoders:
         if self._is_lost(wanted):
             return _LOST
         wanted = self._spared(wanted)
-        self._suspects = self._suspects or self._started()
         try:
-            return self._send(self._suspects, (wanted,)).result()[0]
-        except BrokenProcessPool:
-            self._suspects = None
+            return call_alone(self._suspects, *self._job((wanted,)))[0]
+        except SourceError as error:
             if wanted.known is not None:  # then its picture, at least
                 self._ocr_deaths[wanted.file] += 1
                 return self._alone(replace(wanted, known=None))
             self._deaths[wanted.file] += 1
-            return Failure("decoder_crashed", too_much())
+            return Failure(error.code, str(error))
 
     def _spared(self, wanted: Wanted) -> Wanted:
         """Spare a document OCR that ended a process over some of its pages."""
         is_spared = self._ocr_deaths[wanted.file] >= MAX_DEATHS
         return replace(wanted, known=None) if is_spared else wanted
 
-    def _started(self) -> ProcessPoolExecutor:
-        """Tell a hostile file from a script that every worker runs again, and dies of."""
-        pool = self._new_pool(1)
-        try:
-            self._send(pool, ()).result()
-        except BrokenProcessPool as error:
-            raise SettingsError(
-                "the processes that decode pictures end as soon as they start. A script that"
-                " ingests must do so under `if __name__ == '__main__':`, for they import it"
-            ) from error
-        return pool
 
-    def _new_pool(self, workers: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(self._theirs, _times(self._settings)),
-        )
-
-    def _send(self, pool: ProcessPoolExecutor, chunk: tuple[Wanted, ...]) -> Job:
-        with sparing_children():
-            return pool.submit(_decode_chunk, chunk, self._embedding, self._settings)
+def _known(results: list[Decoded | Failure]) -> Job:
+    job: Job = Future()
+    job.set_result(results)
+    return job
 
 
 def _chunks(wanted: Iterable[Wanted], pictures: int) -> Iterator[tuple[Wanted, ...]]:
@@ -235,63 +217,38 @@ def _chunks(wanted: Iterable[Wanted], pictures: int) -> Iterator[tuple[Wanted, .
         yield first, *islice(rest, size - 1)
 
 
-# ---- in the workers
-
-
-_decoding, _stopping = threading.Event(), threading.Event()
-
-
 def _times(settings: Settings) -> float:
     """Return how many times the limits that 100 megapixels need are to be had."""
     return max(1.0, settings.max_megapixels / 100)
 
 
-def _start_worker(pipe: Connection, times: float) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
-    limit_memory(times)
-    warnings.simplefilter("ignore")  # what a decoder thinks of a file is in the report, or nothing
-    logging.basicConfig(handlers=[logging.NullHandler()])
-    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+def _seconds(settings: Settings) -> float:
+    """Return the processor time that one picture may take."""
+    return _times(settings) * isolated.MAX_SECONDS
 
 
-def _end_with_parent(pipe: Connection) -> None:
-    """Stop when the parent closes its end of the pipe, or dies.
-
-    A worker holds both ends of its queue, so without this it would outlive a killed parent. One
-    that is no longer decoding may be writing its results: ended then, it would leave the parent
-    waiting for the rest of them.
-    """
-    pipe.poll(None)
-    _stopping.set()
-    time.sleep(STOP_SECONDS)
-    parent = multiprocessing.parent_process()
-    if _decoding.is_set() or parent is None or not parent.is_alive():
-        os._exit(1)
+# ---- in the workers, if there are any
 
 
 def _decode_chunk(
     chunk: tuple[Wanted, ...], embedding: str, settings: Settings
 ) -> list[Decoded | Failure]:
     cheap = _loaded(embedding, settings) if spec_of(embedding).in_workers else None
-    _decoding.set()
-    try:
-        with keeping_open():
-            return [_decode_one(each, cheap, settings) for each in chunk if not _stopping.is_set()]
-    finally:
-        _decoding.clear()
+    with keeping_open():
+        return [_decode_one(each, cheap, settings) for each in chunk]
 
 
 def _decode_one(
     wanted: Wanted, cheap: ImageEmbedding | None, settings: Settings
 ) -> Decoded | Failure:
-    times = _times(settings)
+    seconds = _seconds(settings)
     try:
-        with deadline(times):
+        with deadline(seconds):
             image, found = _open(wanted, settings.max_megapixels)
     except SourceError as error:
         return Failure(error.code, reason_of(error, wanted.file.name))
     if wanted.known is not None and not found.text and found.page_hash not in wanted.known:
-        with deadline(times * OCR_TIMES):
+        with deadline(seconds * OCR_TIMES):
             found = _read(image, found)
     if cheap is None:
         return found

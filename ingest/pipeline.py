@@ -25,6 +25,7 @@ from app.core.errors import (
     SourceError,
 )
 from app.core.images import content_hash
+from app.core.isolated import in_this_process, require_guard
 from app.core.manifest import Manifest, SourceEntry
 from app.core.messages import counted
 from app.core.models import Models
@@ -97,22 +98,25 @@ def ingest(
     written.
     """
     started = time.monotonic()
+    if settings.workers != 0:
+        require_guard()
     if ocr:
         require_ocr()
     report = Report(collection)
     run = _Run(settings, watch or Watch(), strict, allow_removals, rebuild, ocr, report)
     try:
-        manifest = run.manifest()
-        run.refuse_forgetting(manifest)
-        tell = run.watch.notice
-        sources = read_sources(path, label, manifest, rebuild=rebuild, notice=tell)
-        run.refuse_if_strict(*(skip for source in sources for skip in source.skips))
-        if manifest is None and not any(source.records for source in sources):
-            run.nothing_taken(path)
-            _count_skips(report, sources)
-        else:
-            models = _models(manifest, (image, text, page), rebuild, settings)
-            run.write(manifest, sources, models)
+        with in_this_process(settings.workers == 0):
+            manifest = run.manifest()
+            run.refuse_forgetting(manifest)
+            tell = run.watch.notice
+            sources = read_sources(path, label, manifest, rebuild=rebuild, notice=tell)
+            run.refuse_if_strict(*(skip for source in sources for skip in source.skips))
+            if manifest is None and not any(source.records for source in sources):
+                run.nothing_taken(path)
+                _count_skips(report, sources)
+            else:
+                models = _models(manifest, (image, text, page), rebuild, settings)
+                run.write(manifest, sources, models)
     except KeyboardInterrupt:
         report.interrupted = True
     report.seconds = round(time.monotonic() - started, 3)

@@ -28,6 +28,14 @@ def _ctrl_c_counts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_processes() -> Iterator[None]:
+    """An ingest decodes in its own process, unless the test is about processes or hostile files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIGHTLINE_WORKERS", "0")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing leaves the machine: a connection to anywhere but loopback fails the test."""
@@ -61,6 +69,12 @@ def qdrant() -> Iterator[QdrantDouble]:
     """A server of the test's own."""
     with QdrantDouble() as double:
         yield double
+
+
+@pytest.fixture
+def processes() -> Settings:
+    """Settings of a new home, and two processes that decode: for what may end its process."""
+    return Settings(workers=2)
 
 
 @pytest.fixture(params=["edge", "server"])

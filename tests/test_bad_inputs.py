@@ -75,7 +75,7 @@ def manifest(bad: Path) -> dict[str, str]:
 def pictures(
     bad: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Report, dict[str, Point]]:
-    settings = Settings(home=tmp_path_factory.mktemp("pictures"))
+    settings = Settings(home=tmp_path_factory.mktemp("pictures"), workers=2)
     return bring(bad / "images", settings), stored(settings)
 
 
@@ -431,13 +431,13 @@ def test_a_picture_that_changes_under_the_ingest_is_a_skip(
 
 
 def test_a_picture_that_kills_its_decoder_takes_no_other_along(
-    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    folder: Path, processes: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(120):  # more than are under way at once, some before it and some behind
         Image.new("RGB", (8, 8), (n, 0, 0)).save(folder / f"{n}.png")
     Image.new("RGB", (8, 8), "blue").save(folder / "10_poison.png")
     monkeypatch.setattr("ingest.decode._decode_chunk", dies_of_poison)
-    report = bring(folder, settings)
+    report = bring(folder, processes)
     assert codes(report) == {"10_poison.png": "decoder_crashed"}
     assert report.new == 121
 

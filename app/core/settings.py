@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     max_megapixels: float = Field(
         default=100.0, gt=0, description="Pictures larger than this are skipped, undecoded."
     )
+    workers: int | None = Field(
+        default=None,
+        ge=0,
+        description="Processes that read pictures and documents; 0 is none: an ingest reads them"
+        " itself, with no limit on time or memory.",
+    )
 
     @cached_property
     def collections_folder(self) -> Path:

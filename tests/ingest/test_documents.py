@@ -67,7 +67,7 @@ def vectors(points: dict[str, Point]) -> dict[str, Any]:
 
 @pytest.fixture
 def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pictures are embedded at a time, by the parent: the workers make only pixels."""
+    """How many pictures are embedded at a time, by the writer: what decodes makes only pixels."""
     numbers: list[int] = []
     embed = Palette.embed_images
 
@@ -238,22 +238,22 @@ def test_a_document_that_changes_under_the_ingest_loses_what_is_no_longer_there(
 
 
 def test_pages_that_take_too_much_are_told_and_the_others_come_in(
-    shelf: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    shelf: Path, processes: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (shelf / "hostile.pdf").write_bytes(bomb("first", BOMB, "third"))
     hurry(monkeypatch)
-    report = bring(shelf, settings)
+    report = bring(shelf, processes)
     assert codes(report) == {"hostile.pdf#page=2": "decoder_crashed"}
-    assert "more than 0.5 s or 4 GiB" in report.skipped[0].reason
+    assert "more than 0.5 s of processor time" in report.skipped[0].reason
     assert report.new == 7
 
 
 def test_a_document_of_such_pages_is_left_out_after_some(
-    shelf: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    shelf: Path, processes: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (shelf / "hostile.pdf").write_bytes(bomb("first", *[BOMB] * 40, "last"))
     hurry(monkeypatch)
-    report = bring(shelf, settings)
+    report = bring(shelf, processes)
     reasons = [skip.reason for skip in report.skipped]
     assert len(reasons) == 41
     assert sum("the rest was left out" in reason for reason in reasons) == 41 - MAX_DEATHS

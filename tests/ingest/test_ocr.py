@@ -60,7 +60,7 @@ def reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Read colours instead of words; tell how many pages were read since it was last asked."""
     file = tmp_path / "read"
     monkeypatch.setenv("READ", str(file))
-    monkeypatch.setattr("ingest.decode._decode_chunk", readers.reads_colours)
+    monkeypatch.setattr("ingest.decode.read_words", readers.colour)
     monkeypatch.setattr("ingest.pipeline.require_ocr", lambda: None)
 
     def number() -> int:
@@ -339,22 +339,22 @@ def test_where_no_page_has_a_layer_words_weigh_as_on_a_usual_page(
 
 
 def test_a_page_that_ocr_dies_of_comes_in_as_a_picture_and_is_told(
-    shelf: Path, settings: Settings, reads: Any, monkeypatch: pytest.MonkeyPatch
+    shelf: Path, processes: Settings, reads: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan(shelf / "scan.pdf", "navy", "red", "olive")
     monkeypatch.setattr("ingest.decode._decode_chunk", readers.dies_of_red)
-    assert told(shelf, settings, ocr=True) == [
+    assert told(shelf, processes, ocr=True) == [
         "shelf: 1 page that OCR could not read, scan.pdf#page=2 first; found by the picture alone"
     ]
-    assert words(settings) == READ | {"scan.pdf#page=2": ""}
+    assert words(processes) == READ | {"scan.pdf#page=2": ""}
 
 
 def test_a_document_of_such_pages_is_spared_after_some(
-    shelf: Path, settings: Settings, reads: Any, monkeypatch: pytest.MonkeyPatch
+    shelf: Path, reads: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings = Settings(workers=1)  # with two the last is read before the first dies
     scan(shelf / "scan.pdf", *[(255, 2 * n, 0) for n in range(MAX_DEATHS + 17)], "navy")
     monkeypatch.setattr("ingest.decode._decode_chunk", readers.dies_of_red)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)  # else the last is read before the first dies
     assert counts(bring(shelf, settings, ocr=True)) == (22, 0, 0, 0, 0)
     assert words(settings)["scan.pdf#page=21"] == ""
 
@@ -362,7 +362,7 @@ def test_a_document_of_such_pages_is_spared_after_some(
 def test_a_broken_text_layer_is_told_and_read_by_ocr_like_a_missing_one(
     shelf: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.decode._decode_chunk", readers.breaks_layers)
+    monkeypatch.setattr("app.core.pages._text", lambda *_: None)
     assert told(shelf / "words.pdf", settings) == [
         "words: 1 page with a broken text layer, words.pdf#page=1 first; --ocr reads what they show"
     ]

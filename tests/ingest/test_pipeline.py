@@ -546,7 +546,7 @@ def start_ingest(
     command = [sys.executable, "-m", "app.cli", "ingest", str(folder), "-c", "squares", "--offline"]
     return subprocess.Popen(
         [*command, "--json"],
-        env={**os.environ, "SIGHTLINE_HOME": str(home)},
+        env={**os.environ, "SIGHTLINE_HOME": str(home), "SIGHTLINE_WORKERS": "2"},
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
