@@ -40,7 +40,9 @@ class Plan:
     """Unchanged but for the file's time: only that is noted."""
     gone: frozenset[str]
     moved: dict[str, str]
-    """Those of `gone` whose bytes, by their hash, came back under another name: no loss."""
+    """Those of `gone` whose bytes, by their hash, are there under another name: no loss."""
+    spoken: frozenset[str]
+    """The hashes of all bytes that something is said of."""
     pages: Mapping[str, FileState]
     """Each page in the collection, by point id."""
     ocr: bool
@@ -59,10 +61,9 @@ class Plan:
     @property
     def bare(self) -> frozenset[str]:
         """What is stored and comes back, changed or moved, without a caption."""
-        said = [(p, r) for p in self.pictures for r in p.records if r.captions or r.page]
-        ids = {point_id(record.record_id) for _, record in said}
-        contents = {picture.file.content_hash for picture, _ in said}
-        moved = {id_ for id_, content in self.moved.items() if content not in contents}
+        said = [r for p in self.pictures for r in p.records if _speaks(r)]
+        ids = {point_id(record.record_id) for record in said}
+        moved = {id_ for id_, content in self.moved.items() if content not in self.spoken}
         return frozenset(self.changed - ids | moved)
 
 
@@ -107,6 +108,8 @@ def make_plan(
         picture = pictures.setdefault(file.content_hash, Picture(file))
         picture.records.append(record)
         picture.reuse = elsewhere.get(file.content_hash)
+    here = [(r, file) for r in records if (file := files.get(r.record_id))]
+    contents_here = {file.content_hash for _, file in here}
     gone = stored.keys() - new - changed - unchanged
     hashes = {id_: stored[id_].file.content_hash for id_ in gone}
     return Plan(
@@ -116,10 +119,17 @@ def make_plan(
         unchanged=frozenset(unchanged),
         touched=touched,
         gone=frozenset(gone),
-        moved={id_: content for id_, content in hashes.items() if content in pictures},
+        # Also what an ingest that was killed has brought under its new name already.
+        moved={id_: content for id_, content in hashes.items() if content in contents_here},
+        spoken=frozenset(file.content_hash for record, file in here if _speaks(record)),
         pages={id_: known.file for id_, _, known in everything if known.file.page_hash},
         ocr=ocr,
     )
+
+
+def _speaks(record: Record) -> bool:
+    """Whether something is said of it; of a page that is not known before it is opened."""
+    return bool(record.captions or record.page)
 
 
 def _same(before: Stored, file: FileState, record: Record) -> bool:

@@ -310,12 +310,12 @@ def deadline(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def sparing_children() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach, not even before their first line: it is ours."""
+    """Start processes that no terminal's signal reaches, not even before their first line."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     ensure_running()  # multiprocessing's own helper; one that starts later unblocks Ctrl-C again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
     try:
         yield
     finally:
@@ -330,6 +330,10 @@ def _end_silences(pipe: Connection) -> None:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             same.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", SILENCE_SECONDS, 0))
 
+
+_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+"""What a terminal sends to all that it runs, for Ctrl-C and when it closes. SIGTERM is how
+multiprocessing itself ends what still runs when its parent ends."""
 
 _one_at_a_time = Lock()
 
@@ -350,7 +354,8 @@ _is_worker = False
 def _serve(pipe: Connection, times: float, prepare: Callable[[], object]) -> None:
     global _is_worker
     _is_worker = True
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
+    for number in _TERMINAL:  # they are for the parent to answer
+        signal.signal(number, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # what a decoder thinks of a file is in its error, or nothing
     logging.basicConfig(handlers=[logging.NullHandler()])
     limit_memory(times)
