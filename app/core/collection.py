@@ -323,6 +323,7 @@ def begin_collection(
     One that is to `replace` another is made beside it, and takes its place when it is settled.
     Closed before that, either leaves no trace. Raises as `create_collection`.
     """
+    _sweep(settings)
     engine = _engine(name, settings, "write")
     indexes = INDEXES | field_indexes(manifest.fields)
     try:
@@ -379,10 +380,20 @@ def remove_collection(name: str, settings: Settings) -> None:
         raise
     except CollectionError:  # damaged: all the more to be removed
         there = True
+    if there:
+        engine.drop()
+    _sweep(settings)
     if not there:
         raise CollectionMissingError(_missing(name, settings))
-    engine.drop()
     shutil.rmtree(_pages(name, settings), ignore_errors=True)
+
+
+def _sweep(settings: Settings) -> None:
+    """Remove what killed runs left; on a server, whoever writes a collection does."""
+    if not settings.qdrant:
+        from app.core.engines.edge import sweep
+
+        sweep(settings.collections_folder)
 
 
 def _pages(name: str, settings: Settings) -> Path:

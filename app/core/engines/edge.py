@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from app.core.engines import (
 )
 from app.core.engines.copies import readable_copy
 from app.core.engines.lock import Purpose, hold, refuse_second
-from app.core.errors import CollectionError
+from app.core.errors import CollectionBusyError, CollectionError
 
 logger = logging.getLogger(__name__)
 
@@ -350,6 +350,15 @@ class EdgeEngine:
                 " command again. `sightline remove NAME` frees a whole collection, and needs no"
                 " space to do so"
             )
+
+
+def sweep(collections: Path) -> None:
+    """Remove what killed runs left of collections that are none, unless somebody is at it."""
+    for folder in collections.iterdir() if collections.is_dir() else ():
+        ours = (folder / "lock").exists() or any(folder.glob(f"{SHARD}*"))
+        if ours and not (folder / MANIFEST).exists():
+            with suppress(CollectionBusyError):
+                EdgeEngine(folder, "write").drop()
 
 
 def _config(spaces: Spaces) -> q.EdgeConfig:

@@ -3,7 +3,7 @@
 Only calls that Qdrant 1.16 has. A collection is kept under a name of its own, `streets@1`, and
 people know it by an alias, `streets`. One that replaces it is built beside it, `streets@2`, and
 takes its place when the alias is switched: one request, before which the old one is whole, after
-which the new one is. What a killed run left beside it goes when it is next made anew.
+which the new one is. What a killed run left beside it goes with the next that writes.
 
 The manifest is the collection's own metadata. Writers on several machines each change keys of their
 own: an update merges keys, and replaces the value of each.
@@ -116,10 +116,9 @@ class ServerEngine:
             self._lease.take(EVERYTHING)
         target = self._target()
         base, left = self._generations(target)
-        for name in left:
-            if not self._replaces:  # else nobody can be at it, for we hold everything
-                self._lease.refuse_living(partial(self._metadata_of, name))
-            self._ask(partial(_delete, name))
+        for name in () if self._replaces else left:
+            self._lease.refuse_living(partial(self._metadata_of, name))
+        self._sweep(left)
         made = f"{base}@{1 + max(map(_number, [*left, target]))}"
         self._make(made, spaces, _keys_of(manifest) | self._lease.first_note(EVERYTHING))
         self._beside = self._at = made
@@ -156,6 +155,8 @@ class ServerEngine:
 
     def hold(self, source: str) -> None:
         self._lease.take(source)
+        if self._beside is None:  # nobody makes it anew, or it could not be held
+            self._sweep(self._generations(self._target())[1])
 
     def require_free(self) -> None:
         """Readers and writers share a server."""
@@ -176,7 +177,9 @@ class ServerEngine:
                 f" the alias {self._name!r} on the server itself"
             )
         self._lease.take(EVERYTHING)
+        left = self._generations(target)[1]
         self._ask(partial(_delete, target))
+        self._sweep(left)
         self._lease.release()
 
     def read_manifest(self) -> dict[str, Any] | None:
@@ -380,6 +383,11 @@ class ServerEngine:
 
     def _write(self, name: str, metadata: dict[str, Any]) -> None:
         self._ask(lambda client: client.update_collection(name, metadata=metadata))
+
+    def _sweep(self, left: Sequence[str]) -> None:
+        """Remove generations that killed runs left."""
+        for name in left:
+            self._ask(partial(_delete, name))
 
     def _switch(self, aliases: list[AliasChange]) -> None:
         self._ask(lambda client: client.update_collection_aliases(aliases))

@@ -1,0 +1,42 @@
+"""Killed anywhere and run again: the same collection, on either engine, and nothing lies about.
+
+The acts are stopped at every so many of their steps; `python -m tests.stops ENGINE ACT` stops them
+at every single one.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+STRIDES = {
+    "edge": {"rebuild": 16, "remove": 16, "update": 7, "renamed": 7, "second": 6, "ingest": 5},
+    "server": {"rebuild": 9, "update": 9, "renamed": 9, "second": 7, "ingest": 7},
+}
+"""Of several hundred steps in all, those that take their turn in the suite."""
+
+ACTS = (
+    "ingest",
+    "second",
+    "update",
+    "renamed",
+    "emptied",
+    "rebuild",
+    "remove",
+    "remove_source",
+    "remove_last",
+)
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("engine", STRIDES)
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_stopped_anywhere_and_done_again_it_is_the_same_collection(engine: str, act: str) -> None:
+    stride = str(STRIDES[engine].get(act, 3))
+    command = [sys.executable, "-m", "tests.stops", engine, act, stride]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=800)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["stops"] > 2
+    assert told["differences"] == []
