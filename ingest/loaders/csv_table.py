@@ -1,20 +1,20 @@
 """CSV and its kin → rows: Flickr's captions.txt, product catalogues, what a spreadsheet saves."""
 
 import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from app.core.errors import SourceError
 from app.core.records import Skip
 from ingest.columns import names_an_image
 from ingest.loaders import Row, beginning, read_text
+from ingest.quotes import read_rows
 
 SUFFIXES = frozenset({".csv", ".tsv"})
 DELIMITERS = (",", ";", "\t", "|")
 
-MAX_CELL_CHARACTERS = 1 << 24
-"""16 million, as for a line of JSON; Python's own limit of 131,072 loses long captions."""
+MAX_COLUMNS_TOLD = 5
+"""Of a header that had to be mended."""
 
 
 def reads(path: Path) -> bool:
@@ -29,27 +29,21 @@ def load(path: Path) -> Iterator[Row | Skip]:
     """Yield the rows below the header; the delimiter is the one that the header has most of.
 
     Surplus cells of a row belong to its last column, whose commas somebody did not quote, most
-    likely. A row that is too long or too short is used, and noted.
+    likely. A row that is too long or too short is used, and noted; one whose quote is not closed is
+    a Skip, and costs no other row.
     """
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
     text = read_text(path)
     delimiter = _delimiter(text.lstrip().partition("\n")[0])
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header: list[str] = []
-    while True:
-        try:
-            cells = next(table, None)
-        except csv.Error as error:
-            yield Skip(f"line {table.line_num}", "bad_row", f"it is no row of a table: {error}")
-            continue
-        if cells is None:
-            break
-        if not any(cell.strip() for cell in cells):
-            continue
-        if header:
-            yield _row(header, cells, delimiter, f"line {table.line_num}")
-        else:
-            header = _header(cells)
+    for row in read_rows(text, delimiter):
+        where, read_as = f"line {row.line}", ""
+        if not header and row.cells:
+            header = _header(row.cells)
+            read_as = f"; it was read as the columns {', '.join(header[:MAX_COLUMNS_TOLD])}"
+        elif not row.fault:
+            yield _row(header, row.cells, delimiter, where)
+        if row.fault:
+            yield Skip(where, "bad_row", row.fault + read_as)
     if not header:
         raise SourceError("not_metadata", f"{path.name} is empty")
 
@@ -66,11 +60,18 @@ def _delimiter(header: str) -> str:
 
 def _header(cells: list[str]) -> list[str]:
     """Return the column names, each once; a column without one is called by its number."""
-    header: list[str] = []
+    header: dict[str, None] = {}
     for number, cell in enumerate(cells, start=1):
         name = cell.strip() or f"column {number}"
-        header.append(name if name not in header else f"{name} {number}")
-    return header
+        header[name if name not in header else _free(name, number, header)] = None
+    return list(header)
+
+
+def _free(name: str, number: int, taken: Container[str]) -> str:
+    """Return the name with its column's number; once more, where that is a column's own name."""
+    while (name := f"{name} {number}") in taken:
+        continue
+    return name
 
 
 def _row(header: list[str], cells: list[str], delimiter: str, where: str) -> Row:
