@@ -8,22 +8,21 @@ of a shop, asked by attributes (n = 142), R@1 / R@5 / R@10, text alone:
     two rows, the general first .311 .891 .965 · special first, with commas .237 .749 .905
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from app.core.records import Field, Record
+from app.core.records import FieldType, Record
 
 
 def with_attributes(
-    records: Sequence[Record], fields: Sequence[Field], captions: Container[str]
+    records: Sequence[Record], types: Mapping[str, FieldType], captions: Container[str]
 ) -> list[Record]:
     """Return the records with the values of all columns of words, those with fewest values first.
 
     Columns that are `captions` already, numbers and times stay out: no embedding knows what 4.51
     is, and filters do.
     """
-    words = (field.name for field in fields if field.type == "words")
-    names = [name for name in words if name not in captions]
+    names = [name for name, type_ in types.items() if type_ == "words" and name not in captions]
     # By powers of two, and as they stand among equals: a few rows more or less change no order.
     different = {name: len({str(r.metadata.get(name)) for r in records}) for name in names}
     names.sort(key=lambda name: different[name].bit_length())

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ingest.dataset_file import DatasetFile
@@ -29,8 +30,9 @@ NAME_COLUMNS = (
 LAT_COLUMNS = ("lat", "latitude", "gpslat", "gpslatitude")
 LON_COLUMNS = ("lon", "lng", "long", "longitude", "gpslon", "gpslng", "gpslongitude")
 
-SAMPLE_ROWS = 500
-"""Enough to tell which column names pictures; 50,000 rows would be looked up twice otherwise."""
+SAMPLE_ROWS, SAMPLE_CELLS, LEAST_ROWS = 500, 50_000, 20
+"""Enough to tell which column names pictures; 50,000 rows would be looked up twice otherwise. Of
+more than 100 columns fewer rows: a cell takes 25 µs to look up, and none may be called `image`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def choose_columns(
     `finds` tells whether a value names a picture of the source. `images` is empty when no column
     does: then the rows are not about pictures.
     """
-    sample, names = rows[:SAMPLE_ROWS], column_names(rows)
+    names = column_names(rows)
+    sample = rows[: max(LEAST_ROWS, min(SAMPLE_ROWS, SAMPLE_CELLS // max(1, len(names))))]
     if given.image is not None:
         images = tuple(name for name in names if name == given.image)
     else:
@@ -101,7 +104,7 @@ def _image_columns(
     ]
     if called:
         return tuple(called)
-    return tuple(name for name in names if _most(_texts(rows, name), finds))[:1]
+    return tuple(islice((name for name in names if _most(_texts(rows, name), finds)), 1))
 
 
 def _text_columns(
@@ -121,9 +124,8 @@ def _place_columns(
     lats, lons = _in_order(names, LAT_COLUMNS), _in_order(names, LON_COLUMNS)
     if lats and lons:
         return (lats[0], lons[0])
-    return tuple(name for name in names if any(nested_place(row.fields.get(name)) for row in rows))[
-        :1
-    ]
+    nested = (name for name in names if any(nested_place(row.fields.get(name)) for row in rows))
+    return tuple(islice(nested, 1))
 
 
 def nested_place(value: object) -> tuple[Any, Any] | None:

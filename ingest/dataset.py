@@ -5,7 +5,7 @@ What dataset.toml does not say is guessed, and told, so that it can be corrected
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,16 @@ from app.core.images import image_format
 from app.core.manifest import TextKind
 from app.core.records import Field, Record, Skip
 from ingest.attributes import with_attributes
+from ingest.columns import named_columns
 from ingest.dataset_file import NAME, DatasetFile, read_dataset_file
+from ingest.fields import choose_fields, left_out
 from ingest.folder import shown
 from ingest.loaders import loader, loader_for
 from ingest.metadata import METADATA_SUFFIXES, Contents, read_file, read_folder, read_picture
 from ingest.places import NameFields, guess_pattern, read_name
 from ingest.rows import (
     Entry,
+    Table,
     build_records,
     column_values,
     conflicts,
@@ -30,7 +33,7 @@ from ingest.rows import (
     read_entries,
     type_entries,
 )
-from ingest.schema import clean_text, infer_fields
+from ingest.schema import clean_text, infer_types
 
 SNIFFED_BYTES = 1 << 20
 """Of a file with an unknown name: enough for a picture's header, little of anything else."""
@@ -148,16 +151,19 @@ def _source(
     taken = {key.lower() for key in keys}
     names = {path: read_name(path, pattern, taken) for path in paths} if pattern else {}
     columns = column_values(tables, names.values())
-    fields = infer_fields(columns, types=given.types, known=known)
-    typed_entries, misfits = type_entries(entries, fields, names)
+    types = infer_types(columns, types=given.types, known=known)
+    first = _named_first(tables, given, names.values())
+    fields = choose_fields(columns, types, known=known, first=first)
+    typed_entries, misfits = type_entries(entries, types, names)
     notices = [*contents.notices, *_unnamed(path, contents, paths), *noted(entries)]
     notices += [*_unfitting(pattern, names), *_untyped(given, columns, keys)]
     notices += [*_wordless(contents, columns), *_twins(fields)]
-    notices += [*misfits, *nested(columns, fields), *conflicts(typed_entries)]
+    notices += [*misfits, *nested(columns, types), *left_out(types, fields, first)]
+    notices += conflicts(typed_entries)
     records = build_records(typed_entries, folder, label=label, names=names)
     if _is_catalogue(contents, given):
         captions = {name for table in tables for name in table.columns.captions}
-        records = with_attributes(records, fields, captions)
+        records = with_attributes(records, types, captions)
     return Source(
         label=label,
         root=folder.root,
@@ -169,6 +175,17 @@ def _source(
         given=given,
         guesses=_guesses(contents, given, pattern),
     )
+
+
+def _named_first(
+    tables: Sequence[Table], given: DatasetFile, names: Iterable[NameFields]
+) -> set[str]:
+    """The columns that must be there to filter by: what somebody named, names, and a page's own."""
+    named = {*given.types, *(name for _, name in named_columns(given))}
+    named |= {name for table in tables for name in table.columns.captions}
+    named |= {name for fields in names for name in fields.values}
+    pages = (row for table in tables for row in table.rows[:1] if row.page)
+    return named | {name for page in pages for name in page.fields}
 
 
 def _is_catalogue(contents: Contents, given: DatasetFile) -> bool:

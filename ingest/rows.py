@@ -1,15 +1,16 @@
 """Rows → records: each row finds its picture, and the rows of one picture become one record."""
 
 import posixpath
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import SourceError
 from app.core.messages import counted
-from app.core.records import Field, FieldType, Place, Record, Skip, page_mark
+from app.core.records import FieldType, Place, Record, Skip, page_mark
 from ingest.captions import parse_captions
 from ingest.columns import Columns, image_names, nested_place
 from ingest.folder import Folder, find_picture
@@ -19,6 +20,9 @@ from ingest.schema import WHAT_FITS, is_blank, plain, typed
 
 MAX_EXAMPLES = 3
 """Rows or values that a notice names; it counts all of them."""
+
+MAX_COLUMNS_TOLD = 10
+"""Columns that a notice names, or that have one of their own: a table may have 20,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ def conflicts(entries: Sequence[Entry]) -> list[str]:
     """Return a notice when rows of one picture contradict each other."""
     first: dict[tuple[str, str], Any] = {}
     found: list[str] = []
-    for entry in entries:
+    rows = Counter(entry.path for entry in entries)
+    for entry in (entry for entry in entries if rows[entry.path] > 1):
         for name, value in entry.values.items():
             if first.setdefault((entry.path, name), value) != value:
                 found.append(f"{name!r} in {entry.where}")
@@ -101,35 +106,37 @@ def conflicts(entries: Sequence[Entry]) -> list[str]:
 
 
 def type_entries(
-    entries: Iterable[Entry], fields: Sequence[Field], names: Mapping[str, NameFields]
+    entries: Iterable[Entry], types: Mapping[str, FieldType], names: Mapping[str, NameFields]
 ) -> tuple[list[Entry], list[str]]:
     """Give all values the type of their column, file names' own included; drop what is missing.
 
     Returns a notice beside them for each column with values that are not of its type.
     """
-    types = {field.name: field.type for field in fields}
     odd: dict[str, list[str]] = defaultdict(list)
     done = []
     for entry in entries:
         named = names[entry.path].values if entry.path in names else {}
         values = {**entry.values, **named}
         done.append(replace(entry, values=_typed_values(values, types, odd)))
-    return done, [
+    told = [
         f"{counted(len(values), 'value')} of {name!r} counted as missing, being no {types[name]}:"
         f" {examples(dict.fromkeys(values))}; {WHAT_FITS[types[name]]}"
-        for name, values in odd.items()
+        for name, values in islice(odd.items(), MAX_COLUMNS_TOLD)
     ]
+    rest = list(odd)[MAX_COLUMNS_TOLD:]
+    if rest:
+        told.append(f"so did values of {counted(len(rest), 'more column')}: {_named(rest)}")
+    return done, told
 
 
-def nested(columns: Mapping[str, Sequence[Any]], fields: Sequence[Field]) -> list[str]:
-    """Return a notice that names the columns which are kept, but cannot be filtered by."""
-    known = {field.name for field in fields}
+def nested(columns: Mapping[str, Sequence[Any]], types: Container[str]) -> list[str]:
+    """Return a notice that names the columns of objects: kept, but nothing to filter by."""
     names = [
         name
         for name, values in columns.items()
-        if name not in known and any(not is_blank(value) for value in values)
+        if name not in types and any(not is_blank(value) for value in values)
     ]
-    told = ", ".join(map(repr, names))
+    told = _named(names)
     return [f"objects and lists are kept, but cannot be filtered by: {told}"] if names else []
 
 
@@ -142,6 +149,11 @@ def noted(entries: Iterable[Entry]) -> list[str]:
     return [
         f"{counted(len(found), 'row')}: {note} ({examples(found)})" for note, found in rows.items()
     ]
+
+
+def _named(columns: Sequence[str]) -> str:
+    more = f", … ({len(columns):,})" if len(columns) > MAX_COLUMNS_TOLD else ""
+    return ", ".join(map(repr, columns[:MAX_COLUMNS_TOLD])) + more
 
 
 def examples(items: Iterable[str]) -> str:

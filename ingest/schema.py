@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from app.core.records import Field, FieldType, FieldValue, free_slug
+from app.core.records import Field, FieldType, FieldValue
 
 TypedValue = FieldValue | list[str] | None
 
@@ -44,26 +44,24 @@ WHAT_FITS: Mapping[FieldType, str] = {
 _Vote = FieldType | Literal["nested"]
 
 
-def infer_fields(
+def infer_types(
     columns: Mapping[str, Iterable[Any]],
     *,
     types: Mapping[str, FieldType] | None = None,
     known: Sequence[Field] = (),
-) -> tuple[Field, ...]:
-    """Return the columns that can be filtered by: the known ones first, then new ones in order.
+) -> dict[str, FieldType]:
+    """Return the types of columns by name: of the known ones first, then of new ones in order.
 
     A column is what more than half of its values are, else words; `types` overrides that, and a
-    known field overrides both. Objects and lists of numbers are nothing to filter by.
+    known field overrides both. Objects and lists of numbers have none.
     """
-    fields = {field.name: field for field in known}
-    slugs = {field.slug for field in known}
+    found = {field.name: field.type for field in known}
     for name, values in columns.items():
-        type_ = (types or {}).get(name) or _column_type(values)
-        if name not in fields and type_ is not None:
-            slug = free_slug(name, slugs)
-            slugs.add(slug)
-            fields[name] = Field(name, slug, type_)
-    return tuple(fields.values())
+        if name not in found:
+            type_ = (types or {}).get(name) or _column_type(values)
+            if type_ is not None:
+                found[name] = type_
+    return found
 
 
 def typed(value: object, type_: FieldType) -> TypedValue:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from app.core.errors import QueryError
-from app.core.records import Field, FieldType
+from app.core.records import MAX_FIELDS, Field, FieldType
 from app.core.words import words_of
 
 MAX_CONDITIONS = 256
@@ -164,7 +164,19 @@ def find_column(columns: Sequence[Column], name: str, *, quoted: bool = False) -
             for column in columns:
                 if fold(key(column)) == fold(name):
                     return column
-    raise QueryError(f"no field is called {_shown(name)}\n{listed(columns, name)}")
+    raise QueryError(f"{_why_not(columns, name)}\n{listed(columns, name)}")
+
+
+def _why_not(columns: Sequence[Column], name: str) -> str:
+    """Say that there is no such field; in a collection that is full, what else it may be."""
+    indexed = sum(bool(column.name) for column in columns)
+    if indexed < MAX_FIELDS:
+        return f"no field is called {_shown(name)}"
+    return (
+        f"{_shown(name)} cannot be filtered by: this collection indexes {indexed} columns, no more"
+        " can be, and it is none of them. If it is a column of yours, name it under [types] in"
+        " dataset.toml and add --rebuild to the ingest"
+    )
 
 
 def _own_name(column: Column) -> str:

@@ -46,6 +46,17 @@ class Field:
     type: FieldType
 
 
+MAX_FIELDS = 50
+"""Columns of a collection that can be filtered by: each costs an index, or two if it holds words.
+Half words, half numbers, on the embedded engine; seconds on two cores that did other work as well:
+
+    columns   files   CPU to make   to make     CPU to open   to open
+         20     401        .3       1 to 4           .2        .4 to 1
+         50     851        .8       7 to 10          .4        .6 to 1
+        100   1,601       2.2       8 to 59         1.4         2 to 3
+        200   3,101       6.4      33 to 217        2.9         3 to 8
+"""
+
 RESERVED_SLUGS = frozenset({"lat", "lon", "caption", "place", "record_id", "source"})
 """Names that a filter has for every collection."""
 

@@ -342,7 +342,7 @@ def shop_records(garments: Sequence[Garment], drawn: Path) -> list[Record]:
                 metadata={field.name: row[field.name] for field in FIELDS},
             )
         )
-    return with_attributes(records, FIELDS, {NAME})
+    return with_attributes(records, {field.name: field.type for field in FIELDS}, {NAME})
 
 
 def sayings(records: Sequence[Record], text: TextEmbedding) -> FloatMatrix:

@@ -6,6 +6,7 @@ spaces cannot drift apart. What differs from LlamaIndex's own index says so wher
 """
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from copy import copy
 from pathlib import Path
@@ -31,14 +32,18 @@ from app.core.engines import Point, Vector
 from app.core.errors import QueryError
 from app.core.images import open_image
 from app.core.index.embeddings import ImageAdapter, TextAdapter
-from app.core.index.nodes import WholeNode, new_fields, whole_node
+from app.core.index.nodes import WholeNode, left_out, new_fields, whole_node
 from app.core.index.views import SpaceView
 from app.core.maxsim import page_vectors
+from app.core.messages import counted
 from app.core.models import Models
+from app.core.records import MAX_FIELDS
 from app.core.settings import Settings
 
 if TYPE_CHECKING:
     from PIL import Image
+
+logger = logging.getLogger(__name__)
 
 BATCH = 32
 """Nodes that are embedded and written together: pictures of up to 12 MB each are open at once."""
@@ -68,8 +73,9 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     A document stays one node, however long its text: split, its picture would be embedded and
     stored with every part. Of a node, its words alone are embedded, not the metadata before them.
     Numbers, times, booleans and words in its metadata can be filtered by, typed by the first node
-    that has them; `lat` and `lon` are its place. No ingest sweeps away what was written here; one
-    with --rebuild does, for it makes the collection from its sources alone.
+    that has them, up to 50 columns in all; `lat` and `lon` are its place. No ingest sweeps away
+    what was written here; one with --rebuild does, for it makes the collection from its sources
+    alone.
     """
 
     def __init__(self, collection: Collection, settings: Settings) -> None:
@@ -77,6 +83,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         self._models = Models.of(collection.manifest, settings)
         self._max_megapixels = settings.max_megapixels
         self._writing = Lock()
+        self._told = False
         super().__init__(
             nodes=[],
             embed_model=TextAdapter(self._models),
@@ -172,8 +179,19 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         with self._writing:
             if new := new_fields(nodes, self._collection.fields):
                 self._collection.remember(fields=new)
+            self._tell_left_out(nodes)
             for start in range(0, len(nodes), BATCH):
                 self._collection.upsert(list(self._points(nodes[start : start + BATCH])))
+
+    def _tell_left_out(self, nodes: Sequence[WholeNode]) -> None:
+        """Warn once of metadata that no filter can ask for, since there was no room for it."""
+        if not self._told and (names := left_out(nodes, self._collection.fields)):
+            self._told = True
+            logger.warning(
+                "collection %r indexes %s columns and no more: %r (of %s) and what comes after is"
+                " kept in its node, but cannot be filtered by",
+                *(self._collection.name, MAX_FIELDS, names[0], counted(len(names), "column")),
+            )
 
     def _points(self, nodes: Sequence[WholeNode]) -> Iterator[Point]:
         """Yield the points of a batch; texts and pictures are embedded at once."""

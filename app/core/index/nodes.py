@@ -1,7 +1,7 @@
 """Index nodes: any LlamaIndex node or document → what a collection stores of it; see `index.py`."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from llama_index.core.schema import (
 from app.core.errors import SourceError
 from app.core.images import content_hash, valid_place
 from app.core.nodes import filterable, mimetype_of, node_payload, on_top_of, point_id
-from app.core.records import Field, FieldType, Place, free_slug
+from app.core.records import MAX_FIELDS, Field, FieldType, Place, free_slug
 
 PLACE_KEYS = ("lat", "lon")
 """Metadata that says where a node is, in degrees; filters find it as the place of any record."""
@@ -78,17 +78,35 @@ def id_of(node_id: str) -> str:
 
 
 def new_fields(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[Field]:
-    """Return the columns that these nodes bring, typed by the first value of each."""
+    """Return the columns that these nodes bring, typed by the first value of each.
+
+    The first that come are indexed, while a collection has room: others are kept in their nodes.
+    """
     slugs = {field.name: field.slug for field in known}
     found: list[Field] = []
-    for whole in nodes:
-        for name, value in whole.node.metadata.items():
-            kind = _type_of(value)
-            if kind is None or name in slugs or name in PLACE_KEYS:
-                continue
+    for name, kind in _typed_keys(nodes):
+        if len(slugs) >= MAX_FIELDS:
+            break
+        if name not in slugs:
             slugs[name] = free_slug(name, slugs.values())
             found.append(Field(name, slugs[name], kind))
     return found
+
+
+def left_out(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[str]:
+    """Return the names of what these nodes have and no filter can ask for, each once."""
+    indexed = {field.name for field in known}
+    names = dict.fromkeys(name for name, _ in _typed_keys(nodes))
+    return [name for name in names if name not in indexed]
+
+
+def _typed_keys(nodes: Iterable[WholeNode]) -> Iterator[tuple[str, FieldType]]:
+    """Yield what can be a column of each node's metadata, with the type of its value."""
+    for whole in nodes:
+        for name, value in whole.node.metadata.items():
+            kind = _type_of(value)
+            if kind is not None and name not in PLACE_KEYS:
+                yield name, kind
 
 
 def _text_node(node: BaseNode, picture: Path | None) -> TextNode:
