@@ -105,9 +105,14 @@ def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON is anything
     Integers beyond `MAX_INTEGER_DIGITS` come as HugeInteger. Raises ValueError saying why not.
     """
     try:
-        return json.loads(text, parse_int=_integer)
+        return json.loads(text, parse_int=parse_integer)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def parse_integer(digits: str) -> int | HugeInteger:
+    """Return an integer of JSON; one that no number type here can hold as its digits."""
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else HugeInteger(digits)
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
@@ -129,10 +134,6 @@ def object_row(value: object, where: str) -> Row | Skip:
     if not all(map(str.isascii, value)):
         value = {clean_text(key): found for key, found in value.items()}
     return Row(value, where)
-
-
-def _integer(digits: str) -> int | HugeInteger:
-    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else HugeInteger(digits)
 
 
 def _kind(value: object) -> str:

@@ -2,12 +2,13 @@
 
 import mmap
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import SourceError
 from app.core.records import Skip
+from ingest.folder import shown
 from ingest.loaders import Row, beginning, object_row, read_json
 
 
@@ -20,6 +21,8 @@ def reads(path: Path) -> bool:
 
 def load(path: Path) -> Iterator[Row | Skip]:
     """Yield the pictures in the file's order; what is annotated by no caption has none.
+
+    A caption of a picture that is not there is a Skip.
 
     Raises SourceError `not_metadata` for boxes and keypoints (instances_*.json); those files are
     not even parsed, for COCO's own has 448 MB.
@@ -37,6 +40,17 @@ def load(path: Path) -> Iterator[Row | Skip]:
             said = captions.get(str(row.fields.get("id")), [])
             row = Row({**row.fields, "captions": said}, row.where)
         yield row
+    yield from _astray(annotations, {str(i.get("id")) for i in images if isinstance(i, dict)})
+
+
+def _astray(annotations: list[Any], ids: Container[str]) -> Iterator[Skip]:
+    for number, annotation in enumerate(annotations, start=1):
+        where = f"annotation {number}"
+        if not isinstance(annotation, dict):
+            yield Skip(where, "bad_row", "it is no object")
+        elif "caption" in annotation and str(annotation.get("image_id")) not in ids:
+            said = shown(str(annotation.get("image_id")))
+            yield Skip(where, "bad_row", f"it is a caption of image {said}, which is not there")
 
 
 def _captions(annotations: list[Any]) -> dict[str, list[Any]]:

@@ -1,5 +1,6 @@
 """JSON → rows: a list of objects, a list inside an object, or an object keyed by file name."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 from app.core.errors import SourceError
 from app.core.images import SUFFIXES
 from app.core.records import Skip
-from ingest.loaders import Row, beginning, object_row, read_json
+from ingest.broken_json import sound_rows
+from ingest.loaders import Row, object_row, parse_json, read_text
 
 LIST_KEYS = ("images", "metadata", "records", "rows", "items", "data", "samples", "photos")
 """Where an object with several keys keeps its rows; under a single key, any name will do. Others
 are left alone: an object with `query` and `hits` talks of pictures, but does not describe them."""
+
+_LIST = re.compile(r'\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[')
+"""How a file with a list begins, where no more can be known for it is broken further on."""
 
 
 def reads(path: Path) -> bool:
@@ -20,10 +25,29 @@ def reads(path: Path) -> bool:
 
 
 def load(path: Path) -> Iterator[Row | Skip]:
-    """Yield the objects of the file. Of a key that an object says twice, the last one counts."""
-    value = read_json(path) if beginning(path, 1) else None
+    """Yield the objects of the file. Of a key that an object says twice, the last one counts.
+
+    Of a list that is broken somewhere, or cut off, the sound objects are read.
+    """
+    text = read_text(path)
+    try:
+        value = parse_json(text) if text.strip() else None
+    except ValueError as error:
+        yield from _sound_rows(path, text, error)
+        return
     for number, item in enumerate(_items(path, value), start=1):
         yield object_row(item, f"row {number}")
+
+
+def _sound_rows(path: Path, text: str, error: ValueError) -> list[Row | Skip]:
+    start = _LIST.match(text)
+    try:
+        found = list(sound_rows(text, start.end(), error)) if start else []
+    except ValueError:
+        found = []
+    if not any(isinstance(item, Row) for item in found):
+        raise SourceError("bad_metadata", f"{path.name} is no valid JSON: {error}") from error
+    return found
 
 
 def _items(path: Path, value: object) -> list[Any]:

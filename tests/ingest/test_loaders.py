@@ -6,7 +6,15 @@ import pytest
 
 from app.core.errors import SourceError
 from app.core.records import Skip
-from ingest.loaders import Row, coco_captions, csv_table, json_lines, json_metadata
+from ingest.loaders import (
+    Row,
+    coco_captions,
+    csv_table,
+    json_lines,
+    json_metadata,
+    loader,
+    loader_for,
+)
 
 
 def fields(loader, path):
@@ -60,12 +68,84 @@ def test_json_without_rows_is_no_metadata(write, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000 + "]" * 100_000, "// c\n[]", '[{"a": 1}', "[{'a': 1}]"]
+    "text",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        "// c\n[]",
+        '{"a": {"b": 1}',
+        "[{'a': 1}]",
+        '[{"a": 1',
+        '[{"a": 1},]',
+    ],
 )
 def test_json_that_is_broken_is_named(write, text):
     with pytest.raises(SourceError, match=r"metadata\.json is no valid JSON") as error:
         list(json_metadata.load(write(text)))
     assert error.value.code == "bad_metadata"
+
+
+ROWS = [{"image": f"{n}.png", "tags": [{"tag": "red"}], "caption": f"a {n}"} for n in range(9)]
+
+
+@pytest.mark.parametrize("before", ["[", '{"images": [', '{"streets": ['])
+@pytest.mark.parametrize("between", [", ", ",\n"])
+@pytest.mark.parametrize("at", [0, 4, 8])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"image": "x.png", "tags": [{"tag": "red"}, {"tag": }]}',
+        '{"image": "x.png, "caption": "a"}',
+        '{"image": "x.png", "caption": "a',
+        '{"image": "x.png" "caption": "a"}',
+        "nothing",
+    ],
+)
+def test_one_broken_object_does_not_cost_the_others(write, before, between, at, broken):
+    items = [json.dumps(row) for row in ROWS]
+    path = write(before + between.join([*items[:at], broken, *items[at + 1 :]]) + "]")
+    rows, (skip,) = fields(json_metadata, path), skips(json_metadata, path)
+    line = at + 1 if "\n" in between else 1
+    assert skip.source == f"row {at + 1}, line {line}"
+    assert skip.reason.startswith("it is no valid JSON: ")
+    assert rows == [*ROWS[:at], *ROWS[at + 1 :]]
+
+
+def test_a_list_that_is_cut_off_gives_what_is_whole(write):
+    text = json.dumps(ROWS, indent=1)
+    for end in range(text.index("}", text.index("a 0")) + 1, len(text) - 1, 7):
+        path = write(text[:end])
+        whole = fields(json_metadata, path)
+        assert whole == ROWS[: len(whole)]
+        assert len(whole) >= text[:end].count('"image"') - 1
+        assert len(skips(json_metadata, path)) == 1
+
+
+@pytest.mark.parametrize("broken", [0, 1, 5])
+def test_json_lines_called_json_may_have_a_broken_one(write, broken):
+    lines = [json.dumps(row) for row in ROWS]
+    lines[broken] = lines[broken][:-3]
+    path = write("\n".join(lines))
+    assert loader_for(path) is loader("json_lines")
+    assert len(fields(json_lines, path)) == 8
+
+
+def test_long_lines_called_json_are_lines(write):
+    """Of 20,000 columns a line has more characters than one look at the beginning shows."""
+    row = {f"column {n}": n for n in range(20_000)}
+    path = write(f"{json.dumps(row)}\n{json.dumps(row)}\n")
+    assert loader_for(path) is loader("json_lines")
+
+
+def test_a_caption_of_no_picture_is_told(write):
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [{"image_id": 1, "caption": "one"}, {"image_id": 2, "caption": "two"}, 3],
+    }
+    stray, odd = skips(coco_captions, write(json.dumps(coco)))
+    assert (stray.source, stray.reason) == (
+        "annotation 2", "it is a caption of image '2', which is not there",
+    )  # fmt: skip
+    assert (odd.source, odd.reason) == ("annotation 3", "it is no object")
 
 
 def test_what_is_not_unicode_is_named_with_the_way_out(write):
@@ -96,6 +176,23 @@ def test_a_line_in_another_encoding_is_one_skip(tmp_path):
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b'{"a": "\xce\xd2"}\n{"a": 1}\n')
     assert fields(json_lines, path) == [{"a": 1}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_broken_character_in_any_unicode_is_one_skip(tmp_path, encoding):
+    path = tmp_path / "lines.jsonl"
+    half = {"utf-32": b"\x00\xd8\x00\x00"}.get(encoding, b"\x00\xd8")
+    text = '{"a": 1}\n{"a": "%"}\n{"a": 3}\n'.encode(encoding)
+    mark = "%".encode(encoding)[-len(half) :]
+    path.write_bytes(text.replace(mark, half))
+    assert fields(json_lines, path) == [{"a": 1}, {"a": 3}]
+    path.write_bytes(text[:-1])
+    assert fields(json_lines, path)[0] == {"a": 1}
+
+
+def test_a_replacement_character_in_utf_8_is_read_as_it_is(write):
+    path = write('{"a": "\ufffd"}\n', name="lines.jsonl")
+    assert fields(json_lines, path) == [{"a": "\ufffd"}]
 
 
 def test_a_line_too_long_is_read_past(write, monkeypatch):
