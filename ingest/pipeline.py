@@ -38,7 +38,13 @@ from ingest.ocr import require_ocr
 from ingest.passages import told_unread
 from ingest.plan import Plan, Stored, make_plan, same_stat
 from ingest.sampling import average_words, told_of_length
-from ingest.sources import read_sources, told_guesses, told_of_others
+from ingest.sources import (
+    find_alike,
+    read_sources,
+    refuse_moved,
+    told_guesses,
+    told_of_alike,
+)
 from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
@@ -92,10 +98,10 @@ def ingest(
 
     `image`, `text` and `page` name embeddings; left out, a collection keeps its own, and a new one
     has none for pages. `ocr` reads pages without a text layer, if it has not before; what it read
-    stays, also without it, and a `rebuild` without it is refused. What cannot be read is in the
-    report, with its reason; `strict` raises the first instead. Ctrl-C ends with a report of what is
-    in. Raises SettingsError, SourceError, EmbeddingError, CollectionError before anything is
-    written.
+    stays, also without it, and a `rebuild` without it is refused. A new source that looks like one
+    that is gone is refused, unless `label` says which it is. What cannot be read is in the report,
+    with its reason; `strict` raises the first instead. Ctrl-C ends with a report of what is in.
+    Raises SettingsError, SourceError, EmbeddingError, CollectionError before anything is written.
     """
     started = time.monotonic()
     if settings.workers != 0:
@@ -103,7 +109,7 @@ def ingest(
     if ocr:
         require_ocr()
     report = Report(collection)
-    run = _Run(settings, watch or Watch(), strict, allow_removals, rebuild, ocr, report)
+    run = _Run(settings, watch or Watch(), label, strict, allow_removals, rebuild, ocr, report)
     try:
         with in_this_process(settings.workers == 0):
             manifest = run.manifest()
@@ -191,6 +197,7 @@ class _Run:
 
     settings: Settings
     watch: Watch
+    label: str | None
     strict: bool
     allow_removals: bool
     rebuild: bool
@@ -270,19 +277,17 @@ class _Run:
     ) -> None:
         """Plan, write and sweep one source, and count it in the report."""
         collection.hold(source.label)
-        if source.label not in collection.manifest.sources:
-            length = collection.manifest.average_length
-            for told in (
-                *told_of_others(source, collection),
-                *told_of_length(source.records, length),
-            ):
-                self.watch.notice(f"{source.label}: {told}")
-        plan, skips = self._plan(collection, source)
+        everything = list(_stored(collection))
+        plan, skips = self._plan(everything, source)
+        for told in self._told_of_new(collection, source, plan, everything):
+            self.watch.notice(f"{source.label}: {told}")
         if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
             for guess in told_guesses(source):
                 self.watch.notice(f"{source.label}: {guess}")
-        self._refuse_losses(plan.lost, plan.stored, source)
+        was = collection.manifest.sources.get(source.label)
+        self._refuse_losses(plan.lost, plan.stored, source, was)
         self._refuse_silence(plan.bare, collection, source)
+        collection.begin()  # not before: what is refused leaves the collection as it was
         known = {field.name for field in collection.fields}
         collection.remember(
             fields=[field for field in source.fields if field.name not in known],
@@ -299,7 +304,7 @@ class _Run:
         try:
             writer.write()
             stale = plan.gone | (plan.changed & writer.failed)
-            self._refuse_losses(stale - plan.moved.keys(), plan.stored, source)
+            self._refuse_losses(stale - plan.moved.keys(), plan.stored, source, was)
             collection.delete(sorted(stale))
             self.report.gone += len(stale)
         except KeyboardInterrupt:
@@ -318,8 +323,31 @@ class _Run:
         report.skipped += [*skips, *writer.skips]
         report.read = report.new + report.changed + report.unchanged + len(report.skipped)
 
-    def _plan(self, collection: Collection, source: Source) -> tuple[Plan, list[Skip]]:
-        everything = list(_stored(collection))
+    def _told_of_new(
+        self,
+        collection: Collection,
+        source: Source,
+        plan: Plan,
+        everything: Sequence[tuple[str, str, Stored]],
+    ) -> list[str]:
+        """Return what to tell of a source that is new, or at another place than it was.
+
+        Raises SourceError if it is new and looks like one that is gone, and no label says which.
+        """
+        was = collection.manifest.sources.get(source.label)
+        if was is not None and was.path == source.path:
+            return []
+        alike = find_alike(source, plan, everything, collection.manifest.sources)
+        if was is not None:
+            return [*told_of_alike(source, alike, collection.name)]
+        if self.label is None:
+            refuse_moved(source, alike)
+        length = told_of_length(source.records, collection.manifest.average_length)
+        return [*told_of_alike(source, alike, collection.name), *length]
+
+    def _plan(
+        self, everything: Sequence[tuple[str, str, Stored]], source: Source
+    ) -> tuple[Plan, list[Skip]]:
         own = {id_: known for id_, label, known in everything if label == source.label}
         files: dict[str, FileState] = {}
         skips: list[Skip] = []
@@ -337,13 +365,15 @@ class _Run:
         plan = make_plan(source.records, files, own, everything, ocr=self.ocr)
         return plan, skips
 
-    def _refuse_losses(self, lost: frozenset[str], before: int, source: Source) -> None:
+    def _refuse_losses(
+        self, lost: frozenset[str], before: int, source: Source, was: SourceEntry | None
+    ) -> None:
         if len(lost) > LOST_LIMIT * before and not self.allow_removals:
             raise CollectionError(
                 f"{source.path} has lost {len(lost):,} of the {counted(before, 'record')} of source"
                 f" {source.label!r}: more than a fifth, so none was removed. If that is meant, add"
                 " --allow-removals; if a disk or folder is missing, bring it back"
-                f"{_first_skip(source)}"
+                f"{_another(source, was)}{_first_skip(source)}"
             )
 
     def _refuse_silence(self, bare: frozenset[str], collection: Collection, source: Source) -> None:
@@ -361,6 +391,16 @@ class _Run:
                 " --allow-removals; if metadata is missing, bring it back"
                 f"{_first_skip(source)}"
             )
+
+
+def _another(source: Source, was: SourceEntry | None) -> str:
+    """Say what to do if a source only has the name of one that lay elsewhere."""
+    if was is None or was.path == source.path:
+        return ""
+    return (
+        f". {source.label!r} was ingested from {was.path}; if this is another source, name it:"
+        " --label NAME"
+    )
 
 
 def _first_skip(source: Source) -> str:

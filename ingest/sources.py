@@ -1,17 +1,27 @@
 """Sources: a path and what a collection remembers → what is read, under which label, and told."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from app.core.collection import Collection
 from app.core.errors import SourceError
 from app.core.manifest import Manifest, SourceEntry, TextKind
 from app.core.messages import counted
-from app.core.records import Field
+from app.core.records import Field, Record
 from ingest.dataset import Source, default_label, load
 from ingest.dataset_file import NAME
+from ingest.plan import Plan, Stored
 from ingest.rows import examples
+
+MOST = 0.5
+"""Of a source's contents. Where more of them came in again it is rather the same source than
+another one: to be wrong about that costs an option, to miss it doubles the collection."""
+
+PAGE_MARK = re.compile(r"#page=\d+$")
 
 
 def read_sources(
@@ -46,44 +56,109 @@ def told_guesses(source: Source) -> list[str]:
     return [f"guessed {guessed}; {NAME} can say otherwise"] if guessed else []
 
 
-def told_of_others(source: Source, collection: Collection) -> Iterator[str]:
-    """Yield what to tell of a new source beside those that are there: moved, or the same once more.
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Another source, and what of it is in this one too, by the content of files.
 
-    A folder that was given another name, or one of its metadata files, is another source.
+    `files` is their number, `records` that of the records of this source that show them; `share`
+    is how much of the other source is here and no longer where that source has it, from 0 to 1.
     """
-    label, name = quote(source.label), collection.name
-    for other, entry in collection.manifest.sources.items():
-        if not entry.path.exists():
-            yield (
-                f"source {other!r} is no longer at {entry.path}. If {source.label!r} is the same:"
-                f" sightline remove {name} --source {quote(other)}; another time, ingest it from"
-                f" its new place with --label {quote(other)}"
-            )
-    twice = _twice(source, collection)
-    if twice:
-        yield (
-            f"{counted(twice, 'picture')} of {source.label!r} are in the collection already, by"
-            f" another source, and will be found twice. If that is not meant: sightline remove"
-            f" {name} --source {label}"
+
+    label: str
+    entry: SourceEntry
+    files: int
+    records: int
+    share: float
+
+
+def find_alike(
+    source: Source,
+    plan: Plan,
+    everything: Iterable[tuple[str, str, Stored]],
+    sources: Mapping[str, SourceEntry],
+) -> list[Alike]:
+    """Return the other sources that have files of this one, the one to which most is lost first.
+
+    `everything` is as `make_plan` has it. What is the same is told by hashes that the plan has
+    anyway; a file is looked for on disk only where its content came in again.
+    """
+    fresh = {picture.file.content_hash: picture.records for picture in plan.pictures}
+    stored: dict[str, dict[str, Path]] = defaultdict(dict)
+    for _, label, known in everything:
+        if label != source.label and label in sources and known.file.content_hash:
+            stored[label][known.file.content_hash] = _file(known, label, sources[label])
+    found = [
+        _alike(label, sources[label], contents, fresh)
+        for label, contents in stored.items()
+        if contents.keys() & fresh.keys()
+    ]
+    return sorted(found, key=lambda other: (-other.share, -other.files, other.label))
+
+
+def _alike(
+    label: str,
+    entry: SourceEntry,
+    contents: Mapping[str, Path],
+    fresh: Mapping[str, Sequence[Record]],
+) -> Alike:
+    common = contents.keys() & fresh.keys()
+    if entry.is_there:
+        lost = sum(not os.path.exists(contents[each]) for each in common)  # noqa: PTH110 - as there
+    else:
+        lost = len(common)
+    return Alike(
+        label,
+        entry,
+        len({fresh[each][0].file for each in common}),
+        sum(len(fresh[each]) for each in common),
+        lost / len(contents),
+    )
+
+
+def _file(known: Stored, label: str, entry: SourceEntry) -> Path:
+    path = known.record_id.removeprefix(f"{label}/")
+    return entry.root / (PAGE_MARK.sub("", path) if known.file.page_hash else path)
+
+
+def refuse_moved(source: Source, alike: Sequence[Alike]) -> None:
+    """Raise SourceError if most of a source that is gone came in again: the same, renamed."""
+    if not alike or alike[0].share <= MOST:
+        return
+    other = alike[0]
+    where = (
+        f"whose files are no longer in {other.entry.path}"
+        if other.entry.is_there
+        else f"which is not at {other.entry.path} on this machine"
+    )
+    raise SourceError(
+        "moved_source",
+        f"{source.path} looks like source {other.label!r}, {where}: the same"
+        f" {counted(other.files, 'file')}, {other.share:.0%} of what {other.label!r} has. Nothing"
+        f" was changed. --label {quote(other.label)} keeps its records and vectors;"
+        f" --label {quote(source.label)} takes it as another source all the same",
+    )
+
+
+def told_of_alike(source: Source, alike: Iterable[Alike], collection: str) -> Iterator[str]:
+    """Yield what to tell of a source whose files other sources have too: they are found twice."""
+    for other in alike:
+        told = (
+            f"{counted(other.records, 'picture')} of {source.label!r} are in the collection"
+            f" already, by another source, {other.label!r}"
         )
-
-
-def _twice(source: Source, collection: Collection) -> int:
-    """Count the records whose files, or pages, another source has under the same path."""
-    sources = collection.manifest.sources
-    roots = {label: entry.root for label, entry in sources.items()}
-    if not any(_overlap(root, source.root) for root in roots.values()):
-        return 0
-    known = {
-        roots[payload["source"]] / payload["record_id"].removeprefix(f"{payload['source']}/")
-        for _, payload in collection.ledger()
-        if payload["source"] in roots
-    }
-    return sum(source.root / record.path in known for record in source.records)
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
+        label, path = quote(other.label), other.entry.path
+        if not other.share:
+            yield (
+                f"{told}, and will be found twice. If that is not meant: sightline remove"
+                f" {collection} --source {quote(source.label)}"
+            )
+        elif other.entry.is_there:
+            yield f"{told}, and some have left {path}: ingest that again, and the old records go"
+        else:
+            yield (
+                f"{told}, which is not at {path} on this machine. If it does not come back:"
+                f" sightline remove {collection} --source {label}"
+            )
 
 
 def _overruled(
@@ -113,13 +188,13 @@ def _overruled(
 def _resolved(path: Path) -> Path:
     """Return the whole path. It is kept as text, so one that is none is refused."""
     try:
-        resolved = path.resolve()
+        resolved = path.expanduser().resolve()
         str(resolved).encode()
     except UnicodeEncodeError as error:
         raise SourceError(
             "bad_path", f"the path {str(path)!r} is not Unicode: rename that folder or file"
         ) from error
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: `load` says so
+    except (OSError, RuntimeError, ValueError):  # a loop of links, no such home: `load` says so
         return path
     return resolved
 
@@ -133,12 +208,13 @@ def _paths(
     if not rebuild:
         return {name: path}
     paths = {other: entry.path for other, entry in known.items()} | {name: path}
-    for other, where in paths.items():
-        if other != name and not where.exists():
+    for other, entry in known.items():
+        if other != name and not entry.is_there:
             raise SourceError(
                 "missing_source",
-                f"a rebuild reads every source again, but {other!r} is no longer at {where}."
-                " Put it back, or remove the collection and ingest what there is",
+                f"a rebuild reads every source again, but {other!r} is no longer at {entry.path}."
+                f" If {path} is the same, add --label {quote(other)}; else put it back, or take it"
+                f" out: sightline remove NAME --source {quote(other)}",
             )
     return paths
 
@@ -146,10 +222,16 @@ def _paths(
 def _label(path: Path, known: Mapping[str, SourceEntry]) -> str:
     """The label under which this path is known; a moved source keeps its own; else a free one."""
     for label, entry in known.items():
-        if entry.path == path:
+        if entry.path == path or _is_same_folder(entry.path, path):
             return label
     wanted = default_label(path)
     candidates = (wanted, *(f"{wanted}-{number}" for number in range(2, len(known) + 3)))
-    return next(
-        label for label in candidates if label not in known or not known[label].path.exists()
-    )
+    return next(label for label in candidates if label not in known or not known[label].is_there)
+
+
+def _is_same_folder(known: Path, path: Path) -> bool:
+    """Whether two paths lead to one folder: a link, or a disk that does not mind upper case."""
+    try:
+        return path.is_dir() and known.samefile(path)
+    except OSError:
+        return False

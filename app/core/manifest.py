@@ -1,5 +1,6 @@
 """The manifest: what a collection remembers of how it was made. Asked before anything is read."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -63,6 +64,17 @@ class SourceEntry(_Frozen):
     root: Path
     outfit: OutfitColumns | None = None
     unfinished: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it lies there on this machine; an unmounted disk leaves a bare folder."""
+        if os.path.isfile(self.path):  # noqa: PTH113 - pathlib raises for what may not be read
+            return True
+        try:
+            with os.scandir(self.path) as inside:
+                return any(inside)
+        except OSError:
+            return False
 
 
 class Manifest(_Frozen):

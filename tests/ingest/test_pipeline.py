@@ -291,24 +291,6 @@ def test_a_moved_folder_stays_the_same_source(squares: Path, settings: Settings)
         assert opened.node(point.payload).image_path == str(elsewhere / "red.png")
 
 
-def test_a_folder_with_another_name_is_told_to_come_in_a_second_time(
-    squares: Path, settings: Settings
-) -> None:
-    bring(squares, settings)
-    renamed = squares.rename(squares.parent / "renamed")
-    notices = told(renamed, settings)
-    assert any("source 'squares' is no longer at " in notice for notice in notices)
-    assert any("sightline remove squares --source squares" in notice for notice in notices)
-    assert told(renamed, settings) == []
-    with open_collection("squares", settings, purpose="write") as opened:
-        assert opened.forget("squares") == 3
-        assert everything(opened).keys() == {
-            "renamed/red.png",
-            "renamed/green.png",
-            "renamed/blue.png",
-        }
-
-
 def test_pictures_that_come_in_a_second_time_are_told(squares: Path, settings: Settings) -> None:
     bring(squares, settings)
     again = told(squares / "metadata.json", settings)
