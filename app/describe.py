@@ -1,6 +1,7 @@
 """Describe: an open collection → what is in it, for people and programs."""
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
 from app.assistants.outfit.catalogue import read_catalogue
@@ -33,6 +34,7 @@ def describe(collection: Collection) -> dict[str, Any]:
             label: {"path": str(entry.path), "records": collection.count_source(label)}
             for label, entry in manifest.sources.items()
         },
+        "gone_sources": [label for label, entry in manifest.sources.items() if not entry.is_there],
         "models": {
             **{space: _model(model) for space, model in _embeddings(manifest)},
             "keywords": f"{manifest.keywords}, mean length {manifest.average_length:.1f} words",
@@ -104,6 +106,12 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
             )
     for label, source in description["sources"].items():
         yield f"  source   {shown(label)}: {source['records']} from {shown(source['path'])}"
+        if label in description["gone_sources"]:
+            yield (
+                "           which is not there on this machine; bring it back, or, from its new"
+                f" place: sightline ingest PATH --collection {description['collection']} --label"
+                f" {shown(quote(label))}"
+            )
     for space, model in description["models"].items():
         yield f"  {space:<8} {shown(model)}"
     weights = "  ".join(f"{name} {weight:g}" for name, weight in description["weights"].items())

@@ -69,7 +69,7 @@ def found_json(query: str, mode: str, found: "Found", elapsed_ms: float) -> Json
 
 def hit_json(hit: "Hit", rank: int) -> Json:
     """Return one hit."""
-    more = {"excerpt": hit.excerpt, "others": list(hit.others)}
+    more = {"excerpt": hit.excerpt, "others": list(hit.others), "gone": hit.gone}
     return {"rank": rank} | _hit_facts(hit) | {name: value for name, value in more.items() if value}
 
 
@@ -107,7 +107,7 @@ def found_lines(found: "Found") -> Iterator[str]:
     for rank, hit in enumerate(found.hits, 1):
         score = "     " if hit.score is None else f"{hit.score:.3f}"
         name = hit.source if times[hit.source] == 1 else hit.record_id
-        yield f"{rank:>3}  {score}  {shown(name)}"
+        yield f"{rank:>3}  {score}  {shown(name)}{'  (gone)' if hit.gone else ''}"
         if hit.snippet:
             yield f"            {shown(hit.snippet)}"
         if hit.others:

@@ -49,6 +49,9 @@ MAX_SENT_SIDE = 1024
 
 NOT_ANSWERED = "the model says that what it was shown does not answer the question"
 
+GONE_NAMED = 5
+"""Of the pictures that are gone, in a notice."""
+
 WORDLESS = "the model ended without an answer; ask again, or another model"
 
 UNMARKED = (
@@ -161,9 +164,11 @@ def _open_pictures(
     """Open the best pictures that can be, numbered anew; return also the rest, and what failed."""
     opened: list[tuple[Evidence, Image.Image]] = []
     notices: list[str] = []
+    gone: list[str] = []
     for evidence in found:
         if len(opened) == most:
             break
+        name = evidence.name or evidence.record_id
         try:
             picture = open_image(
                 evidence.file,
@@ -171,10 +176,25 @@ def _open_pictures(
                 max_side=MAX_SENT_SIDE if evidence.page is None else max(PAGE_SIDES),
             )
         except SourceError as error:
-            notices.append(f"{evidence.name or evidence.record_id} is left out: {error}")
+            if error.code == "missing_file":
+                gone.append(name)
+            else:
+                notices.append(f"{name} is left out: {error}")
         else:
             opened.append((replace(evidence, number=len(opened) + 1), picture))
-    return tuple(opened), tuple(found[len(opened) + len(notices) :]), notices
+    beyond = found[len(opened) + len(notices) + len(gone) :]
+    return tuple(opened), tuple(beyond), [*_told_of_gone(gone), *notices]
+
+
+def _told_of_gone(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    some = ", ".join(names[:GONE_NAMED]) + (", …" if len(names) > GONE_NAMED else "")
+    return [
+        f"{counted(len(names), 'picture')} left out, not on this machine any more: {some}. Bring"
+        " the disk or folder back, or ingest it from its new place with --label and the name of"
+        " its source"
+    ]
 
 
 def _plan(material: _Material, model: str, max_images: int | None) -> Budget:

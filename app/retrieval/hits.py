@@ -33,6 +33,10 @@ class Hit(NodeWithScore):
     """Of a page of a document: its number, from 1."""
     excerpt: str = ""
     """Of a page: the part of its text that bears most on the words that were asked."""
+    label: str = ""
+    """Of the record's source; nothing for what came through `open_index`."""
+    gone: bool = False
+    """Whether its picture is not on this machine: such hits come after the others."""
     others: tuple[str, ...] = ()
     """Of a group of which this is the best: the paths of those that come next."""
 

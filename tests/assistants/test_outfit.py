@@ -411,18 +411,25 @@ def test_one_verdict_that_fails_loses_no_other(home):
     assert outfit.status == "partly_checked"
 
 
-def test_a_picture_that_is_gone_is_not_checked_and_says_why(home, tmp_path):
+def test_a_picture_that_is_gone_leaves_its_place_to_the_next(home, tmp_path):
     moved = tmp_path / "home"
     shutil.copytree(home, moved)
     settings = Settings(home=moved)
-    ingest(moved / "shop", "shop", settings)  # the copy is where its pictures are now
-    for picture in (moved / "shop/images").glob("*.jpg"):
+    ingest(moved / "shop", "shop", settings, label="shop")  # the copy is where its pictures are now
+    before, _ = outfit_of(moved, stylist(ITEMS[:1]))
+    (first,) = before.suggestions
+    first.hit.file.unlink()
+    outfit, _ = outfit_of(moved, stylist(ITEMS[:1]))
+    (next_,) = outfit.suggestions
+    assert next_.hit.record_id != first.hit.record_id
+    assert next_.verdict.status == "fits"
+    for picture in (moved / "shop/images").iterdir():
         if picture.name != "10001.jpg":
             picture.unlink()
     outfit, _ = outfit_of(moved, stylist(ITEMS[:1]))
-    (only,) = outfit.suggestions
-    assert only.verdict.status == "not_checked"
-    assert only.hit.file.name in only.verdict.reason
+    assert outfit.suggestions == ()
+    assert outfit.empty["bottom"] == "the pictures of what was found for it are gone"
+    assert any(f"files have left {moved / 'shop'}; ingest it" in told for told in outfit.notices)
 
 
 def test_of_what_is_known_already_a_model_may_say_what_it_likes(home):

@@ -10,7 +10,9 @@ from app.assistants.outfit.catalogue import Catalogue
 from app.core.conditions import AllOf, Condition
 from app.core.errors import SightlineError
 from app.core.garments import SLOTS, Slot
+from app.core.messages import counted
 from app.retrieval.diversity import diversify
+from app.retrieval.gone import where_gone
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
 
@@ -70,6 +72,8 @@ class Finds:
 
     by_slot: Mapping[Slot, Sequence[Candidate]]
     notices: tuple[str, ...]
+    gone: frozenset[Slot] = frozenset()
+    """Slots for which something was found that cannot be looked at: its picture is gone."""
 
 
 def by_titles(searcher: Searcher, titles: Sequence[str], wish: Wish) -> Finds:
@@ -108,6 +112,7 @@ def by_picture(searcher: Searcher, picture: Path, wish: Wish) -> Finds:
 
 def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     candidates: list[Candidate] = []
+    gone: dict[str, Hit] = {}
     far: list[str] = []
     lacking: list[str] = []
     misspelt: list[str] = []
@@ -115,7 +120,9 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     for order, (search, found) in enumerate(zip(searches, results, strict=True)):
         if isinstance(found, SightlineError):
             raise found
-        candidates += [Candidate(_slot(hit, wish), hit, search.words, order) for hit in found.hits]
+        there = [hit for hit in found.hits if not hit.gone]
+        candidates += [Candidate(_slot(hit, wish), hit, search.words, order) for hit in there]
+        gone |= {hit.record_id: hit for hit in found.hits if hit.gone}
         if not found.hits:
             (far if found.nearest else lacking).append(search.words)
             misspelt += found.notices[1:]  # after the first, that nothing passes
@@ -123,7 +130,14 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
     notices = [f"{what}: {'; '.join(titles)}" for what, titles in told.items() if any(titles)]
     if wish.where and not candidates:
         notices += [f"no garment that may be suggested passes {wish.where}", *misspelt]
-    return Finds(_by_slot(candidates, wish.catalogue), tuple(dict.fromkeys(notices)))
+    if gone:
+        why = where_gone(gone.values(), searcher.collection)
+        notices.append(f"{counted(len(gone), 'garment')} left out, whose pictures are gone: {why}")
+    return Finds(
+        _by_slot(candidates, wish.catalogue),
+        tuple(dict.fromkeys(notices)),
+        frozenset(_slot(hit, wish) for hit in gone.values()),
+    )
 
 
 def _slot(hit: Hit, wish: Wish) -> Slot:

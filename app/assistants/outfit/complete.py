@@ -21,7 +21,7 @@ from app.assistants.outfit.assembly import (
     covered_by,
     free_slots,
 )
-from app.assistants.outfit.candidates import Candidate, Wish, by_picture, by_titles
+from app.assistants.outfit.candidates import Candidate, Finds, Wish, by_picture, by_titles
 from app.assistants.outfit.catalogue import Catalogue, read_catalogue
 from app.assistants.outfit.guardrail import Pair, Verdict, check_all
 from app.assistants.outfit.worn import Worn, find_worn
@@ -133,7 +133,7 @@ def complete_outfit(
         analysis,
         judged.suggestions,
         judged.refused,
-        _empty(wish, judged, analysis, either=either),
+        _empty(wish, judged, analysis, finds, either=either),
         model.name,
         unavailable,
         (*analysis.notices, *_unplaced(catalogue), *finds.notices),
@@ -218,7 +218,9 @@ def _judge_nothing(why: str) -> Judge:
     return lambda candidates: [Verdict("not_checked", why) for _ in candidates]
 
 
-def _empty(wish: Wish, judged: Judged, analysis: Analysis, *, either: bool) -> dict[Slot, str]:
+def _empty(
+    wish: Wish, judged: Judged, analysis: Analysis, finds: Finds, *, either: bool
+) -> dict[Slot, str]:
     """Return the slots that have nothing, but for what a dress stands for, each with the reason."""
     covered = judged.slots
     if either:
@@ -231,6 +233,8 @@ def _empty(wish: Wish, judged: Judged, analysis: Analysis, *, either: bool) -> d
             return "the catalogue has nothing that is worn there"
         if refused:
             return f"{refused} refused"
+        if slot in finds.gone:
+            return "the pictures of what was found for it are gone"
         if analysis.items and slot not in named:
             return "the model named nothing for it"
         return "nothing that passes is near enough"
