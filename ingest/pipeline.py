@@ -287,7 +287,6 @@ class _Run:
         was = collection.manifest.sources.get(source.label)
         self._refuse_losses(plan.lost, plan.stored, source, was)
         self._refuse_silence(plan.bare, collection, source)
-        collection.begin()  # not before: what is refused leaves the collection as it was
         known = {field.name for field in collection.fields}
         collection.remember(
             fields=[field for field in source.fields if field.name not in known],

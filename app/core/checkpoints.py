@@ -17,6 +17,7 @@ import numpy as np
 
 from app.core.embeddings import FloatMatrix
 from app.core.errors import EmbeddingError
+from app.core.network import refuse_unusable
 from app.core.settings import Device
 
 if TYPE_CHECKING:
@@ -308,6 +309,7 @@ def _download(checkpoint: str) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     hub = HfApi()
+    refuse_unusable(hub.endpoint)
     try:
         info = hub.model_info(checkpoint, files_metadata=True, timeout=HUB_TIMEOUT_SECONDS)
         wanted = [file for file in info.siblings or [] if _is_wanted(file.rfilename)]

@@ -71,9 +71,15 @@ class Settings(BaseSettings):
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine itself; a proxy set in the environment is not for it."""
-    host = urlsplit(url).hostname or ""
+    """Whether a URL names this machine itself; a proxy set in the environment is not for it.
+
+    >>> is_loopback("http://127.0.0.2:11434"), is_loopback("http://0.0.0.0"), is_loopback("http://a")
+    (True, True, False)
+    """
+    host = (urlsplit(url).hostname or "").removesuffix(".")
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return host == "localhost" or host.endswith(".localhost")  # RFC 6761, section 6.3
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

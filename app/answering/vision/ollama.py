@@ -21,6 +21,7 @@ from app.answering.vision.wire import (
     wants_memory,
 )
 from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
+from app.core.network import import_quietly
 
 if TYPE_CHECKING:
     import ollama
@@ -78,9 +79,10 @@ class OllamaModel:
             return int(lengths[0]) if lengths else None
 
     def _client(self) -> "ollama.Client":
-        import ollama
-
-        return ollama.Client(self.url, **client_options(self.url, self._limits))
+        client: ollama.Client = import_quietly("ollama").Client(
+            self.url, **client_options(self.url, self._limits)
+        )
+        return client
 
     def _begin(
         self, client: "ollama.Client", prompt: Prompt, num_ctx: int, num_predict: int
@@ -111,8 +113,8 @@ class OllamaModel:
     def _translating(self) -> Iterator[None]:
         """Turn what the client raises into what a person can act on."""
         import httpx
-        import ollama
 
+        ollama = import_quietly("ollama")
         try:
             yield
         except ollama.ResponseError as error:
@@ -195,8 +197,7 @@ def _messages(prompt: Prompt) -> "list[ChatMessage]":
 
 
 def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
-    import ollama
-
+    ollama = import_quietly("ollama")
     try:
         for response in stream:
             facts = dict(response.raw or {})

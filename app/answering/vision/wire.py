@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from app.answering.vision import Limits, Prompt, Reply
 from app.core.errors import SettingsError
-from app.core.settings import is_loopback
+from app.core.network import connection_options
 
 if TYPE_CHECKING:
     import httpx
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 MAX_REPLY_BYTES = 4_000_000
 """Of one streamed reply: 512 tokens come as some 80 kB of JSON lines."""
 
-NOT_A_REPLY = (ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError)
+NOT_A_REPLY = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What ollama 0.6 and openai 2.54 raise on a line that is no JSON, no object, or one of another
-shape; and what httpx raises on a proxy in the environment that it cannot use."""
+shape."""
 
 FULL = "the answer reached the length that it was given room for"
 UNFINISHED = "the stream ended before the answer did"
@@ -74,7 +74,10 @@ def checked_url(url: str, option: str, example: str) -> str:
 
 
 def client_options(url: str, limits: Limits) -> dict[str, Any]:
-    """Return the options of an httpx client whose replies end in time, and within a size."""
+    """Return the options of an httpx client whose replies end in time, and within a size.
+
+    Raises ServiceUnavailableError for a proxy in the environment that cannot be used.
+    """
     import httpx
 
     deadline = time.monotonic() + limits.total
@@ -86,7 +89,7 @@ def client_options(url: str, limits: Limits) -> dict[str, Any]:
     return {
         "timeout": httpx.Timeout(limits.idle, connect=limits.connect),
         "follow_redirects": False,  # pictures go where the user said, and nowhere else
-        "trust_env": not is_loopback(url),
+        **connection_options(url),
         "event_hooks": {"response": [bound]},
     }
 

@@ -25,6 +25,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from app.core.errors import CollectionError, ServiceUnavailableError, SettingsError
+from app.core.network import connection_options
 from app.core.settings import Settings, is_loopback
 
 logger = logging.getLogger(__name__)
@@ -200,7 +201,7 @@ def _client(url: str, settings: Settings, **options: Any) -> QdrantClient:
             api_key=key.get_secret_value() if key else None,
             timeout=TIMEOUT_SECONDS,
             check_compatibility=False,
-            trust_env=not is_loopback(url),
+            **connection_options(url),
             **options,
         )
 
