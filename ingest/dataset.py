@@ -11,13 +11,13 @@ from pathlib import Path
 
 from app.core.errors import SettingsError, SourceError
 from app.core.images import image_format
+from app.core.inside import shown
 from app.core.manifest import TextKind
 from app.core.records import Field, Record, Skip
 from ingest.attributes import with_attributes
 from ingest.columns import named_columns
 from ingest.dataset_file import NAME, DatasetFile, read_dataset_file
 from ingest.fields import choose_fields, left_out
-from ingest.folder import shown
 from ingest.loaders import loader, loader_for
 from ingest.metadata import METADATA_SUFFIXES, Contents, read_file, read_folder, read_picture
 from ingest.places import NameFields, guess_pattern, read_name

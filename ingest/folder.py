@@ -15,9 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from app.core.errors import SourceError
 from app.core.images import SUFFIXES
-
-MAX_PATH_BYTES = 4096
-"""PATH_MAX of Linux; no file there has a longer path."""
+from app.core.inside import inside, is_usable, shown
 
 FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir"})
 """Made by archivers and file servers; what they hold is named like pictures and is none."""
@@ -166,11 +164,6 @@ def named(error: SourceError, file: str) -> SourceError:
     return error if said.startswith(file) else SourceError(error.code, f"{file}: {said}")
 
 
-def shown(name: str, length: int = 120) -> str:
-    """Return a name as it can be printed: quoted, invisible characters escaped, not too long."""
-    return repr(name if len(name) <= length else f"{name[:length]}…")
-
-
 def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
     """Yield every path below the root, with a code when it must not be used."""
     waiting = [""]
@@ -190,12 +183,13 @@ def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
 
 
 def _code(root: Path, path: str, entry: os.DirEntry[str]) -> str | None:
-    if not _is_unicode(path):
+    if not is_usable(path):
         return "bad_path"
     if entry.is_symlink():
-        target = Path(os.path.realpath(entry.path))
-        if not target.is_relative_to(root):
-            return "path_outside_root"
+        try:
+            target = inside(root, path)
+        except SourceError as error:
+            return error.code
         if not target.exists():
             return "missing_picture"
         if target.is_dir():
@@ -203,18 +197,10 @@ def _code(root: Path, path: str, entry: os.DirEntry[str]) -> str | None:
     return None if entry.is_file() else "not_a_picture"
 
 
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _candidates(name: str, base: str) -> list[str]:
     """Return the paths that a name may mean, from `base` and from above it; SourceError if none."""
     name = name.strip()
-    if "\0" in name or not _is_unicode(name) or len(name.encode()) > MAX_PATH_BYTES:
+    if not is_usable(name):
         raise SourceError("bad_path", refusal(name, "bad_path"))
     if _ABSOLUTE.match(name):
         raise SourceError(
@@ -240,10 +226,9 @@ def _through_links(folder: Folder, path: str, name: str) -> str | None:
     for part in (path, *map(str, PurePosixPath(path).parents)):
         code = folder.refused.get(part)
         if code == LINKED_FOLDER and part != path:
-            target = Path(os.path.realpath(folder.root / path))
-            inside = target.is_relative_to(folder.root)
-            code = None if inside else "path_outside_root"
-            if inside and target.relative_to(folder.root).as_posix() in folder.files:
+            target = Path(os.path.realpath(inside(folder.root, path)))
+            code = None
+            if target.relative_to(folder.root).as_posix() in folder.files:
                 return target.relative_to(folder.root).as_posix()
         if code is not None:
             code = "not_a_picture" if code == LINKED_FOLDER else code

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.core.errors import SettingsError, SourceError
 from app.core.images import SUFFIXES
+from app.core.inside import shown
 from app.core.messages import did_you_mean
 from app.core.pages import SUFFIX
 from app.core.records import Skip
@@ -27,7 +28,6 @@ from ingest.folder import (
     named,
     needs_parent,
     reason_of,
-    shown,
 )
 from ingest.loaders import Row, loader_for, pdf_pages, pictures
 from ingest.rows import Table, examples

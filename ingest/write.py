@@ -121,7 +121,7 @@ class Writer:
         """Keep what OCR read of pages that are written over: they may come up under other names."""
         read = [id_ for id_ in ids if (f := self._plan.pages.get(id_)) and f.read_by == OCR]
         for point in self._collection.fetch(read).values() if read else ():
-            words = node_from_payload(point.payload, None).get_content()
+            words = node_from_payload(point.payload).get_content()
             self._ocr_words[file_state(point.payload).page_hash] = words
 
     def _wanted(self, picture: Picture) -> Wanted:
@@ -151,7 +151,7 @@ class Writer:
         exif = stored.payload.get("exif_place")
         place = Place(*exif) if exif else None
         is_page = picture.records[0].page is not None
-        text = node_from_payload(stored.payload, None).get_content() if is_page else ""
+        text = node_from_payload(stored.payload).get_content() if is_page else ""
         kept = stored.vectors.keys() if is_page else SHOWN & stored.vectors.keys()
         vectors = {space: stored.vectors[space] for space in kept}
         file = file_state(stored.payload)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Evidence:
     """One record that the model is shown; `number` is what an answer cites it by.
 
-    `source` is the picture's path relative to its root, `file` the picture on this disk, `snippet`
-    what to show of it in a line. Of a page, `page` is its number in the document, and `text` what
-    its text layer says, as far as it has one. `shared_path` says that another piece of evidence has
-    the same path in another source.
+    `source` is the picture's path relative to its root, `file` the picture on this disk, if there
+    is one that may be opened, `snippet` what to show of it in a line. Of a page, `page` is its
+    number in the document, and `text` what its text layer says, as far as it has one. `shared_path`
+    says that another piece of evidence has the same path in another source.
     """
 
     number: int
@@ -28,7 +28,7 @@ class Evidence:
     caption: str
     captions: tuple[str, ...]
     metadata: Mapping[str, Any]
-    file: Path
+    file: Path | None
     page: int | None = None
     text: str = ""
     snippet: str = ""

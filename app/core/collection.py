@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from llama_index.core.schema import ImageNode, TextNode
+from llama_index.core.schema import TextNode
 
 from app.core import page_pictures
 from app.core.conditions import Compare, Condition, key_of
@@ -27,9 +27,10 @@ from app.core.filters import compile_filter
 from app.core.manifest import Manifest, SourceEntry
 from app.core.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
 from app.core.messages import did_you_mean
-from app.core.nodes import INDEXES, LEDGER, field_indexes, file_state, node_from_payload
-from app.core.records import Field, document_of
+from app.core.nodes import INDEXES, LEDGER, field_indexes
+from app.core.records import Field
 from app.core.settings import Settings
+from app.core.stored import stored_node
 
 logger = logging.getLogger(__name__)
 
@@ -154,17 +155,8 @@ class Collection:
         return {point.id: point for point in found if self._is_ours(point.payload, NODE_KEYS)}
 
     def node(self, payload: Mapping[str, Any]) -> TextNode:
-        """Return the node of a payload, with a path that can be opened on this machine."""
-        source = self.manifest.sources.get(payload.get("source", ""))
-        node = node_from_payload(payload, source.root if source else None)
-        if source and "page" in payload and isinstance(node, ImageNode):
-            document = source.root / document_of(payload["path"], payload["page"])
-            picture = self.page_picture(payload["content_hash"])
-            page_pictures.restore(document, payload["page"], file_state(payload), picture)
-            node.image_path = str(picture)
-        for name, degrees in payload.get("place", {}).items():
-            node.metadata.setdefault(name, degrees)
-        return node
+        """Return the node of a payload, with a picture that may be opened on this machine."""
+        return stored_node(payload, self.manifest.sources, self.pages)
 
     def page_picture(self, content_hash: str) -> Path:
         """Return where the picture of a page is kept, if it is."""

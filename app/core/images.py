@@ -49,15 +49,18 @@ apiece. The same for what is ingested and what is asked with."""
 
 
 def open_image(
-    source: Path | bytes, *, max_megapixels: float = 100.0, max_side: int = MAX_SIDE
+    source: Path | bytes | None, *, max_megapixels: float = 100.0, max_side: int = MAX_SIDE
 ) -> Image.Image:
     """Open a picture: upright, RGB, at most `max_side` pixels on the long side.
 
     The first frame of an animation and the first page of a TIFF stand for the file. Transparent
     pixels are laid on white; 16-bit greys are scaled, not clipped.
     Raises SourceError with a code: missing_file, not_a_file, empty_file, file_too_large,
-    not_an_image, too_many_pixels, broken_image. Its message begins with the name of the file.
+    not_an_image, too_many_pixels, broken_image. Its message begins with the name of the file. None
+    is the picture of a record that has none to be opened: no_picture.
     """
+    if source is None:
+        raise SourceError("no_picture", "it has no picture that may be opened")
     return open_with_place(source, max_megapixels=max_megapixels, max_side=max_side)[0]
 
 

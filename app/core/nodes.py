@@ -6,6 +6,7 @@ lies beside that: the user's fields by slug under `fields`, so that none of them
 
 import hashlib
 import json
+import logging
 import posixpath
 import sys
 import uuid
@@ -15,15 +16,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.schema import ImageNode, NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.base.llms.types import BaseContentBlock, ImageBlock, TextBlock
+from llama_index.core.schema import (
+    ImageNode,
+    MetadataMode,
+    NodeRelationship,
+    RelatedNodeInfo,
+    TextNode,
+)
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
 from app.core.conditions import key_of
 from app.core.engines import IndexKind
-from app.core.errors import CollectionError
-from app.core.images import MIME_TYPES
+from app.core.errors import CollectionError, SourceError
+from app.core.images import MIME_TYPES, open_image, to_jpeg
 from app.core.records import Field, FieldType, FileState, Place, Record
 from app.core.words import words_of
+
+logger = logging.getLogger(__name__)
 
 INDEXES: dict[str, IndexKind] = {
     "record_id": "keyword",
@@ -44,6 +54,9 @@ INDEX_OF: dict[FieldType, IndexKind] = {
     "words": "keyword",
 }
 
+MAX_SENT_SIDE = 1024
+"""Pixels of a picture that a model of LlamaIndex's is shown, as of one that `ask` sends."""
+
 MAX_NUMBER = sys.float_info.max
 """A whole number of 400 digits is JSON, but not a number that an index can hold."""
 
@@ -62,6 +75,26 @@ OUR_KEYS = frozenset(
     ]
 )
 """The top level of a payload, but for the user's metadata on a server."""
+
+
+class PictureNode(ImageNode):
+    """An ImageNode as LlamaIndex shows it to a model: with what is said of it, and upright.
+
+    LlamaIndex's own gives a model neither caption nor metadata, and the file as it lies there.
+    """
+
+    def get_content_blocks(
+        self, metadata_mode: MetadataMode = MetadataMode.NONE
+    ) -> list[BaseContentBlock]:
+        """Return what is said of the picture, and the picture, if it can be opened."""
+        said = self.get_content(metadata_mode=metadata_mode)
+        blocks: list[BaseContentBlock] = [TextBlock(text=said)] if said else []
+        try:
+            picture = to_jpeg(open_image(Path(str(self.image_path)), max_side=MAX_SENT_SIDE))
+        except SourceError as error:
+            logger.warning("the picture of node %s is left out: %s", self.node_id, error)
+            return blocks
+        return [*blocks, ImageBlock(image=picture, image_mimetype="image/jpeg")]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -156,16 +189,21 @@ def on_top_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if key not in OUR_KEYS}
 
 
-def node_from_payload(payload: Mapping[str, Any], root: Path | None) -> TextNode:
-    """Read a node back; with its source's root, `image_path` becomes one that can be opened."""
+def node_from_payload(payload: Mapping[str, Any]) -> TextNode:
+    """Read a node back as it was stored; `stored.py` says whether its picture may be opened."""
     try:
         node = metadata_dict_to_node(dict(payload))
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CollectionError("a point holds no node; was it written by Sightline?") from error
-    assert isinstance(node, TextNode)
-    if root is not None and isinstance(node, ImageNode) and node.image_path:
-        node.image_path = str(root / node.image_path)
+    if not isinstance(node, TextNode):
+        raise CollectionError(f"a point holds a {node.class_name()}; was it written by Sightline?")
     return node
+
+
+def inserted_hash(payload: Mapping[str, Any], content: str) -> str:
+    """Return a hash of a node that a program inserted, and of its picture's bytes."""
+    said = f"{payload['_node_content']}{content}"
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out

@@ -4,8 +4,10 @@ A cache: the documents are the truth, and a picture that was lost is drawn again
 for. Several processes may use it, and any of them may delete from it at any time.
 """
 
+import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_HASH = re.compile("[0-9a-f]{64}")
+
 MAX_BYTES = 2 << 30
 """About 8,000 pages. More than that, and those that were not used for longest are let go."""
 
@@ -36,7 +40,8 @@ UNFINISHED_SECONDS = 3600
 
 def picture_file(folder: Path, content: str) -> Path:
     """Return where the picture of a page with this content hash is kept, if it is."""
-    return folder / f"{content[:32]}.jpg"
+    name = content if _HASH.fullmatch(content) else hashlib.sha256(content.encode()).hexdigest()
+    return folder / f"{name[:32]}.jpg"  # what is no hash could lead out of the folder
 
 
 def as_kept(image: "Image.Image") -> bytes:

@@ -39,7 +39,7 @@ Picture = Image.Image | SourceError
 # What is shown, and how large.
 
 
-def open_picture(file: Path, *, max_side: int = TILE_PIXELS) -> Picture:
+def open_picture(file: Path | None, *, max_side: int = TILE_PIXELS) -> Picture:
     """Open a picture, with at most so many pixels on its long side."""
     try:
         return open_image(file, max_side=max_side)

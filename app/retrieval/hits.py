@@ -41,9 +41,10 @@ class Hit(NodeWithScore):
     """Of a group of which this is the best: the paths of those that come next."""
 
     @property
-    def file(self) -> Path:
-        """The picture on this machine; a record of words alone has none there."""
-        return Path(getattr(self.node, "image_path", None) or self.source)
+    def file(self) -> Path | None:
+        """The picture on this machine; None of words alone, or where it may not be opened."""
+        path = getattr(self.node, "image_path", None)
+        return Path(path) if path else None
 
     @property
     def snippet(self) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import SourceError
+from app.core.inside import shown
 from app.core.records import Skip
-from ingest.folder import shown
 from ingest.loaders import Row, beginning, object_row, read_json
 
 

@@ -43,7 +43,7 @@ class Verdict:
 class Pair:
     """A suggestion to be looked at: its picture on this machine, and what it is sold as."""
 
-    file: "Path"
+    file: "Path | None"
     name: str
 
 

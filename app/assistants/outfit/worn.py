@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.assistants.outfit.catalogue import Catalogue
 from app.core.conditions import OneOf
-from app.core.errors import QueryError
+from app.core.errors import QueryError, SourceError
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
 
@@ -48,8 +48,11 @@ def find_worn(
     said = record.node.metadata if record else {}
     columns = (catalogue.category, catalogue.audience)
     own = [_first(said.get(column.name)) if column else None for column in columns]
+    own_picture = record.file if record else picture
+    if own_picture is None:
+        raise SourceError("no_picture", f"record {garment} has no picture that may be opened")
     return Worn(
-        record.file if record else picture,
+        own_picture,
         record,
         own[0] if category is None else catalogue.require_type(category),
         own[1] if audience is None else catalogue.require_audience(audience),
@@ -76,7 +79,8 @@ def _twin(picture: Path, searcher: Searcher) -> Hit | None:
     """Return the record that has this very picture, to the byte."""
     hits = searcher.search(Search(image=picture, top_k=1, min_score=SAME_PICTURE)).hits
     try:
-        return next((hit for hit in hits if hit.file.read_bytes() == picture.read_bytes()), None)
+        same = (hit for hit in hits if hit.file and hit.file.read_bytes() == picture.read_bytes())
+        return next(same, None)
     except OSError:  # the record's picture is gone: then nobody knows
         return None
 

@@ -1,6 +1,5 @@
 """Index nodes: any LlamaIndex node or document → what a collection stores of it; see `index.py`."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,7 +19,14 @@ from llama_index.core.schema import (
 
 from app.core.errors import SourceError
 from app.core.images import content_hash, valid_place
-from app.core.nodes import filterable, mimetype_of, node_payload, on_top_of, point_id
+from app.core.nodes import (
+    filterable,
+    inserted_hash,
+    mimetype_of,
+    node_payload,
+    on_top_of,
+    point_id,
+)
 from app.core.records import MAX_FIELDS, Field, FieldType, Place, free_slug
 
 PLACE_KEYS = ("lat", "lon")
@@ -166,14 +172,13 @@ def _payload(node: TextNode, picture: Path | None) -> dict[str, Any]:
         raise SourceError(
             "bad_metadata", f"the metadata of node {node.node_id!r} cannot be stored: {error}"
         ) from error
-    said = f"{payload['_node_content']}{pixels}"
     # A record id is the id whose point this is: the document's, or that of one node among several.
     document = node.ref_doc_id or node.node_id
     return payload | {
         "record_id": document if id_of(document) == id_of(node.node_id) else node.node_id,
         "source": "",
         "path": str(picture or ""),
-        "metadata_hash": hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        "metadata_hash": inserted_hash(payload, pixels),
     }
 
 

@@ -1,0 +1,106 @@
+"""Stored: the payload of a point → its node, with a picture only where it may be opened.
+
+A collection may have been written by somebody else, on a server or in a home that was copied. What
+it says of paths is therefore checked as metadata's are; a picture outside is told and left out, so
+that nothing further down can open it, or send it to a model.
+"""
+
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.schema import ImageNode, TextNode
+
+from app.core import page_pictures
+from app.core.errors import SourceError
+from app.core.images import MAX_FILE_BYTES, content_hash
+from app.core.inside import inside, shown
+from app.core.manifest import SourceEntry
+from app.core.nodes import PictureNode, file_state, inserted_hash, node_from_payload
+from app.core.records import document_of
+
+logger = logging.getLogger(__name__)
+
+
+def stored_node(
+    payload: Mapping[str, Any], sources: Mapping[str, SourceEntry], pages: Path
+) -> TextNode:
+    """Return the node of a payload; one with a picture has a path that can be opened here.
+
+    `pages` is the folder of the collection's page pictures. A picture that may not be opened is
+    told in the log, and its node has words alone.
+    """
+    node = node_from_payload(payload)
+    if isinstance(node, ImageNode):
+        node = _with_picture(node, payload, sources, pages)
+    for name, degrees in payload.get("place", {}).items():
+        node.metadata.setdefault(name, degrees)
+    return node
+
+
+def _with_picture(
+    node: ImageNode, payload: Mapping[str, Any], sources: Mapping[str, SourceEntry], pages: Path
+) -> TextNode:
+    shared = {name: getattr(node, name) for name in TextNode.model_fields}
+    if not node.image_path:  # one inside the payload, or at an address, is none of ours
+        return TextNode(**shared)
+    try:
+        picture = _picture(node.image_path, payload, sources, pages)
+    except SourceError as error:
+        told = "the picture of %s is not opened: %s"
+        logger.warning(told, shown(str(payload.get("record_id", ""))), error)
+        return TextNode(**shared)
+    return PictureNode(**shared, image_path=str(picture), image_mimetype=node.image_mimetype)
+
+
+def _picture(
+    path: str, payload: Mapping[str, Any], sources: Mapping[str, SourceEntry], pages: Path
+) -> Path:
+    """Return the picture of a record. Raises SourceError for one that may not be opened."""
+    label = payload.get("source")
+    if not label:
+        return _inserted(path, payload)
+    if label not in sources:
+        raise SourceError("unknown_source", f"the collection has no source {shown(str(label))}")
+    root, page = sources[label].root, payload.get("page")
+    file = inside(root, path)
+    if page is None:
+        return file
+    if not isinstance(page, int):
+        raise SourceError("bad_path", f"{shown(str(page))} is no number of a page")
+    document = inside(root, document_of(path, page))
+    kept = page_pictures.picture_file(pages, str(payload.get("content_hash")))
+    page_pictures.restore(document, page, file_state(payload), kept)
+    return kept
+
+
+def _inserted(path: str, payload: Mapping[str, Any]) -> Path:
+    """Return the picture of a node that a program inserted by its absolute path.
+
+    It belongs to no folder. So it must be, to the byte, what was inserted: whoever knows no more of
+    a file than its path cannot have it opened.
+    """
+    picture = Path(path)
+    if not picture.is_absolute() or "\0" in path:
+        raise SourceError("path_outside_root", f"{shown(path)} is of no source")
+    try:
+        if not picture.is_file():
+            return picture  # nothing is there to be opened, and the message can say what is gone
+        status = picture.stat()
+        small = status.st_size <= MAX_FILE_BYTES
+        content = _hash_of(picture, status.st_size, status.st_mtime_ns) if small else ""
+    except OSError as error:
+        raise SourceError("unreadable_file", f"{shown(path)} cannot be read") from error
+    if inserted_hash(payload, content) != payload.get("metadata_hash"):
+        raise SourceError(
+            "changed_picture", f"{shown(path)} is not what was inserted; insert it again"
+        )
+    return picture
+
+
+@lru_cache(maxsize=4096)
+def _hash_of(picture: Path, _size: int, _mtime_ns: int) -> str:
+    """Hash a picture once, as long as its size and time stay as they are."""
+    return content_hash(picture)
