@@ -28,6 +28,7 @@ from app.core.manifest import Manifest, SourceEntry
 from app.core.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
 from app.core.messages import did_you_mean
 from app.core.nodes import INDEXES, LEDGER, field_indexes
+from app.core.private import secure_home
 from app.core.records import Field
 from app.core.settings import Settings
 from app.core.stored import stored_node
@@ -410,6 +411,8 @@ def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
             f"{name!r} is no name for a collection: 1 to 64 of a-z, 0-9, '.', '_' and '-',"
             " beginning with a letter or a digit"
         )
+    if purpose == "write":
+        secure_home(settings.home.expanduser())
     if settings.qdrant:
         from app.core.engines.connection import Connection
         from app.core.engines.server import ServerEngine

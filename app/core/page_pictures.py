@@ -19,6 +19,7 @@ from app.core import isolated
 from app.core.errors import SourceError
 from app.core.images import content_hash, to_jpeg
 from app.core.pages import render_page
+from app.core.private import make_private, tighten
 from app.core.records import FileState, page_content
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ def as_kept(image: "Image.Image") -> bytes:
 
 def keep(jpeg: bytes, file: Path) -> None:
     """Write a picture, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_private(file.parent)
     new = file.with_name(f".{file.name}.{os.getpid()}")
     new.write_bytes(jpeg)
+    tighten(new)
     new.replace(file)
 
 

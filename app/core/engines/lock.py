@@ -15,6 +15,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from app.core.errors import CollectionBusyError
+from app.core.private import make_private, tighten
 
 Purpose = Literal["read", "write"]
 
@@ -32,8 +33,9 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
     note = file.with_suffix(".holder")
     with ExitStack() as held:
         if purpose == "write" or _is_writable(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_private(file.parent)
             _acquire(lambda: _try_alone(file, held), note, purpose, what)
+            held.callback(tighten, file.parent)
             held.callback(_forget, note)
             with suppress(OSError):  # the disk is full; the note only helps a message
                 note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
