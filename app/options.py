@@ -126,6 +126,10 @@ Figure = Annotated[
     Path | None, typer.Option(parser=path_of, metavar="FILE", help="Write the hits as one picture.")
 ]
 
+Force = Annotated[
+    bool, typer.Option("--force", help="Write over a file that Sightline did not make.")
+]
+
 
 def settings_of(**given: object) -> "Settings":
     """Settings from the environment, with what was given on the command line on top."""

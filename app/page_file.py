@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from shlex import quote
+from typing import Any
 
 from app.core import isolated
 from app.core.collection import collection_names, open_collection
-from app.core.errors import CollectionError, QueryError, SettingsError, SourceError
+from app.core.errors import CollectionError, QueryError, SourceError
+from app.core.inside import inside
 from app.core.messages import did_you_mean
 from app.core.nodes import file_state
 from app.core.page_pictures import is_same
 from app.core.pages import SUFFIX, render_page
 from app.core.records import FileState
 from app.core.settings import Settings
+from app.written import MARK, check_target, write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -49,7 +52,8 @@ class _Document:
 
     @property
     def file(self) -> Path:
-        return (self.root / self.path).resolve()
+        """Where it lies. Raises SourceError for a path that leads out of its source's folder."""
+        return inside(self.root, self.path).resolve()
 
 
 def write_page(
@@ -60,28 +64,39 @@ def write_page(
     collection: str | None = None,
     out: Path | None = None,
     side: int,
+    force: bool = False,
 ) -> Path:
     """Draw a page, `side` pixels on its long side, and return the file that was written.
 
     `document` is a PDF on disk, or its path in a collection, where the source's label may come
     first; with the page at its end as answers have it, `#page=3` or `, page 3`. What is found by a
     collection must be as it was ingested. Without `out` the file is named for document and page,
-    and lies where one is. Raises QueryError, SettingsError, SourceError, CollectionError.
+    and lies where one is. What is there already is replaced if this program made it, or with
+    `force`. Raises QueryError, SettingsError, SourceError, CollectionError.
     """
     document, page = _parted(document, page)
+    if out is not None:  # before any document is looked for
+        check_target(out, SUFFIXES, force=force)
     file = _file(document, page, settings, collection)
     target = out or Path(f"{file.stem}-{page}.png")
-    if target.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"{target.name!r} does not end in {', '.join(SUFFIXES)}")
+    check_target(target, SUFFIXES, force=force)
     try:
-        picture, _ = isolated.call(render_page, file, page, side=side)
+        picture, _ = isolated.call(render_page, file.absolute(), page, side=side)
     except SourceError as error:
         raise SourceError(error.code, f"{file.name}: {error}") from error
-    try:
-        picture.save(target)
-    except OSError as error:
-        raise SettingsError(f"{target} cannot be written: {error.strerror}") from error
+    write_whole(target, lambda to: picture.save(to, **_marked(target.suffix)))
     return target
+
+
+def _marked(suffix: str) -> dict[str, Any]:
+    """Return how Pillow is told to write in a file whose it is."""
+    if suffix.lower() != ".png":
+        return {"comment": MARK}
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("Software", MARK)
+    return {"pnginfo": info}
 
 
 def _parted(document: str, page: int | None) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from app.options import (
     Collection,
     Device,
     Figure,
+    Force,
     Home,
     Json,
     Like,
@@ -60,6 +61,7 @@ def ask_command(
         typer.Option(min=1, metavar="N", help="Show the model at most so many pictures."),
     ] = None,
     figure: Figure = None,
+    force: Force = False,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -83,7 +85,7 @@ def ask_command(
     )
     if not question.strip():
         raise QueryError("the question is empty")
-    require_target(figure)
+    require_target(figure, force=force)
     search = Search(
         words=question,
         image=image,
@@ -116,7 +118,7 @@ def ask_command(
         on_step=notice,
     )
     elapsed_ms = (time.perf_counter() - started) * 1000
-    write_sheet(figure, search, found)
+    write_sheet(figure, search, found, force=force)
     if json_:
         shown = answer_json(said, elapsed_ms)
         show(shown | {"notices": [*found.notices, *shown["notices"], *heard()]})

@@ -11,6 +11,7 @@ from app.options import (
     Collection,
     Device,
     Figure,
+    Force,
     Home,
     Json,
     MaxMegapixels,
@@ -77,6 +78,7 @@ def outfit_command(
     ollama: Ollama = None,
     vision_url: VisionUrl = None,
     figure: Figure = None,
+    force: Force = False,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -97,7 +99,7 @@ def outfit_command(
         ollama=ollama,
         vision_url=vision_url,
     )
-    require_target(figure)
+    require_target(figure, force=force)
     started = time.perf_counter()
     with open_collection(collection, settings) as opened:
         outfit = complete_outfit(
@@ -116,7 +118,7 @@ def outfit_command(
     if figure:
         from app.figures import outfit_board, write_figure
 
-        write_figure(outfit_board(outfit), figure)
+        write_figure(outfit_board(outfit), figure, force=force)
         notice(f"wrote {figure}")
     if json_:
         shown = outfit_json(outfit, elapsed_ms)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.core.pages import SIDE
-from app.options import Home, Json, Qdrant, path_of, settings_of
+from app.options import Force, Home, Json, Qdrant, path_of, settings_of
 from app.terminal import notice, show
 
 
@@ -26,6 +26,7 @@ def pages_command(
     side: Annotated[
         int, typer.Option(min=64, max=8192, metavar="PIXELS", help="Long side of the picture.")
     ] = SIDE,
+    force: Force = False,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -34,5 +35,7 @@ def pages_command(
     from app.page_file import write_page
 
     settings = settings_of(home=home, qdrant=qdrant)
-    file = write_page(document, page, settings, collection=collection, out=out, side=side)
+    file = write_page(
+        document, page, settings, collection=collection, out=out, side=side, force=force
+    )
     show({"file": str(file)}) if json_ else notice(f"wrote {file}")

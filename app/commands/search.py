@@ -12,6 +12,7 @@ from app.options import (
     Collection,
     Device,
     Figure,
+    Force,
     Home,
     Image,
     Json,
@@ -52,6 +53,7 @@ def search_command(
         typer.Option(parser=path_of, metavar="FILE", help="Many queries, one JSON object a line."),
     ] = None,
     figure: Figure = None,
+    force: Force = False,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -89,11 +91,11 @@ def search_command(
         if any(failed):
             notice(f"{sum(failed):,} of {counted(len(failed), 'query', 'queries')} failed")
         return
-    require_target(figure)
+    require_target(figure, force=force)
     started = time.perf_counter()
     found = found_by(collection, search, settings)
     elapsed_ms = (time.perf_counter() - started) * 1000
-    write_sheet(figure, search, found)
+    write_sheet(figure, search, found, force=force)
     if json_:
         shown = found_json(words, search.chosen_mode, found, elapsed_ms)
         show(shown | {"notices": [*shown["notices"], *heard()]})

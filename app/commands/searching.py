@@ -20,15 +20,15 @@ def found_by(collection: str, search: "Search", settings: "Settings") -> "Found"
         return Searcher(opened, settings).search(search)
 
 
-def require_target(figure: Path | None) -> None:
+def require_target(figure: Path | None, *, force: bool) -> None:
     """Refuse a file that cannot be written before a search is run for it."""
     if figure is not None:
         from app.figures import check_target
 
-        check_target(figure)
+        check_target(figure, force=force)
 
 
-def write_sheet(file: Path | None, search: "Search", found: "Found") -> None:
+def write_sheet(file: Path | None, search: "Search", found: "Found", *, force: bool) -> None:
     """Draw what was found, if a file was named for it."""
     if file is None:
         return
@@ -37,7 +37,7 @@ def write_sheet(file: Path | None, search: "Search", found: "Found") -> None:
     picture = search.image.name if search.image else ""
     asked = search.words or picture or (_place(search) if search.near else "")
     title = " · ".join(part for part in (asked, search.where) if part)
-    write_figure(result_sheet(title, found.hits, query_image=search.image), file)
+    write_figure(result_sheet(title, found.hits, query_image=search.image), file, force=force)
     notice(f"wrote {file}")
 
 

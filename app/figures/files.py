@@ -1,40 +1,39 @@
 """Figures, the last step: a Figure → a file, of the kind that its name says."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from app.core.errors import SettingsError
+from app import written
+from app.written import MARK, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 160
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
+MARKED: dict[str, dict[str, Any]] = {
+    ".png": {"metadata": {"Software": MARK}},
+    ".jpg": {"pil_kwargs": {"comment": MARK}},
+    ".jpeg": {"pil_kwargs": {"comment": MARK}},
+    ".pdf": {"metadata": {"Creator": MARK}},
+    ".svg": {"metadata": {"Creator": MARK}},
+}
+"""By suffix, how matplotlib is told to write in the file whose it is."""
 
 
-def check_target(file: Path) -> None:
-    """Raise SettingsError when a figure could not be written there; nothing is written yet."""
-    if file.suffix.lower() not in SUFFIXES:
-        raise SettingsError(
-            f"{file.name!r} does not say what to write; end it in {', '.join(SUFFIXES)}"
-        )
-    if not file.parent.is_dir():
-        raise SettingsError(f"the folder {file.parent} is not there; make it, then write {file}")
-    if file.is_dir():
-        raise SettingsError(f"{file} cannot be written: it is a folder; choose another name")
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise SettingsError(f"{file} may not be written; choose a place of your own")
+def check_target(file: Path, *, force: bool = False) -> None:
+    """Raise SettingsError when a figure could not be written there; nothing is written yet.
+
+    A file that is there is replaced if this program made it, or with `force`.
+    """
+    written.check_target(file, tuple(MARKED), force=force)
 
 
-def write_figure(figure: "Figure", file: Path) -> None:
+def write_figure(figure: "Figure", file: Path, *, force: bool = False) -> None:
     """Write a figure as what the file's name says: PNG, JPEG, PDF or SVG.
 
-    Raises SettingsError when the name says something else, or the file cannot be written.
+    Raises SettingsError as `check_target`, or when the file cannot be written.
     """
-    check_target(file)
-    try:
-        figure.savefig(file, dpi=DPI, format=file.suffix.lower()[1:])
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+    check_target(file, force=force)
+    suffix = file.suffix.lower()
+    write_whole(file, lambda to: figure.savefig(to, dpi=DPI, format=suffix[1:], **MARKED[suffix]))
