@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from app.answering.answer import Answer, answer
     from app.assistants.outfit.complete import Outfit, complete_outfit
     from app.core.collection import open_collection
-    from app.core.index import open_index
     from app.core.settings import Settings
+    from app.llama import open_index
     from app.retrieval.search import Search, Searcher
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
 _HOMES = {
     "Settings": "app.core.settings",
     "open_collection": "app.core.collection",
-    "open_index": "app.core.index",
+    "open_index": "app.llama",
     "Search": "app.retrieval.search",
     "Searcher": "app.retrieval.search",
     "Answer": "app.answering.answer",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.core.callbacks import own_callbacks
 from app.core.embeddings import FloatMatrix
 from app.core.errors import EmbeddingError
 from app.core.network import refuse_unusable
@@ -119,6 +120,7 @@ def open_model(
             text_instruction=document or None,
             cache_folder=HF_HUB_CACHE,  # unused, but LlamaIndex would make a folder of its own
             trust_remote_code=False,
+            callback_manager=own_callbacks(),
             local_files_only=True,
             model_kwargs={"use_safetensors": True, "dtype": "float32"},
         )

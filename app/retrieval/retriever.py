@@ -16,6 +16,7 @@ from typing import Any
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
+from app.core.callbacks import own_callbacks
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, Exists, Ids
 from app.core.engines import ScoredId
@@ -106,7 +107,7 @@ class CollectionRetriever(BaseRetriever):
         per: str | None = None,
         neighbours: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(callback_manager=own_callbacks())
         if not 1 <= top_k <= MAX_TOP_K:
             raise QueryError(f"top_k is {top_k}; it can be 1 to {MAX_TOP_K:,}")
         if min_score is not None and not -1 <= min_score <= 1:

@@ -20,6 +20,7 @@ from app.answering.vision.wire import (
     read,
     wants_memory,
 )
+from app.core.callbacks import own_callbacks
 from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
 from app.core.network import import_quietly
 
@@ -96,6 +97,7 @@ class OllamaModel:
             client=client,
             context_window=num_ctx,  # left out, llama-index asks for the model's largest
             temperature=0.0,  # an answer from evidence, and the same one tomorrow
+            callback_manager=own_callbacks(),
             additional_kwargs={"num_predict": num_predict},
             # A model without thinking refuses "true"; "false" is sent only to those that think.
             thinking=False if limits_of(self.name).thinks else None,

@@ -22,6 +22,7 @@ from app.answering.vision.wire import (
     read,
     wants_memory,
 )
+from app.core.callbacks import own_callbacks
 from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class OpenAILikeModel:
             is_chat_model=True,  # else the pictures are left out, silently
             temperature=0.0,  # an answer from evidence, and the same one tomorrow
             max_tokens=num_predict,
+            callback_manager=own_callbacks(),
             max_retries=0,  # llama-index's and openai's would multiply
             additional_kwargs={"stream_options": {"include_usage": True}, **_bound(prompt)},
         )

@@ -7,15 +7,19 @@ spaces cannot drift apart. What differs from LlamaIndex's own index says so wher
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from llama_index.core.base.base_query_engine import BaseQueryEngine
+from llama_index.core.chat_engine.types import BaseChatEngine, ChatMode
 from llama_index.core.data_structs.data_structs import IndexDict
 from llama_index.core.indices.multi_modal import MultiModalVectorStoreIndex
 from llama_index.core.indices.multi_modal.retriever import MultiModalVectorIndexRetriever
+from llama_index.core.llms import LLM
+from llama_index.core.llms.utils import LLMType, resolve_llm
 from llama_index.core.schema import (
     BaseNode,
     Document,
@@ -26,12 +30,14 @@ from llama_index.core.schema import (
 from llama_index.core.storage.storage_context import StorageContext
 
 from app.core import keywords
+from app.core.callbacks import own_callbacks
 from app.core.collection import Collection, open_collection
 from app.core.conditions import OneOf
 from app.core.engines import Point, Vector
 from app.core.errors import QueryError
 from app.core.images import open_image
 from app.core.index.embeddings import ImageAdapter, TextAdapter
+from app.core.index.engines import RETRIEVER_OPTIONS, chat_engine, query_engine
 from app.core.index.nodes import WholeNode, left_out, new_fields, whole_node
 from app.core.index.views import SpaceView
 from app.core.maxsim import page_vectors
@@ -49,8 +55,13 @@ BATCH = 32
 """Nodes that are embedded and written together: pictures of up to 12 MB each are open at once."""
 
 
-def open_index(name: str, settings: Settings) -> "CollectionIndex":
+def open_index(
+    name: str, settings: Settings, *, llm: Callable[[], LLM] | None = None
+) -> "CollectionIndex":
     """Open a collection as a LlamaIndex index, to read and to write. Close it, or use `with`.
+
+    `llm` makes the model that its engines ask where none is given to them; `app.open_index` brings
+    the one that the settings name.
 
     LlamaIndex's own QdrantVectorStore reads a collection on a server too, one space at a time:
     `QdrantVectorStore(name, client, dense_vector_name="image")`, or "text"; its filters name
@@ -61,7 +72,7 @@ def open_index(name: str, settings: Settings) -> "CollectionIndex":
     collection = open_collection(name, settings, purpose="write")
     try:
         collection.hold("")  # nodes of LlamaIndex are of no source
-        return CollectionIndex(collection, settings)
+        return CollectionIndex(collection, settings, llm=llm)
     except BaseException:
         collection.close()
         raise
@@ -78,7 +89,14 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     alone.
     """
 
-    def __init__(self, collection: Collection, settings: Settings) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        settings: Settings,
+        *,
+        llm: Callable[[], LLM] | None = None,
+    ) -> None:
+        self._llm = llm
         self._collection = collection
         self._models = Models.of(collection.manifest, settings)
         self._max_megapixels = settings.max_megapixels
@@ -92,6 +110,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
                 vector_store=SpaceView(collection, "text")
             ),
             image_vector_store=SpaceView(collection, "image"),
+            callback_manager=own_callbacks(),
             transformations=[_Whole()],  # LlamaIndex takes an empty list for "split as usual"
         )
 
@@ -115,7 +134,39 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         MetadataFilters by the fields' own names, `vector_store_kwargs={"where": …}` is a filter as
         `--where` has it.
         """
-        return IndexRetriever(self, reads_words=self._models.reads_words, **kwargs)
+        callbacks = kwargs.pop("callback_manager", None) or own_callbacks()
+        reads_words = self._models.reads_words
+        return IndexRetriever(self, reads_words=reads_words, callback_manager=callbacks, **kwargs)
+
+    def as_query_engine(  # type: ignore[override]  # theirs is deprecated
+        self, llm: LLMType | None = None, **kwargs: Any
+    ) -> BaseQueryEngine:
+        """Return an engine that shows a model what a question finds: pictures, captions, metadata.
+
+        LlamaIndex's own asks OpenAI when no model is named, and shows it the pictures alone. It
+        takes what `as_retriever` does, and `streaming`, `output_cls`, `text_qa_template`,
+        `node_postprocessors` or a `response_synthesizer`. Raises QueryError without a model.
+        """
+        retriever, options = self._retriever(kwargs)
+        return query_engine(retriever, self._model(llm, "as_query_engine"), **options)
+
+    def as_chat_engine(
+        self, chat_mode: ChatMode = ChatMode.BEST, llm: LLMType | None = None, **kwargs: Any
+    ) -> BaseChatEngine:
+        """Return a chat about what each message finds, with the model of `as_query_engine`."""
+        retriever, options = self._retriever(kwargs)
+        model = self._model(llm, "as_chat_engine")
+        return chat_engine(ChatMode(chat_mode), retriever, model, **options)
+
+    @classmethod
+    def from_documents(cls, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: it would be made with the embeddings of LlamaIndex's global Settings."""
+        raise QueryError(
+            "an index is opened on a collection: open_index(name, settings), then"
+            " refresh_ref_docs(documents)"
+        )
+
+    from_vector_store = from_documents
 
     def update_ref_doc(self, document: Document, **_: Any) -> None:
         """Replace a document. LlamaIndex deletes first: a picture that is gone would lose both."""
@@ -159,6 +210,24 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         self, index_struct: IndexDict, nodes: Sequence[BaseNode], *_: Any, **__: Any
     ) -> None:
         await asyncio.to_thread(self._add_nodes_to_index, index_struct, nodes)
+
+    def _model(self, llm: LLMType | None, asked_by: str) -> LLM:
+        """Return the model that was given, or else the one that the index was opened with."""
+        if isinstance(llm, LLM):
+            return llm
+        if llm is not None:
+            return resolve_llm(llm, callback_manager=own_callbacks())
+        if self._llm is None:
+            raise QueryError(
+                f"no model is named, and none is asked unnamed: {asked_by}(llm=…), or open the"
+                " index with app.open_index, which brings the vision model of the settings"
+            )
+        return self._llm()
+
+    def _retriever(self, given: dict[str, Any]) -> "tuple[IndexRetriever, dict[str, Any]]":
+        """Return a retriever made with what is given for it, and the rest."""
+        own = {key: given[key] for key in given.keys() & {*RETRIEVER_OPTIONS, "callback_manager"}}
+        return self.as_retriever(**own), {key: given[key] for key in given.keys() - own.keys()}
 
     def _refresh(self, documents: Sequence[Document]) -> list[bool]:
         nodes = [whole_node(document) for document in documents]

@@ -7,6 +7,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.embeddings.multi_modal_base import MultiModalEmbedding
 
+from app.core.callbacks import own_callbacks
 from app.core.images import open_image
 from app.core.models import Models, Row
 
@@ -17,7 +18,7 @@ class TextAdapter(BaseEmbedding):
     _models: Models = PrivateAttr()
 
     def __init__(self, models: Models) -> None:
-        super().__init__(model_name=models.text_name)
+        super().__init__(model_name=models.text_name, callback_manager=own_callbacks())
         self._models = models
 
     def _get_text_embedding(self, text: str) -> Embedding:
@@ -45,7 +46,7 @@ class ImageAdapter(MultiModalEmbedding):
     _max_megapixels: float = PrivateAttr()
 
     def __init__(self, models: Models, max_megapixels: float) -> None:
-        super().__init__(model_name=models.image_name)
+        super().__init__(model_name=models.image_name, callback_manager=own_callbacks())
         self._models = models
         self._max_megapixels = max_megapixels
 
