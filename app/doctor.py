@@ -119,12 +119,11 @@ def _check_server(url: str, settings: Settings) -> Check:
     from app.core.engines.server import single_copies
 
     try:
-        connection = Connection(url, settings)
-        version = connection.ask(QdrantClient.info).version
-        connection.ask(QdrantClient.get_collections)  # `info` needs no API key; this does
-        over = "gRPC" if connection.is_grpc else "HTTP alone: gRPC does not answer"
-        single = single_copies(connection)
-        connection.close()
+        with Connection(url, settings) as connection:
+            version = connection.ask(QdrantClient.info).version
+            connection.ask(QdrantClient.get_collections)  # `info` needs no API key; this does
+            over = "gRPC" if connection.is_grpc else "HTTP alone: gRPC does not answer"
+            single = single_copies(connection)
     except SightlineError as error:
         fact, _, fix = str(error).partition("; ")
         return Check("engine", "problem", fact, fix or "check --qdrant URL")

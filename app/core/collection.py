@@ -243,7 +243,7 @@ class Collection:
         self.hold(label)
         gone = [id_ for _, id_ in self.record_ids(Compare("source", "==", label))]
         self.delete(gone)
-        self._update(sources=sources)
+        self._update(sources=sources, points=self.engine.count())
         self.settle()
         return len(gone)
 
@@ -349,7 +349,11 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
 
 def find_manifest(name: str, settings: Settings) -> Manifest | None:
     """Return what a collection remembers without opening it; None when there is none."""
-    return _manifest(name, _engine(name, settings, "read"))
+    engine = _engine(name, settings, "read")
+    try:
+        return _manifest(name, engine)
+    finally:
+        engine.close()
 
 
 def collection_names(settings: Settings) -> list[str]:
@@ -358,7 +362,8 @@ def collection_names(settings: Settings) -> list[str]:
         from app.core.engines.connection import Connection
         from app.core.engines.server import collection_names as server_names
 
-        return server_names(Connection(settings.qdrant, settings))
+        with Connection(settings.qdrant, settings) as connection:
+            return server_names(connection)
     folder = settings.collections_folder
     found = folder.iterdir() if folder.is_dir() else iter(())
     return sorted(entry.name for entry in found if (entry / "manifest.json").is_file())

@@ -14,7 +14,7 @@ from app.answering.vision import Limits
 from app.answering.vision.ollama import OllamaModel
 from app.answering.vision.openai_like import OpenAILikeModel
 from app.core.checkpoints import find_weights
-from app.core.engines.server import connect
+from app.core.engines.connection import Connection
 from app.core.errors import ServiceUnavailableError
 from app.core.settings import Settings, is_loopback
 from tests.ollama_double import OllamaDouble
@@ -27,7 +27,7 @@ LIMITS = Limits(connect=5, attempts=1)
 CLIENTS: dict[str, Callable[[str], object]] = {
     "ollama": lambda url: OllamaModel("llava", url, limits=LIMITS).version(),
     "openai": lambda url: OpenAILikeModel("llava", url, limits=LIMITS).version(),
-    "qdrant": lambda url: connect(url, Settings()),
+    "qdrant": lambda url: Connection(url, Settings()).client,
 }
 
 
@@ -50,7 +50,7 @@ def test_a_proxy_is_not_used_for_this_machine_however_bad_it_is(
     with OllamaDouble() as ollama, OpenAIDouble() as server:
         assert OllamaModel("llava", ollama.url).version() == ollama.version
         OpenAILikeModel("llava", server.url).require()
-    connect("http://localhost:6333", Settings()).close()
+    Connection("http://localhost:6333", Settings()).client.close()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_proxy_that_does_not_count_harms_nothing(
     OllamaModel("llava", "http://vision.example:11434").version()
     assert len(proxy) == 1
     monkeypatch.setenv("NO_PROXY", "vision.example")
-    connect(FAR, Settings()).close()
+    Connection(FAR, Settings()).client.close()
 
 
 def test_what_names_this_machine() -> None:

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from json import JSONDecodeError
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
@@ -99,9 +99,17 @@ class Connection:
         """Whether points go over gRPC."""
         return self.fast is not self.client
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Let go of the sockets."""
-        for client in {*self._clients.values(), *self._fast.values()}:
+        """Let go of the sockets; what is asked after that opens others."""
+        clients = {*self._clients.values(), *self._fast.values()}
+        self._clients, self._fast = {}, {}
+        for client in clients:
             client.close()
 
     def ask(self, call: Callable[[QdrantClient], T]) -> T:

@@ -167,6 +167,7 @@ class ServerEngine:
             with suppress(SightlineError):  # a server that is gone: it goes with the next one made
                 self._ask(partial(_delete, self._beside))
             self._beside, self._at, self._leased_at = None, self._name, self._name
+        self._connection.close()
 
     def drop(self) -> None:
         self.read_manifest()  # which refuses what is not ours
