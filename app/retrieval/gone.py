@@ -13,6 +13,8 @@ from typing import Any
 
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, Exists, Not, OneOf
+from app.core.errors import SourceError
+from app.core.inside import inside
 from app.core.messages import counted
 from app.core.records import document_of
 from app.retrieval.hits import Hit
@@ -21,7 +23,8 @@ from app.retrieval.hits import Hit
 def is_gone(payload: Mapping[str, Any], collection: Collection) -> bool:
     """Whether what a record shows is not on this machine; one of words alone shows nothing.
 
-    A page is there as long as its document is, or the picture that was kept of it.
+    A page is there as long as its document is, or the picture that was kept of it. Of a path that
+    leads out of its source nobody is told whether something is there.
     """
     label, path, page = payload.get("source"), payload.get("path"), payload.get("page")
     source = collection.manifest.sources.get(label or "")
@@ -29,7 +32,11 @@ def is_gone(payload: Mapping[str, Any], collection: Collection) -> bool:
         return False
     if page is not None and _exists(collection.page_picture(payload.get("content_hash", ""))):
         return False
-    return not _exists((source.root if source else Path()) / document_of(path, page))
+    try:
+        file = inside(source.root, document_of(path, page)) if source else Path(path)
+    except SourceError:
+        return False
+    return not _exists(file)
 
 
 def outside_dead_sources(collection: Collection) -> Condition | None:

@@ -4,6 +4,7 @@
 one.
 """
 
+import json
 import logging
 import os
 import pkgutil
@@ -507,6 +508,18 @@ def test_a_collection_that_the_disk_cannot_hold_twice_stays_as_it_is_and_says_so
     assert "Free some" in caplog.text
     assert engine.count() == 3
     engine.close()
+
+
+@pytest.mark.parametrize("shard", ["../../elsewhere", "/etc", "", 7, None, "shard-x"])
+def test_a_manifest_names_no_shard_elsewhere(tmp_path: Path, shard: object) -> None:
+    engine = EdgeEngine(tmp_path / "streets", "write")
+    made(engine)
+    engine.close()
+    file = tmp_path / "streets" / "manifest.json"
+    file.write_text(json.dumps({**MANIFEST, "shard": shard}))
+    with pytest.raises(CollectionError, match=r"manifest\.json is damaged.*--rebuild"):
+        EdgeEngine(tmp_path / "streets", "read").open()
+    assert (tmp_path / "streets" / "shard").is_dir()
 
 
 @pytest.mark.parametrize("damage", ["", "[1]", "{", "[" * 100_000])

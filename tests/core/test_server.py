@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -32,7 +33,7 @@ from app.core.nodes import payload_of, point_id
 from app.core.records import Record
 from app.core.settings import Settings
 from tests.conftest import Run
-from tests.qdrant_double import LOGIN_PAGE, Fault, QdrantDouble, in_turn, limited
+from tests.qdrant_double import LOGIN_PAGE, LOST_ANSWER, Fault, QdrantDouble, in_turn, limited
 
 MANIFEST = Manifest(
     image=Model(name="palette", model_id="palette:1", dimensions=2),
@@ -315,6 +316,43 @@ def test_a_writer_elsewhere_that_stands_still_is_dead(
         opened.hold("two")
         assert list(noted(qdrant)) == ["two"]
     assert "process 4711 on attic may be writing 'squares': waiting up to 1 s" in caplog.text
+
+
+@pytest.mark.parametrize("left", ["a word", 7, [], {}, {"pid": "../1", "system": None}])
+def test_a_note_that_is_none_holds_nothing_for_long(
+    left: object, quick: None, settings: Settings, qdrant: QdrantDouble
+) -> None:
+    make(settings)
+    client = Connection(qdrant.url, settings).client
+    client.update_collection("squares", metadata={f"{KEY}two": left})
+    with open_collection("squares", settings, purpose="write") as opened:
+        opened.hold("two")
+        assert noted(qdrant)["two"]["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize("path", ["/collections/squares@1", "/collections/aliases", "/index"])
+@pytest.mark.parametrize("replace", [False, True])
+def test_an_answer_that_is_lost_loses_nothing_else(
+    replace: bool, path: str, settings: Settings, qdrant: QdrantDouble
+) -> None:
+    if replace:
+        make(settings)
+        path = path.replace("@1", "@2")
+    lost: list[str] = []
+
+    def lose_one(_: str, asked: str, __: Any) -> Fault | None:
+        if unquote(asked).endswith(path) and not lost:
+            lost.append(asked)
+            return LOST_ANSWER
+        return None
+
+    qdrant.answers = lose_one
+    with begin_collection("squares", MANIFEST, settings, replace=replace) as made:
+        write(made, "one", "green.png")
+        made.settle()
+    assert lost
+    assert records(settings) == ["one/green.png"]
+    assert existing(qdrant) == list(aliases(qdrant).values())
 
 
 def test_a_writer_elsewhere_that_lives_is_not_disturbed(

@@ -251,4 +251,5 @@ def test_what_is_refused_leaves_no_ingest_unfinished(squares: Path, settings: Se
     (squares / "metadata.json").write_text(json.dumps(rows[:1]))
     with pytest.raises(CollectionError, match="has lost 2 of the 3 records"):
         bring(squares, settings)
-    assert not manifest_of(settings)["unfinished"]
+    entries = manifest_of(settings)["sources"].values()
+    assert not any(entry["unfinished"] for entry in entries)

@@ -82,7 +82,7 @@ def test_the_bound_holds_over_a_collections_life(
     assert not any("kept and shown" in text for text in bring(first, settings))
     bring(make_wide(tmp_path / "second", 40, "json", "d"), settings)
     told = bring(make_wide(tmp_path / "third", 10, "json", "e"), settings)
-    assert "(10): 'e0', 'e1', 'e2', …" in told[-1]
+    assert any("(10): 'e0', 'e1', 'e2', …" in text for text in told)
     (first / "t.csv").unlink()
     bring(make_wide(first, 60, "json"), settings)
     with open_index("wide", settings) as index:

@@ -152,8 +152,8 @@ def test_a_document_on_disk_needs_no_collection(tmp_path: Path) -> None:
         ("~nobody-at-all/a.pdf", 1, "a.png", SourceError, "of any collection, nor a file here"),
         ("hills", 1, "a.png", SourceError, r"; did you mean 'hills\.pdf'\?"),
         ("sea/river", 1, "a.png", SourceError, r"; did you mean 'sea/rivers\.pdf'\?"),
-        ("rivers.pdf", 1, "a.gif", SettingsError, r"'a.gif' does not end in \.png"),
-        ("rivers.pdf", 1, "no/folder/a.png", SettingsError, "cannot be written"),
+        ("rivers.pdf", 1, "a.gif", SettingsError, r"'a.gif' .*; end it in \.png"),
+        ("rivers.pdf", 1, "no/folder/a.png", SettingsError, "folder is not there; make it"),
     ],
 )
 def test_a_page_that_cannot_be_written_says_why(

@@ -8,6 +8,7 @@ one is. What a killed run left beside it goes when the folder is next opened for
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -48,6 +49,8 @@ MANIFEST = "manifest.json"
 
 SHARD = "shard"
 """The key of the manifest's file that names the shard, and the name of the first one."""
+
+SHARD_NAME = re.compile(rf"{SHARD}(-[0-9]+)?")
 
 _BYTES = q.ScalarQuantizationConfig(type=q.ScalarType.Int8, quantile=0.99, always_ram=True)
 """What `optimise` keeps of each vector beside it: bytes, which a scan reads 6 times faster."""
@@ -282,7 +285,10 @@ class EdgeEngine:
         """The shard that counts: the one beside it, once that is begun."""
         if self._beside is not None:
             return self._beside[0]
-        return self._folder / str((self._stored() or {}).get(SHARD, SHARD))
+        name = str((self._stored() or {}).get(SHARD, SHARD))
+        if not SHARD_NAME.fullmatch(name):  # it may come from somebody else's home
+            raise self._damaged()
+        return self._folder / name
 
     def _stored(self) -> dict[str, Any] | None:
         file = self._folder / MANIFEST
@@ -291,9 +297,11 @@ class EdgeEngine:
         except FileNotFoundError:
             return None
         except (TypeError, ValueError, RecursionError) as error:  # no JSON, or no object
-            raise CollectionError(
-                f"{file} is damaged; make the collection again with --rebuild"
-            ) from error
+            raise self._damaged() from error
+
+    def _damaged(self) -> CollectionError:
+        file = self._folder / MANIFEST
+        return CollectionError(f"{file} is damaged; make the collection again with --rebuild")
 
     def _write(self, manifest: dict[str, Any], shard: str) -> None:
         text = json.dumps({**manifest, SHARD: shard}, ensure_ascii=False, indent=1)

@@ -126,6 +126,10 @@ class Lease:
         self._parts = set()
         self._stopped = Event()
 
+    def owns(self, metadata: Metadata) -> bool:
+        """Tell whether this metadata has a note of ours."""
+        return any(self._is_mine(v) for k, v in metadata.items() if k.startswith(KEY))
+
     def refuse_living(self, read: Callable[[], Metadata]) -> None:
         """Raise CollectionBusyError if somebody else writes what this metadata is of."""
         self._refuse_living(EVERYTHING, read)
@@ -133,12 +137,16 @@ class Lease:
     def _note(self) -> dict[str, Any]:
         return {**_me(), "holder": self._holder, "beat": self._beat}
 
-    def _is_mine(self, note: Mapping[str, Any] | None) -> bool:
-        return bool(note) and dict(note or {}).get("holder") == self._holder
+    def _is_mine(self, note: object) -> bool:
+        return isinstance(note, Mapping) and note.get("holder") == self._holder
 
     def _rivals(self, metadata: Metadata, part: str) -> Metadata:
-        """Return the notes of others that stand against ours."""
-        found = {k: v for k, v in metadata.items() if k.startswith(KEY) and not self._is_mine(v)}
+        """Return the notes of others that stand against ours; what is none says nothing."""
+        found = {
+            key: note if isinstance(note, Mapping) else {}
+            for key, note in metadata.items()
+            if key.startswith(KEY) and not self._is_mine(note)
+        }
         if part == EVERYTHING:
             return found
         return {k: v for k, v in found.items() if k in (KEY + part, KEY + EVERYTHING)}
@@ -208,11 +216,12 @@ def _who(note: Mapping[str, Any]) -> str:
 
 def _runs_here(note: Mapping[str, Any]) -> bool | None:
     """Whether the process of a note runs; None when it is of another machine, or container."""
-    if not isinstance(note, Mapping) or note.get("system") != _system() or not note["system"]:
+    pid, system = note.get("pid"), note.get("system")
+    if not isinstance(pid, int) or not system or system != _system():
         return None
-    if note.get("pid") == os.getpid():
+    if pid == os.getpid():
         return note.get("holder") in _living
-    return bool(note.get("start")) and _start(note.get("pid", 0)) == note["start"]
+    return bool(note.get("start")) and _start(pid) == note["start"]
 
 
 def _system() -> str:

@@ -132,6 +132,7 @@ class ServerEngine:
     def publish(self) -> None:
         if self._beside is None:
             return
+        self._lease.require()
         new, aliases = self._beside, self._aliases()
         old = aliases.get(self._name, self._name)
         names = {name for name, of in aliases.items() if of == old} | {self._name}
@@ -156,7 +157,8 @@ class ServerEngine:
     def hold(self, source: str) -> None:
         self._lease.take(source)
         if self._beside is None:  # nobody makes it anew, or it could not be held
-            self._sweep(self._generations(self._target())[1])
+            with suppress(ServiceUnavailableError):  # a key for one collection alone
+                self._sweep(self._generations(self._target())[1])
 
     def require_free(self) -> None:
         """Readers and writers share a server."""
@@ -339,25 +341,38 @@ class ServerEngine:
         return self._limits.search_allow_exact is not False
 
     def _make(self, name: str, spaces: Spaces, metadata: dict[str, Any]) -> None:
-        """Make a collection that is ours from its first moment. Raises CollectionError if taken."""
+        """Make a collection that is ours from its first moment.
+
+        Raises CollectionBusyError when another was first.
+        """
         info = self._info() if self._replaces else None
         shards, replicas = self._shards, self._replicas
         if info is not None:
             shards = shards or info.config.params.shard_number
             replicas = replicas or info.config.params.replication_factor
-        self._ask(
-            lambda client: client.create_collection(
-                name,
-                vectors_config=_vectors(spaces),
-                sparse_vectors_config={
-                    space: models.SparseVectorParams(modifier=models.Modifier.IDF)
-                    for space in spaces.sparse
-                },
-                shard_number=shards,
-                replication_factor=replicas,
-                metadata=metadata,
-            )
+        create = partial(
+            QdrantClient.create_collection,
+            collection_name=name,
+            vectors_config=_vectors(spaces),
+            sparse_vectors_config={
+                space: models.SparseVectorParams(modifier=models.Modifier.IDF)
+                for space in spaces.sparse
+            },
+            shard_number=shards,
+            replication_factor=replicas,
+            metadata=metadata,
         )
+        try:
+            self._ask(create)
+        except CollectionError:
+            try:
+                there = self._metadata_of(name)
+            except MissingError:
+                there = {}
+            if not there:
+                raise
+            if not self._lease.owns(there):  # else the answer to our own request was lost
+                refuse_second(self._name, there)
 
     def _info(self) -> models.CollectionInfo | None:
         """Look at the collection; None when there is none of this name."""
