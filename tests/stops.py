@@ -411,7 +411,7 @@ def left_over(settings: Settings) -> list[str]:
         known = {each["collection_name"] for each in _asked(settings, "/aliases")["aliases"]}
         return sorted(names - known)
     left = []
-    for folder in settings.collections_folder.glob("*"):
+    for folder in filter(Path.is_dir, settings.collections_folder.glob("*")):
         shards = list(folder.glob("shard*"))
         if not (folder / "manifest.json").exists():
             left.append(folder.name)

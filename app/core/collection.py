@@ -27,7 +27,7 @@ from app.core.filters import compile_filter
 from app.core.manifest import Manifest, SourceEntry
 from app.core.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
 from app.core.messages import did_you_mean
-from app.core.nodes import INDEXES, LEDGER, field_indexes
+from app.core.nodes import INDEXES, LEDGER, field_indexes, is_sound
 from app.core.private import secure_home
 from app.core.records import Field
 from app.core.settings import Settings
@@ -38,9 +38,6 @@ logger = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 UNIT_TOLERANCE = 1e-3
-
-NODE_KEYS = ("record_id", "_node_content")
-"""What the payload of every point of ours has."""
 
 
 class Collection:
@@ -153,11 +150,17 @@ class Collection:
     def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> dict[str, Point]:
         """Return the points that exist, by id."""
         found = self.engine.fetch(ids, vectors=vectors)
-        return {point.id: point for point in found if self._is_ours(point.payload, NODE_KEYS)}
+        return {
+            point.id: point
+            for point in found
+            if self._is_ours(point.payload) and "_node_content" in point.payload
+        }
 
     def node(self, payload: Mapping[str, Any]) -> TextNode:
         """Return the node of a payload, with a picture that may be opened on this machine."""
-        return stored_node(payload, self.manifest.sources, self.pages)
+        return stored_node(
+            payload, self.manifest.sources, self.pages, is_trusted=not self.is_shared
+        )
 
     def page_picture(self, content_hash: str) -> Path:
         """Return where the picture of a page is kept, if it is."""
@@ -180,16 +183,14 @@ class Collection:
     def ledger(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield point id and what is known of its file."""
         for id_, payload in self.engine.scroll(LEDGER):
-            if self._is_ours(payload, ("record_id",)):
+            if self._is_ours(payload):
                 yield id_, payload
 
     def record_ids(self, where: Condition | None) -> list[tuple[str, str]]:
         """Return (record id, point id) of all that passes, by record id."""
         found = self.engine.scroll(("record_id",), self._compiled(where))
         return sorted(
-            (payload["record_id"], id_)
-            for id_, payload in found
-            if self._is_ours(payload, ("record_id",))
+            (payload["record_id"], id_) for id_, payload in found if self._is_ours(payload)
         )
 
     def count(self, where: Condition | None = None) -> int:
@@ -274,9 +275,9 @@ class Collection:
             for label, entry in self.manifest.sources.items()
         }
 
-    def _is_ours(self, payload: Mapping[str, Any], keys: Sequence[str]) -> bool:
+    def _is_ours(self, payload: Mapping[str, Any]) -> bool:
         """Tell our points from what else a server may hold; the first of those is told."""
-        if all(key in payload for key in keys):
+        if is_sound(payload):
             return True
         if not self._has_strangers:
             self._has_strangers = True

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from app.core.errors import CollectionError, CollectionMismatchError
 from app.core.garments import Slot
+from app.core.inside import is_usable
 from app.core.maxsim import PAGE, PAGE_MEAN
 from app.core.records import Field
 
@@ -19,6 +20,16 @@ PIXELS = 1
 """Version of `open_image`: a change there changes vectors as much as another model would."""
 
 TextKind = Literal["captions", "rows", "pages"]
+
+
+def _usable(path: Path) -> Path:
+    if not is_usable(str(path)):
+        raise ValueError("no file can have this name")
+    return path
+
+
+UsablePath = Annotated[Path, AfterValidator(_usable)]
+"""A path that can be asked about: no NUL, valid Unicode, not too long."""
 
 
 class _Frozen(BaseModel):
@@ -60,8 +71,8 @@ class SourceEntry(_Frozen):
     and did not end: not all is in.
     """
 
-    path: Path
-    root: Path
+    path: UsablePath
+    root: UsablePath
     outfit: OutfitColumns | None = None
     unfinished: bool = False
 

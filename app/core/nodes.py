@@ -97,6 +97,31 @@ class PictureNode(ImageNode):
         return [*blocks, ImageBlock(image=picture, image_mimetype="image/jpeg")]
 
 
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(["record_id", "source", "path", "_node_content"], str),
+    **dict.fromkeys(["content_hash", "page_hash", "metadata_hash", "read_by"], str),
+    **dict.fromkeys(["size", "mtime_ns", "page"], int),
+    **dict.fromkeys(["fields", "words", "place"], dict),
+    "captions": list,
+    "exif_place": list,
+}
+"""What the values of our keys are; somebody else may have written others."""
+
+
+def is_sound(payload: Mapping[str, Any]) -> bool:
+    """Whether a payload, or what was asked of it, can be of a record of ours."""
+    return (
+        "record_id" in payload
+        and all(
+            isinstance(value, _KINDS[key]) and not isinstance(value, bool)
+            for key, value in payload.items()
+            if key in _KINDS
+        )
+        and all(isinstance(caption, str) for caption in payload.get("captions", ()))
+        and all(isinstance(degree, int | float) for degree in payload.get("place", {}).values())
+    )
+
+
 @lru_cache(maxsize=1 << 16)
 def point_id(record_id: str) -> str:
     """Return the point's id: UUIDv5 of the record id, in the URL namespace."""

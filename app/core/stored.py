@@ -14,40 +14,54 @@ from typing import Any
 from llama_index.core.schema import ImageNode, TextNode
 
 from app.core import page_pictures
-from app.core.errors import SourceError
+from app.core.errors import CollectionError, SourceError
 from app.core.images import MAX_FILE_BYTES, content_hash
 from app.core.inside import inside, shown
 from app.core.manifest import SourceEntry
 from app.core.nodes import PictureNode, file_state, inserted_hash, node_from_payload
-from app.core.records import document_of
+from app.core.records import document_of, page_content
 
 logger = logging.getLogger(__name__)
 
 
 def stored_node(
-    payload: Mapping[str, Any], sources: Mapping[str, SourceEntry], pages: Path
+    payload: Mapping[str, Any],
+    sources: Mapping[str, SourceEntry],
+    pages: Path,
+    *,
+    is_trusted: bool,
 ) -> TextNode:
     """Return the node of a payload; one with a picture has a path that can be opened here.
 
     `pages` is the folder of the collection's page pictures. A picture that may not be opened is
-    told in the log, and its node has words alone.
+    told in the log, and its node has words alone. Where others may have written the collection,
+    even where its sources lie, a file must be what was ingested, to the byte: whoever knows no more
+    of it than its path cannot have it opened.
     """
-    node = node_from_payload(payload)
+    try:
+        node = node_from_payload(payload)
+    except CollectionError as error:
+        logger.warning("of %s only its words are shown: %s", shown(payload["record_id"]), error)
+        return TextNode(text="\n".join(payload.get("captions", ())))
     if isinstance(node, ImageNode):
-        node = _with_picture(node, payload, sources, pages)
+        node = _with_picture(node, payload, sources, pages, is_trusted)
     for name, degrees in payload.get("place", {}).items():
         node.metadata.setdefault(name, degrees)
     return node
 
 
 def _with_picture(
-    node: ImageNode, payload: Mapping[str, Any], sources: Mapping[str, SourceEntry], pages: Path
+    node: ImageNode,
+    payload: Mapping[str, Any],
+    sources: Mapping[str, SourceEntry],
+    pages: Path,
+    is_trusted: bool,
 ) -> TextNode:
     shared = {name: getattr(node, name) for name in TextNode.model_fields}
     if not node.image_path:  # one inside the payload, or at an address, is none of ours
         return TextNode(**shared)
     try:
-        picture = _picture(node.image_path, payload, sources, pages)
+        picture = _picture(node.image_path, payload, sources, pages, is_trusted)
     except SourceError as error:
         told = "the picture of %s is not opened: %s"
         logger.warning(told, shown(str(payload.get("record_id", ""))), error)
@@ -56,7 +70,11 @@ def _with_picture(
 
 
 def _picture(
-    path: str, payload: Mapping[str, Any], sources: Mapping[str, SourceEntry], pages: Path
+    path: str,
+    payload: Mapping[str, Any],
+    sources: Mapping[str, SourceEntry],
+    pages: Path,
+    is_trusted: bool,
 ) -> Path:
     """Return the picture of a record. Raises SourceError for one that may not be opened."""
     label = payload.get("source")
@@ -67,10 +85,18 @@ def _picture(
     root, page = sources[label].root, payload.get("page")
     file = inside(root, path)
     if page is None:
+        if not is_trusted and _content_of(file, path) not in ("", payload.get("content_hash")):
+            raise SourceError(
+                "changed_picture", f"{shown(path)} is not what was ingested; ingest it again"
+            )
         return file
     if not isinstance(page, int):
         raise SourceError("bad_path", f"{shown(str(page))} is no number of a page")
     document = inside(root, document_of(path, page))
+    if not is_trusted:
+        contents = _content_of(document, path)
+        if contents and page_content(contents, page) != payload.get("content_hash"):
+            raise SourceError("changed_document", "it has changed since; ingest it again")
     kept = page_pictures.picture_file(pages, str(payload.get("content_hash")))
     page_pictures.restore(document, page, file_state(payload), kept)
     return kept
@@ -85,19 +111,26 @@ def _inserted(path: str, payload: Mapping[str, Any]) -> Path:
     picture = Path(path)
     if not picture.is_absolute() or "\0" in path:
         raise SourceError("path_outside_root", f"{shown(path)} is of no source")
-    try:
-        if not picture.is_file():
-            return picture  # nothing is there to be opened, and the message can say what is gone
-        status = picture.stat()
-        small = status.st_size <= MAX_FILE_BYTES
-        content = _hash_of(picture, status.st_size, status.st_mtime_ns) if small else ""
-    except OSError as error:
-        raise SourceError("unreadable_file", f"{shown(path)} cannot be read") from error
+    content = _content_of(picture, path)
+    if not content:
+        return picture
     if inserted_hash(payload, content) != payload.get("metadata_hash"):
         raise SourceError(
             "changed_picture", f"{shown(path)} is not what was inserted; insert it again"
         )
     return picture
+
+
+def _content_of(file: Path, path: str) -> str:
+    """Return the hash of a file; "" where none is, for then the message can say what is gone."""
+    try:
+        if not file.is_file():
+            return ""
+        status = file.stat()
+        small = status.st_size <= MAX_FILE_BYTES
+        return _hash_of(file, status.st_size, status.st_mtime_ns) if small else "too large"
+    except OSError as error:
+        raise SourceError("unreadable_file", f"{shown(path)} cannot be read") from error
 
 
 @lru_cache(maxsize=4096)

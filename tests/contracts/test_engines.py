@@ -77,7 +77,9 @@ ENGINES = {"edge": edge, "server": server}
 
 def test_every_engine_of_the_folder_is_under_contract() -> None:
     modules = {module.name for module in pkgutil.iter_modules(app.core.engines.__path__)}
-    parts = {"lock", "copies", "connection", "lease"} | {f"{name}_filters" for name in ENGINES}
+    parts = {"lock", "copies", "connection", "lease", "metadata"} | {
+        f"{name}_filters" for name in ENGINES
+    }
     assert modules - parts == ENGINES.keys()
 
 

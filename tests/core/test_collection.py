@@ -250,6 +250,47 @@ def test_a_collection_that_was_killed_as_it_was_made_counts_as_none(on_disk: Set
         assert opened.count() == 1
 
 
+def test_only_what_is_ours_is_ever_removed(on_disk: Settings) -> None:
+    folders = on_disk.collections_folder
+    for file in (
+        *("london/shard-at-night.png", "berlin/lock", "berlin/wall.png", "oslo/shard/sea.png"),
+        *("squares/shard.bak/data", "squares/notes.txt"),
+    ):
+        (folders / file).parent.mkdir(parents=True, exist_ok=True)
+        (folders / file).write_text("mine")
+    (folders / "oslo" / "fjord.png").write_text("mine")
+    before = {file for file in folders.rglob("*") if file.name != "sea.png"}
+    make(on_disk, point("red.png"))
+    make(on_disk, point("red.png"), name="circles")
+    with begin_collection("squares", MANIFEST, on_disk, replace=True):
+        pass
+    remove_collection("squares", on_disk)
+    with pytest.raises(CollectionMissingError):
+        remove_collection("berlin", on_disk)
+    after = set(folders.rglob("*"))
+    assert before - after <= {folders / "berlin" / "lock", folders / "oslo" / "shard"}
+
+
+def test_a_manifest_that_names_a_shard_that_is_not_there_costs_no_other(on_disk: Settings) -> None:
+    make(on_disk, point("red.png"))
+    file = folder_of(on_disk) / "manifest.json"
+    told = json.loads(file.read_text())
+    (folder_of(on_disk) / "shard").rename(folder_of(on_disk) / "shard-2")
+    with pytest.raises(CollectionError, match="--rebuild"):
+        open_collection("squares", on_disk, purpose="write")
+    file.write_text(json.dumps(told | {"shard": "shard-2"}))
+    with open_collection("squares", on_disk, purpose="write") as opened:
+        assert opened.count() == 1
+
+
+def test_a_lock_outlives_what_it_guards(on_disk: Settings) -> None:
+    make(on_disk, point("red.png"))
+    remove_collection("squares", on_disk)
+    make(on_disk, point("red.png"))
+    assert (on_disk.collections_folder / ".squares.lock").is_file()
+    assert collection_names(on_disk) == ["squares"]
+
+
 def test_an_open_that_fails_lets_go_of_the_lock(on_disk: Settings) -> None:
     make(on_disk, point("red.png"))
     shutil.rmtree(folder_of(on_disk) / "shard")

@@ -26,7 +26,7 @@ from app.core.collection import (
 from app.core.engines import Point
 from app.core.engines.connection import Connection
 from app.core.engines.lease import KEY
-from app.core.engines.server import MANIFEST_KEY
+from app.core.engines.metadata import MANIFEST_KEY
 from app.core.errors import CollectionBusyError, CollectionError, ServiceUnavailableError
 from app.core.manifest import Manifest, Model, SourceEntry
 from app.core.nodes import payload_of, point_id
@@ -224,6 +224,31 @@ def test_one_that_lost_its_old_name_before_it_got_it_as_an_alias_is_found(
         write(opened, "one", "white.png")
     assert aliases(qdrant) == {"old": "old@1"}
     assert records(settings, "old") == ["one/black.png", "one/white.png"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"sightline": "a word"},
+        {"sightline": [1]},
+        {"sightline.field.shade": 7},
+        {"sightline.field.shade": {"name": "shade"}},
+        {"sightline.source.one": "a word"},
+        {"sightline": {"schema_version": 1, "sources": 3}},
+    ],
+)
+def test_a_damaged_manifest_is_told_and_can_be_made_again(
+    damage: dict[str, Any], qdrant: QdrantDouble, squares: Path, sightline: Run
+) -> None:
+    on = ("--qdrant", qdrant.url)
+    sightline("ingest", squares, "-c", "squares", "--offline", *on)
+    Connection(qdrant.url, Settings()).client.update_collection("squares", metadata=damage)
+    ran = sightline("info", "squares", *on)
+    assert ran.code == 1
+    assert "--rebuild" in ran.err
+    ran = sightline("ingest", squares, "-c", "squares", "--offline", "--rebuild", "--json", *on)
+    assert ran.json["new"] == 3
+    assert sightline("info", "squares", *on).code == 0
 
 
 # ---- several writers

@@ -17,7 +17,8 @@ from app.answering.answer import answer
 from app.answering.vision import open_model
 from app.assistants.outfit.guardrail import Pair, Verdict, check_all
 from app.core.collection import open_collection
-from app.core.errors import CollectionError, SourceError
+from app.core.engines.connection import Connection
+from app.core.errors import SourceError
 from app.core.images import open_image
 from app.core.index import open_index
 from app.core.inside import inside
@@ -29,6 +30,7 @@ from app.retrieval.search import Search, Searcher
 from ingest import ingest
 from tests.ollama_double import OllamaDouble
 from tests.pdfs import pdf
+from tests.qdrant_double import QdrantDouble
 
 # The stand-in has no payload indexes and says so; a real server has them.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
@@ -104,7 +106,7 @@ def test_a_stored_path_out_of_its_source_is_told_and_not_opened(
 
 
 def test_a_link_to_a_picture_inside_is_opened(settings: Settings, squares: Path) -> None:
-    (squares / "linked.png").symlink_to(squares / "green.png")
+    (squares / "linked.png").symlink_to(squares / "red.png")
     rewrite(settings, "squares/red.png", node={"image_path": "linked.png"})
     assert red(settings).file == squares / "linked.png"
 
@@ -241,23 +243,39 @@ def test_the_picture_of_a_page_lies_in_its_folder_whatever_the_payload_says(
     with open_collection("squares", shelf) as opened:
         assert opened.page_picture(content).parent == opened.pages
         file = first(shelf).file
-        assert file is not None
-        assert file.parent == opened.pages
+        # On a server a document must be what was ingested, to the byte.
+        assert file is None if shelf.qdrant else file and file.parent == opened.pages
 
 
 def test_a_page_that_is_no_number_is_no_bug(shelf: Settings) -> None:
     rewrite(shelf, "shelf/report.pdf#page=1", node={}, page="1/../..")
     with open_collection("squares", shelf) as opened:
-        (point,) = opened.fetch([point_id("shelf/report.pdf#page=1")]).values()
-        assert type(opened.node(point.payload)) is TextNode
+        assert opened.fetch([point_id("shelf/report.pdf#page=1")]) == {}
 
 
-def test_a_point_of_another_kind_is_refused(settings: Settings, secret: Path) -> None:
+def test_a_point_of_another_kind_has_words_alone(settings: Settings, secret: Path) -> None:
     content = json.dumps({"id_": "x", "image_resource": {"path": str(secret)}, "text": "x"})
     with open_collection("squares", settings) as opened:
         payload = {"record_id": "x", "_node_type": "Node", "_node_content": content}
-        with pytest.raises(CollectionError, match="written by Sightline"):
-            opened.node(payload)
+        node = opened.node(payload | {"captions": ["a red square"]})
+        assert (type(node), node.get_content()) == (TextNode, "a red square")
+
+
+def test_of_a_server_a_picture_is_opened_only_if_it_is_what_was_ingested(
+    qdrant: QdrantDouble, squares: Path, secret: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(qdrant=qdrant.url)
+    ingest(squares, "squares", settings, image="palette", text="minilm")
+    assert red(settings).file == squares / "red.png"
+    # Whoever can write a payload can write a source's root as well.
+    everywhere = {"path": "/", "root": "/", "outfit": None, "unfinished": False}
+    Connection(qdrant.url, settings).client.update_collection(
+        "squares", metadata={"sightline.source.squares": everywhere}
+    )
+    path = str(secret).lstrip("/")
+    rewrite(settings, "squares/red.png", node={"image_path": path}, path=path)
+    assert red(settings).file is None
+    assert "is not what was ingested" in caplog.text
 
 
 # ---- an outfit, and the command line

@@ -17,6 +17,9 @@ SPARE_BYTES = 128 << 20
 
 MEMORY = Path("/dev/shm")
 
+PREFIX = "sightline-copy-"
+"""Of the folder of a copy; the number of the process that reads it follows."""
+
 
 @contextmanager
 def readable_copy(shard: Path) -> Iterator[Path | None]:
@@ -27,8 +30,27 @@ def readable_copy(shard: Path) -> Iterator[Path | None]:
     if not roomy:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="sightline-", dir=roomy[0]) as folder:
+    _sweep(roomy[0])
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=roomy[0]) as folder:
         yield Path(shutil.copytree(shard, Path(folder) / shard.name, copy_function=_copy_sparse))
+
+
+def _sweep(place: Path) -> None:
+    """Remove copies of readers that were killed."""
+    for left in place.glob(f"{PREFIX}*"):
+        reader = left.name.removeprefix(PREFIX).partition("-")[0]
+        if reader.isdecimal() and left.stat().st_uid == os.getuid() and not _runs(int(reader)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # it does, or its number may be of another system
+        return True
+    return True
 
 
 def _is_roomy(place: Path, needed: int) -> bool:

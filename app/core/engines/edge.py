@@ -1,4 +1,7 @@
-"""Edge: the Qdrant engine inside this process. A folder holds a shard, a manifest and a lock.
+"""Edge: the Qdrant engine inside this process. A folder holds a shard and a manifest.
+
+Its lock lies beside the folder and is never removed: one that goes with what it guards can be held
+twice. Only what is ours in a folder is ever removed, by its name.
 
 The manifest names the shard that counts. One that replaces it is built beside it, and takes its
 place when the manifest is written: a rename, before which the old one is whole, after which the new
@@ -32,6 +35,7 @@ from app.core.engines import (
 from app.core.engines.copies import readable_copy
 from app.core.engines.lock import Purpose, hold, refuse_second
 from app.core.errors import CollectionBusyError, CollectionError
+from app.core.private import make_private, tighten
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +55,9 @@ SHARD = "shard"
 """The key of the manifest's file that names the shard, and the name of the first one."""
 
 SHARD_NAME = re.compile(rf"{SHARD}(-[0-9]+)?")
+
+LEFT = (f"{MANIFEST}.new", "lock", "lock.holder")
+"""What may lie in a folder beside its shards and manifest; the lock did, at first."""
 
 _BYTES = q.ScalarQuantizationConfig(type=q.ScalarType.Int8, quantile=0.99, always_ram=True)
 """What `optimise` keeps of each vector beside it: bytes, which a scan reads 6 times faster."""
@@ -105,6 +112,7 @@ class EdgeEngine:
         self._hold()
         if not replace:
             refuse_second(self._folder.name, self.read_manifest())
+        make_private(self._folder)
         self._check_space()
         names = chain([SHARD], (f"{SHARD}-{number}" for number in count(2)))
         path = next(self._folder / name for name in names if not (self._folder / name).exists())
@@ -151,9 +159,9 @@ class EdgeEngine:
     def close(self) -> None:
         self._close_shard()
         if self._beside is not None:  # it was not to be: what it should replace stays
-            left, self._beside = self._beside[0], None
-            is_replaced = (self._folder / MANIFEST).exists()
-            shutil.rmtree(left if is_replaced else self._folder, ignore_errors=True)
+            shutil.rmtree(self._beside[0], ignore_errors=True)
+            self._beside = None
+            self._remove_folder()
         self._held.close()
         self._locked = False
 
@@ -162,7 +170,15 @@ class EdgeEngine:
         self._close_shard()
         # The manifest goes first: a folder without one is no collection, but what is left of one.
         (self._folder / MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._sweep()
+        self._remove_folder()
+        self.close()
+
+    def clear(self) -> None:
+        """Remove what a killed run left of a collection that is none."""
+        self._hold()  # which sweeps
+        if not (self._folder / MANIFEST).exists():
+            self._remove_folder()
         self.close()
 
     def read_manifest(self) -> dict[str, Any] | None:
@@ -326,7 +342,9 @@ class EdgeEngine:
     def _hold(self) -> None:
         if not self._locked:
             what = f"collection {self._folder.name!r}"
-            self._held.enter_context(hold(self._folder / "lock", self._purpose, what))
+            lock = self._folder.with_name(f".{self._folder.name}.lock")
+            self._held.enter_context(hold(lock, self._purpose, what))
+            self._held.callback(tighten, self._folder)
             self._locked = True
             if self._purpose == "write":
                 self._sweep()
@@ -334,12 +352,21 @@ class EdgeEngine:
     def _sweep(self) -> None:
         """Remove what killed runs left: shards that the manifest does not name."""
         try:
-            kept = self._path
+            kept = None if self._beside is None and self._stored() is None else self._path
         except CollectionError:  # a damaged manifest: any of them may be the one that counts
             return
-        for left in self._folder.glob(f"{SHARD}*"):
+        if kept is not None and not kept.is_dir():  # so may they if that one is not there
+            return
+        for left in shards_in(self._folder):
             if left != kept:
                 shutil.rmtree(left, ignore_errors=True)
+
+    def _remove_folder(self) -> None:
+        """Remove a folder in which nothing is left but what was ours in it."""
+        for name in LEFT:
+            (self._folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # a collection, or something of the user's
+            self._folder.rmdir()
 
     def _close_shard(self) -> None:
         if self._shard is not None:
@@ -360,13 +387,18 @@ class EdgeEngine:
             )
 
 
+def shards_in(folder: Path) -> list[Path]:
+    """Return the shards that lie in a folder, by their names."""
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    return [each for each in found if SHARD_NAME.fullmatch(each.name) and each.is_dir()]
+
+
 def sweep(collections: Path) -> None:
     """Remove what killed runs left of collections that are none, unless somebody is at it."""
     for folder in collections.iterdir() if collections.is_dir() else ():
-        ours = (folder / "lock").exists() or any(folder.glob(f"{SHARD}*"))
-        if ours and not (folder / MANIFEST).exists():
+        if shards_in(folder) and not (folder / MANIFEST).exists():
             with suppress(CollectionBusyError):
-                EdgeEngine(folder, "write").drop()
+                EdgeEngine(folder, "write").clear()
 
 
 def _config(spaces: Spaces) -> q.EdgeConfig:

@@ -45,6 +45,13 @@ _living: set[str] = set()
 """Who holds something in this process: a note that could not be taken back is of none of them."""
 
 
+def _now() -> float:
+    """Seconds that also pass while the machine sleeps, where the system counts them."""
+    if hasattr(time, "CLOCK_BOOTTIME"):  # Linux
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class Lease:
     """What this process may write of one collection. `read` and `write` reach its metadata.
 
@@ -89,7 +96,7 @@ class Lease:
         """Hold what is noted already, and keep the note alive."""
         self._parts.add(part)
         _living.add(self._holder)
-        self._beaten = time.monotonic()
+        self._beaten = _now()
         if self._thread is None:
             self._thread = Thread(target=self._keep_beating, daemon=True)
             self._thread.start()
@@ -105,7 +112,7 @@ class Lease:
 
     def require(self) -> None:
         """Raise CollectionBusyError if another writer took over, as after this machine slept."""
-        if self._parts and time.monotonic() - self._beaten > DEAD_SECONDS / 2:
+        if self._parts and _now() - self._beaten > DEAD_SECONDS / 2:
             self._beat_once()
         if self._is_lost:
             raise CollectionBusyError(
@@ -201,7 +208,7 @@ class Lease:
             return
         self._beat += 1
         self._write({KEY + part: self._note() for part in self._parts})
-        self._beaten = time.monotonic()
+        self._beaten = _now()
 
 
 def _me() -> dict[str, Any]:
@@ -220,7 +227,7 @@ def _runs_here(note: Mapping[str, Any]) -> bool | None:
     if not isinstance(pid, int) or not system or system != _system():
         return None
     if pid == os.getpid():
-        return note.get("holder") in _living
+        return str(note.get("holder")) in _living
     return bool(note.get("start")) and _start(pid) == note["start"]
 
 

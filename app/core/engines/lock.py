@@ -35,7 +35,7 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
         if purpose == "write" or _is_writable(file):
             make_private(file.parent)
             _acquire(lambda: _try_alone(file, held), note, purpose, what)
-            held.callback(tighten, file.parent)
+            held.callback(tighten, file)
             held.callback(_forget, note)
             with suppress(OSError):  # the disk is full; the note only helps a message
                 note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
@@ -105,5 +105,5 @@ def _holder(note: Path) -> tuple[int | None, str | None]:
     try:
         holder = json.loads(note.read_text())
         return int(holder["pid"]), str(holder["purpose"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None, None  # the holder is between taking the lock and writing its note

@@ -10,7 +10,6 @@ own: an update merges keys, and replaces the value of each.
 """
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -34,6 +33,15 @@ from app.core.engines import (
 from app.core.engines.connection import Connection, MissingError, is_overload
 from app.core.engines.lease import EVERYTHING, Lease
 from app.core.engines.lock import Purpose, refuse_second
+from app.core.engines.metadata import (
+    GENERATION,
+    MANIFEST_KEY,
+    READY_KEY,
+    is_of,
+    keys_of,
+    manifest_of,
+    number_of,
+)
 from app.core.errors import (
     CollectionError,
     CollectionForeignError,
@@ -48,19 +56,7 @@ MAX_BATCH_BYTES = 4_000_000
 
 SCROLL_SIZE = 4096
 
-MANIFEST_KEY = "sightline"
-"""The key of metadata that says a collection is ours; sources and columns have keys beside it."""
-
-SOURCE_KEY, FIELD_KEY = "sightline.source.", "sightline.field."
-
-READY_KEY = "sightline.ready"
-"""Says of a collection that replaces one without an alias, from before there were any, that it is
-whole: that one must be deleted before its name can be an alias, and nobody else may do so."""
-
 AliasChange = models.CreateAliasOperation | models.DeleteAliasOperation
-
-GENERATION = re.compile(r"(?P<name>.+)@(?P<number>[0-9]+)")
-"""How a collection is called on the server. No name of ours has an @ of its own."""
 
 
 class ServerEngine:
@@ -119,8 +115,8 @@ class ServerEngine:
         for name in () if self._replaces else left:
             self._lease.refuse_living(partial(self._metadata_of, name))
         self._sweep(left)
-        made = f"{base}@{1 + max(map(_number, [*left, target]))}"
-        self._make(made, spaces, _keys_of(manifest) | self._lease.first_note(EVERYTHING))
+        made = f"{base}@{1 + max(map(number_of, [*left, target]))}"
+        self._make(made, spaces, keys_of(manifest) | self._lease.first_note(EVERYTHING))
         self._beside = self._at = made
         if not self._replaces:
             self._leased_at = made
@@ -198,19 +194,21 @@ class ServerEngine:
             )
         limits = info.config.strict_mode_config
         self._limits = limits if limits and limits.enabled else models.StrictModeConfigOutput()
+        manifest = manifest_of(metadata)
         self._is_old_form = "sources" in metadata[MANIFEST_KEY]
-        return _manifest_of(metadata)
+        return manifest
 
     def change_manifest(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         self._lease.require()
-        old, new = ({} if self._is_old_form else _keys_of(before)), _keys_of(after)
+        old, new = ({} if self._is_old_form else keys_of(before)), keys_of(after)
         changed = {key: value for key, value in new.items() if old.get(key) != value}
-        gone = dict.fromkeys(_keys_of(before).keys() - new.keys())
+        gone = dict.fromkeys(keys_of(before).keys() - new.keys())
         if changed or gone:
             self._write(self._at, changed | gone)
             self._is_old_form = False
 
     def add_index(self, key: str, kind: IndexKind) -> None:
+        self._lease.require()
         schema = models.PayloadSchemaType(kind)
         self._ask(lambda client: client.create_payload_index(self._at, key, schema))
 
@@ -232,6 +230,7 @@ class ServerEngine:
             self._upsert_or_halve(batch)
 
     def set_payload(self, id_: str, payload: dict[str, Any]) -> None:
+        self._lease.require()
         self._ask(lambda client: client.set_payload(self._at, payload, points=[id_]))
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -426,7 +425,7 @@ class ServerEngine:
         base = found["name"] if found else self._name
         named = {*self._aliases().values(), target}
         every = (entry.name for entry in self._ask(QdrantClient.get_collections).collections)
-        mine = [name for name in every if name not in named and _is_of(base, name)]
+        mine = [name for name in every if name not in named and is_of(base, name)]
         return base, [name for name in mine if MANIFEST_KEY in self._metadata_of(name)]
 
     def _upsert_or_halve(self, points: list[models.PointStruct]) -> None:
@@ -540,33 +539,6 @@ def _replicas(info: models.CollectionInfo) -> int:
     return info.config.params.replication_factor or 1
 
 
-def _keys_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Divide a manifest into keys of metadata: each source and column has its own."""
-    common = {k: v for k, v in manifest.items() if k not in ("sources", "fields")}
-    sources = {SOURCE_KEY + k: v for k, v in manifest.get("sources", {}).items()}
-    fields = {
-        FIELD_KEY + field["slug"]: {**field, "nth": nth}
-        for nth, field in enumerate(manifest.get("fields", ()))
-    }
-    return {MANIFEST_KEY: common} | sources | fields
-
-
-def _manifest_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a manifest together again; also of the form in which all of it was one value."""
-    manifest = dict(metadata[MANIFEST_KEY])
-    sources, fields = _under(SOURCE_KEY, metadata), _under(FIELD_KEY, metadata).values()
-    in_order = sorted(fields, key=lambda field: (field["nth"], field["slug"]))
-    if sources:
-        manifest["sources"] = manifest.get("sources", {}) | sources
-    if in_order:
-        manifest["fields"] = [{k: v for k, v in field.items() if k != "nth"} for field in in_order]
-    return manifest
-
-
-def _under(start: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {k.removeprefix(start): v for k, v in metadata.items() if k.startswith(start)}
-
-
 def _described(info: models.CollectionInfo) -> str:
     vectors = info.config.params.vectors
     names = ", ".join(vectors) if isinstance(vectors, dict) else ""
@@ -584,13 +556,3 @@ def _named(alias: str, collection: str) -> models.CreateAliasOperation:
 
 def _unnamed(alias: str) -> models.DeleteAliasOperation:
     return models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
-
-
-def _is_of(base: str, name: str) -> bool:
-    found = GENERATION.fullmatch(name)
-    return found is not None and found["name"] == base
-
-
-def _number(name: str) -> int:
-    found = GENERATION.fullmatch(name)
-    return int(found["number"]) if found else 0
