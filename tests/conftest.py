@@ -91,6 +91,12 @@ def _no_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.engines.lease.SETTLE_SECONDS", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def _patient_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no reason to take a port for closed; one that is says so at once."""
+    monkeypatch.setattr("app.core.engines.connection.PROBE_SECONDS", 20.0)
+
+
 @pytest.fixture
 def squares(tmp_path: Path) -> Path:
     """A folder of three colour squares, with captions and scores as strings."""
