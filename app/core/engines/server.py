@@ -104,10 +104,9 @@ class ServerEngine:
         *,
         replace: bool = False,
     ) -> None:
-        there = self.read_manifest()
-        if not replace:
-            refuse_second(self._name, there)
-        self._replaces = there is not None
+        self._replaces = self._is_there(or_damaged=replace)
+        if self._replaces and not replace:
+            refuse_second(self._name, self._name)
         if self._replaces:
             self._lease.take(EVERYTHING)
         target = self._target()
@@ -124,6 +123,17 @@ class ServerEngine:
         self.read_manifest()  # and the limits that the server set for it
         for key, kind in indexes.items():
             self.add_index(key, kind)
+
+    def _is_there(self, *, or_damaged: bool) -> bool:
+        """Whether a collection of ours has the name; one that is damaged counts if told to."""
+        try:
+            return self.read_manifest() is not None
+        except CollectionForeignError:
+            raise
+        except CollectionError:
+            if or_damaged:
+                return True
+            raise
 
     def publish(self) -> None:
         if self._beside is None:
