@@ -397,13 +397,8 @@ def _sweep(settings: Settings) -> None:
 
 def _pages(name: str, settings: Settings) -> Path:
     """The folder with the pictures of a collection's pages: a cache, which may be lost."""
-    digest = _digest(settings.qdrant or "embedded")
+    digest = hashlib.sha256((settings.qdrant or "embedded").encode()).hexdigest()[:12]
     return settings.home.expanduser() / "pages" / digest / name
-
-
-def _digest(place: str) -> str:
-    """A name of a folder for what belongs to a server, or to none."""
-    return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
 def _manifest(name: str, engine: Engine) -> Manifest | None:
