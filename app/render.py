@@ -47,8 +47,10 @@ def report_lines(report: Json) -> Iterator[str]:
     skipped = report["skipped"]
     for skip in skipped[:SKIPS_SHOWN]:
         yield f"skipped {shown(skip['source'])}: {shown(skip['reason'])} [{skip['code']}]"
-    if len(skipped) > SKIPS_SHOWN:
-        yield f"… and {len(skipped) - SKIPS_SHOWN} more skipped (all with --json)"
+    if more := skipped[SKIPS_SHOWN:]:
+        kinds = Counter(skip["code"] for skip in more).most_common()
+        told = ", ".join(f"{count:,} {code}" for code, count in kinds)
+        yield f"… and {len(more):,} more skipped: {told} (all with --json)"
     parts = " + ".join(f"{report[part]} {part}" for part in ("new", "changed", "unchanged"))
     yield (
         f"{report['collection']}: {report['read']} read = {parts} + {len(skipped)} skipped;"

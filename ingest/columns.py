@@ -1,12 +1,14 @@
 """Which column of a metadata file is the picture, which the captions, which the place."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ingest.dataset_file import DatasetFile
+from app.core.messages import counted
+from ingest.dataset_file import NAME, DatasetFile
 from ingest.folder import is_picture_name
 from ingest.loaders import Row
 
@@ -60,7 +62,7 @@ def choose_columns(
     does: then the rows are not about pictures.
     """
     names = column_names(rows)
-    sample = rows[: max(LEAST_ROWS, min(SAMPLE_ROWS, SAMPLE_CELLS // max(1, len(names))))]
+    sample = _sample(rows)
     if given.image is not None:
         images = tuple(name for name in names if name == given.image)
     else:
@@ -70,6 +72,26 @@ def choose_columns(
     called = () if captions else _text_columns(sample, rest, NAME_COLUMNS)
     place = _place_columns(sample, names, given)
     return Columns(images, captions or called, place, in_catalogue=bool(called))
+
+
+def told_of_few(rows: Sequence[Row], finds: Callable[[str], bool]) -> str:
+    """Say which column finds pictures, though of too few rows to be taken; "" if none does."""
+    sample = _sample(rows)
+    texts = {name: _texts(sample, name) for name in column_names(rows)}
+    found = {name: sum(map(finds, values)) for name, values in texts.items()}
+    name = max(found, key=lambda name: found[name], default="")
+    if not name or not found[name]:
+        return ""
+    return (
+        f"column {name!r} finds a picture for only {found[name]:,} of the first"
+        f" {counted(len(sample), 'row')}; if it names pictures all the same, say so in"
+        f" {NAME}: image = {json.dumps(name, ensure_ascii=False)}"
+    )
+
+
+def _sample(rows: Sequence[Row]) -> Sequence[Row]:
+    columns = len(column_names(rows))
+    return rows[: max(LEAST_ROWS, min(SAMPLE_ROWS, SAMPLE_CELLS // max(1, columns)))]
 
 
 def column_names(rows: Iterable[Row]) -> list[str]:

@@ -15,7 +15,14 @@ from app.core.inside import shown
 from app.core.messages import did_you_mean
 from app.core.pages import SUFFIX
 from app.core.records import Skip
-from ingest.columns import Columns, choose_columns, column_names, image_names, named_columns
+from ingest.columns import (
+    Columns,
+    choose_columns,
+    column_names,
+    image_names,
+    named_columns,
+    told_of_few,
+)
 from ingest.dataset_file import NAME, DatasetFile
 from ingest.folder import (
     LINKED_FOLDER,
@@ -238,11 +245,14 @@ def _rows(path: Path, file: str) -> tuple[list[Row], list[Skip]]:
 def _table(file: str, rows: Sequence[Row], folder: Folder, given: DatasetFile) -> Table:
     if rows[0].page:
         return Table(file, rows, pdf_pages.COLUMNS)
-    columns = choose_columns(rows, partial(_finds, folder, posixpath.dirname(file)), given)
+    finds = partial(_finds, folder, posixpath.dirname(file))
+    columns = choose_columns(rows, finds, given)
     if columns.images:
         return Table(file, rows, columns)
     if given.image is not None:
         raise SourceError("not_metadata", f"{file} has no column {given.image!r}")
+    if few := told_of_few(rows, finds):
+        raise SourceError("not_metadata", f"{file}: {few}")
     raise SourceError(
         "not_metadata",
         f"{file} has no column that names pictures, but"

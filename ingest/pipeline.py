@@ -55,6 +55,12 @@ OFFLINE_TEXT = "minilm"
 LOST_LIMIT = 0.2
 """Share of a source's records, or of those with captions, that may lose them unasked."""
 
+MAKING_SECONDS = 60.0
+"""From when a collection is begun on a server until its first records are in, with slow models."""
+
+Names = tuple[str | None, str | None, str | None]
+"""Of an image, a text and a page embedding; None for what is not asked for."""
+
 
 @dataclass(slots=True)
 class Report:
@@ -113,16 +119,12 @@ def ingest(
     try:
         with in_this_process(settings.workers == 0):
             manifest = run.manifest()
-            run.refuse_forgetting(manifest)
-            tell = run.watch.notice
-            sources = read_sources(path, label, manifest, rebuild=rebuild, notice=tell)
-            run.refuse_if_strict(*(skip for source in sources for skip in source.skips))
-            if manifest is None and not any(source.records for source in sources):
-                run.nothing_taken(path)
-                _count_skips(report, sources)
-            else:
-                models = _models(manifest, (image, text, page), rebuild, settings)
-                run.write(manifest, sources, models)
+            try:
+                run.bring(path, manifest, (image, text, page))
+            except CollectionBusyError:
+                if manifest is not None or not (made := run.made_by_another()):
+                    raise
+                run.bring(path, made, (image, text, page))
     except KeyboardInterrupt:
         report.interrupted = True
     report.seconds = round(time.monotonic() - started, 3)
@@ -131,7 +133,7 @@ def ingest(
 
 def _models(
     manifest: Manifest | None,
-    names: tuple[str | None, str | None, str | None],
+    names: Names,
     rebuild: bool,
     settings: Settings,
 ) -> Models:
@@ -213,6 +215,39 @@ class _Run:
                 raise
             self.watch.notice(f"made again from this source alone, for {error}")
             return None
+
+    def made_by_another(self) -> Manifest | None:
+        """Wait for the manifest of a collection that another process is just making on a server."""
+        name, ends = self.report.collection, time.monotonic() + MAKING_SECONDS
+        if not self.settings.qdrant:
+            return None
+        self.watch.notice(f"another process is making {name!r}: waiting for its first records")
+        while (made := find_manifest(name, self.settings)) is None and time.monotonic() < ends:
+            time.sleep(1)
+        return made
+
+    def bring(
+        self,
+        path: Path,
+        manifest: Manifest | None,
+        names: Names,
+    ) -> None:
+        """Read what is to be read, and write it with the models asked for, if there is any."""
+        self.refuse_forgetting(manifest)
+        sources = read_sources(
+            path,
+            self.label,
+            manifest,
+            collection=self.report.collection,
+            rebuild=self.rebuild,
+            notice=self.watch.notice,
+        )
+        self.refuse_if_strict(*(skip for source in sources for skip in source.skips))
+        if manifest is None and not any(source.records for source in sources):
+            self.nothing_taken(path)
+            _count_skips(self.report, sources)
+        else:
+            self.write(manifest, sources, _models(manifest, names, self.rebuild, self.settings))
 
     def nothing_taken(self, path: Path) -> None:
         self.watch.notice(f"nothing was taken from {path}: no collection was made")

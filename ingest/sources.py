@@ -29,6 +29,7 @@ def read_sources(
     label: str | None,
     manifest: Manifest | None,
     *,
+    collection: str,
     rebuild: bool,
     notice: Callable[[str], None],
 ) -> list[Source]:
@@ -40,7 +41,11 @@ def read_sources(
     kept = None if rebuild else manifest
     fields = kept.fields if kept else ()
     sources: list[Source] = []
-    for name, where in _paths(_resolved(path), label, manifest, rebuild).items():
+    where = _resolved(path)
+    paths = {label or _label(where, manifest.sources if manifest else {}): where}
+    if rebuild:
+        paths = _with_all(paths, manifest, collection)
+    for name, where in paths.items():
         sources.append(source := load(where, label=name, known_fields=fields))
         guesses = told_guesses(source) if kept is None or name not in kept.sources else []
         text_kind = kept.text_kind if kept else sources[0].text_kind
@@ -199,24 +204,21 @@ def _resolved(path: Path) -> Path:
     return resolved
 
 
-def _paths(
-    path: Path, label: str | None, manifest: Manifest | None, rebuild: bool
+def _with_all(
+    given: Mapping[str, Path], manifest: Manifest | None, collection: str
 ) -> dict[str, Path]:
-    """Which sources to read, by label: the one given; in a rebuild, every one of the collection."""
+    """Return the paths of every source of a collection. Raises SourceError if one is gone."""
     known = manifest.sources if manifest else {}
-    name = label or _label(path, known)
-    if not rebuild:
-        return {name: path}
-    paths = {other: entry.path for other, entry in known.items()} | {name: path}
     for other, entry in known.items():
-        if other != name and not entry.is_there:
+        if other not in given and not entry.is_there:
             raise SourceError(
                 "missing_source",
                 f"a rebuild reads every source again, but {other!r} is no longer at {entry.path}."
-                f" If {path} is the same, add --label {quote(other)}; else put it back, or take it"
-                f" out: sightline remove NAME --source {quote(other)}",
+                f" Put it back; or, if it moved, rebuild from its new place with --label"
+                f" {quote(other)}; or take it out: sightline remove {collection} --source"
+                f" {quote(other)}",
             )
-    return paths
+    return {other: entry.path for other, entry in known.items()} | dict(given)
 
 
 def _label(path: Path, known: Mapping[str, SourceEntry]) -> str:

@@ -127,6 +127,15 @@ def test_ingest_reports_in_words(sightline: Run, squares: Path) -> None:
     assert "= 0 new + 0 changed + 2 unchanged + 1 skipped; 0 gone;" in again.out
 
 
+def test_of_many_skips_the_rest_is_told_by_its_kinds(sightline: Run, squares: Path) -> None:
+    (squares / "metadata.json").unlink()
+    for number in range(30):
+        (squares / f"z{number}.png").write_bytes(b"" if number < 25 else b"no picture")
+    ran = sightline("ingest", squares, "-c", "mine", "--offline")
+    assert ran.out.count("skipped z") == 20
+    assert "… and 10 more skipped: 5 empty_file, 5 not_an_image (all with --json)" in ran.out
+
+
 def test_strict_makes_the_first_skip_an_error(sightline: Run, squares: Path) -> None:
     (squares / "red.png").write_bytes(b"")
     ran = sightline("ingest", squares, "-c", "mine", "--offline", "--strict", "--json")
@@ -143,7 +152,7 @@ def test_an_interrupted_ingest_reports_what_is_in(
     ran = sightline("ingest", squares, "-c", "mine", "--offline", "--json")
     assert ran.code == 130
     assert ran.json["new"] == 0
-    assert "the same command goes on from here" in ran.err
+    assert "nothing was changed; the same command begins again" in ran.err
 
 
 def test_info_tells_of_an_ingest_that_did_not_end(

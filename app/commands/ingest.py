@@ -114,9 +114,10 @@ def ingest_command(
     interrupted = counts.pop("interrupted")
     show(counts) if json_ else lines(report_lines(counts))
     if interrupted:
+        is_in = report.new or report.changed or report.gone
         notice(
-            "the collection is as it was; the same command begins again"
-            if rebuild
-            else "what is in stays; the same command goes on from here"
+            "what is in stays; the same command goes on from here"
+            if is_in and not rebuild
+            else "nothing was changed; the same command begins again"
         )
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -292,6 +292,8 @@ class CollectionRetriever(BaseRetriever):
         return _Ranking([id_ for _, id_ in self._collection.record_ids(where)])
 
     def _why_nothing(self, where: Condition | None, notices: Sequence[str] = ()) -> list[str]:
+        if not self._collection.count():
+            return [f"collection {self._collection.name!r} is empty: ingest something first"]
         if where is not None and not self._collection.count(where):
             return ["no record passes the filter", *misspelt(where, self._collection)]
         spoken = Exists("words.caption")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, nearness
-from app.core.errors import QueryError, SightlineError
+from app.core.errors import QueryError, SightlineError, SourceError
 from app.core.images import SUFFIXES, open_image
 from app.core.models import Models, QueryVectors, Wanted
 from app.core.settings import Settings
@@ -146,7 +146,12 @@ class Searcher:
         return AllOf(tuple(parts)) if parts else None
 
     def _open(self, path: Path) -> Image.Image:
-        return open_image(path, max_megapixels=self._settings.max_megapixels)
+        try:
+            return open_image(path, max_megapixels=self._settings.max_megapixels)
+        except SourceError as error:
+            if error.code != "missing_file":
+                raise
+            raise SourceError(error.code, f"the picture {path} is not there") from error
 
 
 def _example(value: str, opened: Open) -> Example:

@@ -70,6 +70,42 @@ READ = (
 )
 
 
+@pytest.mark.parametrize("command", ["ingest", "remove"])
+def test_a_read_only_home_that_is_to_be_written_to_is_named(
+    command: str, disk: Path, home: Path, squares: Path, sightline: Run
+) -> None:
+    assert mounted("-o", "remount,ro", disk)
+    arguments = {
+        "ingest": ("ingest", squares, "-c", "new", "--offline"),
+        "remove": ("remove", "squares", "--yes"),
+    }
+    ran = sightline(*arguments[command])
+    assert ran.code == 1
+    told = f"{home / 'collections'} cannot be written to: it is read only, or another's"
+    assert f"{told}. Nothing was changed" in ran.err
+
+
+def test_a_home_that_cannot_be_made_is_named(
+    disk: Path, squares: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mounted("-o", "remount,ro", disk)
+    monkeypatch.setenv("SIGHTLINE_HOME", str(disk / "none"))
+    ran = sightline("ingest", squares, "-c", "new", "--offline")
+    assert ran.code == 1
+    assert "cannot be written to: Read-only file system. Nothing was changed" in ran.err
+
+
+def test_a_first_ingest_that_is_refused_leaves_no_folder(
+    disk: Path, squares: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_HOME", str(disk / "home"))
+    fill(disk)
+    ran = sightline("ingest", squares, "-c", "new", "--offline")
+    assert (ran.code, "Nothing is lost" in ran.err) == (1, True)
+    collections = disk / "home" / "collections"
+    assert [each for each in collections.iterdir() if each.is_dir()] == []
+
+
 @pytest.mark.parametrize("command", READ, ids=lambda command: " ".join(command[:2]))
 def test_a_read_only_home_is_read(
     command: tuple[str, ...], disk: Path, home: Path, sightline: Run

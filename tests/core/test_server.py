@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -32,6 +33,7 @@ from app.core.manifest import Manifest, Model, SourceEntry
 from app.core.nodes import payload_of, point_id
 from app.core.records import Record
 from app.core.settings import Settings
+from ingest.pipeline import Watch, ingest
 from tests.conftest import Run
 from tests.qdrant_double import LOGIN_PAGE, LOST_ANSWER, Fault, QdrantDouble, in_turn, limited
 
@@ -582,6 +584,36 @@ def test_a_server_that_goes_in_mid_ingest_says_how_many_are_in(
     qdrant.gone, qdrant.answers = False, lambda *_: None
     ran = sightline("ingest", folder, "-c", "dots", "--json", *on)
     assert (ran.json["new"], ran.json["unchanged"]) == (4, 8)
+
+
+def test_of_two_first_ingests_of_one_name_the_second_waits_and_goes_on(
+    qdrant: QdrantDouble, squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline = {"image": "palette", "text": "minilm"}
+    begun, told = threading.Event(), threading.Event()
+    upsert = Collection.upsert
+
+    def upsert_when_told(self: Collection, points: Any) -> None:
+        begun.set()
+        assert told.wait(60)
+        upsert(self, points)
+
+    monkeypatch.setattr(Collection, "upsert", upsert_when_told)
+    notices: list[str] = []
+
+    def notice(text: str) -> None:
+        notices.append(text)
+        if "another process is making" in text:
+            told.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ingest, squares, "both", settings, label="one", **offline)
+        assert begun.wait(60)
+        watch = Watch(notice=notice)
+        ingest(squares, "both", settings, label="two", watch=watch, **offline)
+        assert first.result().new == 3
+    assert "another process is making 'both': waiting for its first records" in notices
+    assert len(records(settings, "both")) == 6
 
 
 # ---- clusters

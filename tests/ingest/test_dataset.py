@@ -388,6 +388,18 @@ def test_a_column_named_where_no_metadata_is_left_is_refused(source, files, told
     assert ids(load(root / "a.png", label="one")) == ["one/a.png"]  # it needs no metadata
 
 
+def test_a_catalogue_without_most_of_its_pictures_is_told_which_column_finds_some(source):
+    rows = [{"id": str(number), "title": "a dress"} for number in range(5)]
+    root = source(["1.png", "3.png"], {"m.json": rows})
+    (notice,) = (told for told in load(root).notices if "m.json" in told)
+    told = "column 'id' finds a picture for only 2 of the first 5 rows"
+    assert (
+        f'{told}; if it names pictures all the same, say so in dataset.toml: image = "id"' in notice
+    )
+    (root / "dataset.toml").write_text('image = "id"')
+    assert len(load(root).records) == 2
+
+
 def test_types_that_are_said_of_no_column_with_a_type_are_told(source):
     toml = '[types]\nscroe = "words"\ntitle = "words"'
     read = load(source(["a.png"], {"m.json": TITLED, "dataset.toml": toml}))

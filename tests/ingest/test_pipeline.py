@@ -29,7 +29,7 @@ from app.core.errors import (
 )
 from app.core.settings import Settings
 from ingest import Report, Watch, ingest
-from tests.conftest import COLOURS, make_squares
+from tests.conftest import COLOURS, Run, make_squares
 
 OFFLINE = {"image": "palette", "text": "minilm"}
 
@@ -457,6 +457,21 @@ def test_a_collection_that_was_there_stays_even_when_it_is_emptied(
     assert collection_names(settings) == ["squares"]
 
 
+def test_an_emptied_collection_is_told_as_empty(
+    sightline: Run, squares: Path, settings: Settings
+) -> None:
+    sightline("ingest", squares, "-c", "squares", "--offline")
+    picture = squares.with_name("red.png")
+    shutil.copy(squares / "red.png", picture)
+    break_pictures(squares)
+    sightline("ingest", squares, "-c", "squares", "--allow-removals")
+    for asked in ((picture, "--image"), ("red", None)):
+        value, option = asked
+        arguments = [option, value] if option else [value]
+        ran = sightline("search", "-c", "squares", *arguments)
+        assert "collection 'squares' is empty: ingest something first" in ran.err
+
+
 def test_a_low_disk_is_refused_before_the_engine_can_be_hurt(
     squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -594,7 +609,7 @@ def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: 
     out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert json.loads(out)["new"] == 0
-    assert "the same command goes on from here" in err
+    assert "the same command begins again" in err
     assert "Traceback" not in err
     assert collection_names(Settings(home=tmp_path / "home")) == []
 

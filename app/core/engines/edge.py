@@ -112,8 +112,8 @@ class EdgeEngine:
         self._hold()
         if not replace:
             refuse_second(self._folder.name, self.read_manifest())
-        make_private(self._folder)
         self._check_space()
+        make_private(self._folder)
         names = chain([SHARD], (f"{SHARD}-{number}" for number in count(2)))
         path = next(self._folder / name for name in names if not (self._folder / name).exists())
         self._close_shard()
@@ -374,7 +374,8 @@ class EdgeEngine:
             self._shard = None
 
     def _free_bytes(self) -> int:
-        return shutil.disk_usage(self._folder).free
+        there = self._folder if self._folder.exists() else self._folder.parent
+        return shutil.disk_usage(there).free
 
     def _check_space(self, least: int = MIN_FREE_BYTES) -> None:
         free = self._free_bytes()

@@ -14,7 +14,7 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from app.core.errors import CollectionBusyError
+from app.core.errors import CollectionBusyError, CollectionError
 from app.core.private import make_private, tighten
 
 Purpose = Literal["read", "write"]
@@ -28,12 +28,13 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
     """Hold `file` while the block runs. A writer that meets a writer is refused at once.
 
     A reader needs nothing that can be written: see `_try_reading`.
-    Raises CollectionBusyError, naming the process that holds it.
+    Raises CollectionBusyError, naming the process that holds it; CollectionError when a writer
+    finds a folder that cannot be written to.
     """
     note = file.with_suffix(".holder")
     with ExitStack() as held:
         if purpose == "write" or _is_writable(file):
-            make_private(file.parent)
+            _require_writable(file)
             _acquire(lambda: _try_alone(file, held), note, purpose, what)
             held.callback(tighten, file)
             held.callback(_forget, note)
@@ -63,6 +64,22 @@ def _acquire(take: Callable[[], bool], note: Path, purpose: Purpose, what: str) 
                 " With a Qdrant server (--qdrant URL) many processes can share a collection."
             )
         time.sleep(0.05)
+
+
+def _require_writable(file: Path) -> None:
+    try:
+        make_private(file.parent)
+    except OSError as error:
+        raise _unwritable(file.parent, error.strerror) from error
+    if not _is_writable(file):
+        raise _unwritable(file.parent, "it is read only, or another's")
+
+
+def _unwritable(folder: Path, why: str | None) -> CollectionError:
+    return CollectionError(
+        f"{folder} cannot be written to: {why}. Nothing was changed; free it, or choose another"
+        " place with --home FOLDER or SIGHTLINE_HOME"
+    )
 
 
 def _is_writable(file: Path) -> bool:
