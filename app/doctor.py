@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from app.answering.budget import ANSWER_TOKENS, MARGIN_TOKENS, MAX_TILES, limits_of
+from app.answering.budget import ANSWER_TOKENS, MARGIN_TOKENS, ModelLimits, limits_of
 from app.answering.vision import (
     MODELS_THAT_SEE,
     Limits,
+    ModelFacts,
     Prompt,
     PromptTooLargeError,
+    Reply,
     VisionModel,
     discard,
     open_model,
@@ -27,6 +29,7 @@ from app.answering.vision import (
 from app.core.embeddings import spec_of
 from app.core.errors import ServiceUnavailableError, SightlineError
 from app.core.images import to_jpeg
+from app.core.messages import counted
 from app.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -190,12 +193,12 @@ def _check_vision(model: VisionModel) -> Iterator[Check]:
     try:
         yield _check_version(model, model.version())
         name = "vision model"
-        model.require()
-        yield Check(name, "ok", f"{model.name} is on the server")
+        limits = limits_of(model.name, facts := model.facts())
+        yield Check(name, "ok", f"{model.name} is on the server{_told_of(facts)}")
         name = "context"
-        yield _check_context(model.name, model.context_length())
+        yield _check_context(limits)
         name = "sight"
-        yield _check_sight(model)
+        yield _check_sight(model, limits)
     except (ServiceUnavailableError, PromptTooLargeError) as error:  # also a model that is missing
         fact, _, fix = str(error).removesuffix("; try `sightline doctor`").partition(". ")
         yield Check(name, "problem", fact, fix or "try another --model")
@@ -215,46 +218,68 @@ def _check_version(model: VisionModel, version: str | None) -> Check:
     return Check(model.server, "ok", f"version {version} at {model.url}")
 
 
-def _check_context(name: str, trained: int | None) -> Check:
-    """Say how many pictures fit, by what the family takes and what this model was trained to."""
-    limits = limits_of(name)
-    context = min(limits.context, trained or limits.context)
+def _told_of(facts: ModelFacts) -> str:
+    """Return what the server says of a model."""
+    told = [
+        f"of family {facts.family}" if facts.family else "",
+        f"trained on {facts.trained_context:,} tokens" if facts.trained_context else "",
+        "thinks, and is told not to" if facts.thinks else "",
+    ]
+    return "".join(f", {each}" for each in told if each)
+
+
+def _check_context(limits: ModelLimits) -> Check:
+    """Say how many pictures fit, by what the family takes and what this model is given."""
     words = ANSWER_TOKENS + MARGIN_TOKENS + 512  # 512: rules, a question, captions of five pictures
-    fitting = min(limits.pictures, (context - words) // limits.picture_tokens)
-    if fitting < 1:
+    room = (limits.context - words) // limits.picture_tokens
+    if room < 1:
         return Check(
             "context",
             "problem",
-            f"{name} reads {context} tokens; a picture takes {limits.picture_tokens} of them",
-            f"use a model with a larger context ({MODELS_THAT_SEE})",
+            f"{limits.name} is given {limits.context:,} tokens; a picture takes"
+            f" {limits.picture_tokens:,} of them",
+            f"raise --context, or use a model with a larger one ({MODELS_THAT_SEE})",
         )
     if limits.pictures == 1:
-        how = f"one picture, or a contact sheet of up to {MAX_TILES}"
+        how = f"one picture, or a contact sheet of up to {limits.at_once}"
     else:
-        how = f"{fitting} pictures at once"
-    return Check("context", "ok", f"{context} tokens: {how}")
+        how = f"{counted(min(limits.at_once, room), 'picture')} at once"
+    return Check(
+        "context",
+        "ok",
+        f"{limits.context:,} tokens: {how}, {limits.picture_tokens:,} tokens each;"
+        " --context and --max-images say otherwise",
+    )
 
 
-def _check_sight(model: VisionModel) -> Check:
+def _check_sight(model: VisionModel, limits: ModelLimits) -> Check:
     """Show two freshly drawn, different cards: one answer to both is always wrong."""
     chance = random.SystemRandom()
     colours, digits = chance.sample(sorted(COLOURS), 2), chance.sample(DIGITS, 2)
     for colour, digit in zip(colours, digits, strict=True):
         reply = model.reply(
             Prompt(CARD_QUESTION, (to_jpeg(draw_card(colour, digit)),), CARD_QUESTION),
-            num_ctx=min(limits_of(model.name).context, 4096),
+            num_ctx=min(limits.context, 4096),
             num_predict=ANSWER_TOKENS,
             on_text=discard,
         )
         if not _names(reply.text, colour, digit):
-            said = " ".join(reply.text.split())[:80] or reply.broke_off or "nothing"
-            return Check(
-                "sight",
-                "problem",
-                f"shown a {colour} card with a {digit}, {model.name} said {said!r}",
-                f"it does not see well enough: update the server, or use one of {MODELS_THAT_SEE}",
-            )
+            return _unseen(f"shown a {colour} card with a {digit}, {model.name}", reply)
     return Check("sight", "ok", f"{model.name} named both cards that it was shown")
+
+
+def _unseen(shown: str, reply: Reply) -> Check:
+    said = " ".join(reply.text.split())[:80]
+    fix = f"try again, or use one of {MODELS_THAT_SEE}"
+    if not said:
+        why = reply.broke_off or "it ended at once"
+        return Check("sight", "problem", f"{shown} gave no answer: {why}", fix)
+    return Check(
+        "sight",
+        "problem",
+        f"{shown} said {said!r}",
+        f"it does not see well enough: update the server, or use one of {MODELS_THAT_SEE}",
+    )
 
 
 def _names(said: str, colour: str, digit: str) -> bool:

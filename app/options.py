@@ -74,6 +74,16 @@ VisionUrl = Annotated[
         help="Any server of OpenAI's chat completions in place of Ollama. [SIGHTLINE_VISION_URL]",
     ),
 ]
+Context = Annotated[
+    int | None,
+    typer.Option(min=1024, metavar="N", help="Tokens that the model is given. [SIGHTLINE_CONTEXT]"),
+]
+MaxImages = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Pictures it is shown, fewer or more. [SIGHTLINE_MAX_IMAGES]"
+    ),
+]
 Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where models run.")]
 MaxMegapixels = Annotated[
     float | None, typer.Option(metavar="N", help="Refuse larger pictures, undecoded. Default 100.")

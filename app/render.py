@@ -20,6 +20,8 @@ Json = dict[str, Any]
 
 SKIPS_SHOWN = 20
 
+UNSHOWN_NAMED = 5
+
 VALUE_CHARACTERS = 60
 """Of a field's value; an address of a picture can be ten times that."""
 
@@ -161,7 +163,11 @@ def answer_json(answer: "Answer", elapsed_ms: float) -> Json:
         "status": answer.status,
         "answer": answer.text,
         "citations": list(answer.citations),
-        "evidence": [_evidence_json(evidence) for evidence in answer.evidence],
+        "evidence": [
+            _evidence_json(piece) | {"cited": piece.number in answer.citations}
+            for piece in answer.evidence
+        ],
+        "not_shown": [piece.record_id for piece in answer.unshown],
         "model": answer.model,
         "notices": list(answer.notices),
         "elapsed_ms": round(elapsed_ms, 1),
@@ -184,6 +190,12 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
         mark = "*" if each.number in answer.citations else " "
         snippet = f"  {shown(each.snippet)}" if each.snippet else ""
         yield f"{mark} [{each.number}] {shown(each.name)}{snippet}"
+    if answer.unshown:
+        names = ", ".join(shown(piece.name) for piece in answer.unshown[:UNSHOWN_NAMED])
+        rest = len(answer.unshown) - UNSHOWN_NAMED
+        yield f"  found, not shown to the model: {names}" + (
+            f", and {rest} more" if rest > 0 else ""
+        )
     yield f"status: {answer.status}; model: {shown(answer.model)}"
 
 

@@ -63,15 +63,26 @@ class OllamaHandler(Handler):
         elif not self.double.has(body["model"]):
             self.send(404, self.missing(body["model"]))
         else:
-            length = {"llama.context_length": self.double.context_length}
-            facts = length if self.double.context_length else {}
-            self.send(200, {"model_info": facts, "capabilities": ["completion", "vision"]})
+            length = self.double.context_length
+            facts = {"general.architecture": self.double.family}
+            facts |= {f"{self.double.family}.context_length": length} if length else {}
+            can = ["completion", *self.double.capabilities]
+            self.send(200, {"model_info": facts, "capabilities": can})
 
-    def line(self, request: ChatRequest, text: str, facts: dict[str, Any] | None = None) -> bytes:
+    def thinking(self, request: ChatRequest, text: str) -> bytes:
+        return self.line(request, "", {"done": False}, thinking=text)
+
+    def line(
+        self,
+        request: ChatRequest,
+        text: str,
+        facts: dict[str, Any] | None = None,
+        **more: str,
+    ) -> bytes:
         record = {
             "model": request.body["model"],
             "created_at": time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime()),
-            "message": {"role": "assistant", "content": text},
+            "message": {"role": "assistant", "content": text, **more},
             **(facts or {"done": False}),
         }
         return json.dumps(record).encode() + b"\n"

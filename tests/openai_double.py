@@ -58,7 +58,12 @@ class OpenAIHandler(Handler):
             {"id": name, "object": "model", "created": 0, "owned_by": "llamacpp", **meta}
             for name in self.double.models
         ]
-        return {"/v1/models": {"object": "list", "data": models}}
+        props = {
+            "default_generation_settings": {"n_ctx": self.double.served_context},
+            "modalities": {"vision": "vision" in self.double.capabilities, "audio": False},
+            "chat_template": "{{ enable_thinking }}" * ("thinking" in self.double.capabilities),
+        }
+        return {"/v1/models": {"object": "list", "data": models}, "/props": props}
 
     def missing(self, model: str) -> object:
         """As vLLM has it; llama.cpp serves its one model under any name."""
@@ -67,6 +72,9 @@ class OpenAIHandler(Handler):
 
     def line(self, request: ChatRequest, text: str) -> bytes:
         return self.event({"choices": [_choice({"content": text}, None)]})
+
+    def thinking(self, request: ChatRequest, text: str) -> bytes:
+        return self.event({"choices": [_choice({"reasoning_content": text}, None)]})
 
     def ending(self, request: ChatRequest, tokens: int, *, full: bool) -> Iterator[bytes]:
         yield self.event({"choices": [_choice({}, "length" if full else "stop")]})
@@ -88,6 +96,7 @@ class OpenAIHandler(Handler):
 @dataclass
 class OpenAIDouble(VisionDouble):
     models: Sequence[str] = ("llava",)
+    served_context: int | None = None
 
     handler = OpenAIHandler
 

@@ -502,7 +502,8 @@ def test_ask_answers_from_cited_evidence_as_json(sightline: Run, home: Path) -> 
     said = ran.json
     assert ran.code == 0
     assert list(said) == [
-        *("status", "answer", "citations", "evidence", "model", "notices", "elapsed_ms")
+        *("status", "answer", "citations", "evidence", "not_shown", "model", "notices"),
+        "elapsed_ms",
     ]
     assert (said["status"], said["answer"], said["citations"]) == (
         "answered",
@@ -510,7 +511,7 @@ def test_ask_answers_from_cited_evidence_as_json(sightline: Run, home: Path) -> 
         [1],
     )
     first = said["evidence"][0]
-    assert list(first) == ["number", "record_id", "source", "caption", "metadata"]
+    assert list(first) == ["number", "record_id", "source", "caption", "metadata", "cited"]
     assert (first["number"], first["record_id"]) == (1, "squares/red.png")
     assert said["model"] == "llava"
 

@@ -9,6 +9,7 @@ It needs nothing but the standard library and Pillow, and knows nothing of pytes
 """
 
 import contextlib
+import gzip
 import io
 import json
 import threading
@@ -61,7 +62,8 @@ class VisionDouble:
 
     Words: obey · cut (the connection ends within the answer) · unfinished (it ends and does not say
     so) · error_line (an error after the first words) · stall (silence after the first words) ·
-    hang (silence before anything) · dribble (a line that never ends) · busy · malformed (no JSON) ·
+    hang (silence before anything) · drip (a header that never ends) · gzip (a compressed reply) ·
+    dribble (a line that never ends) · busy · malformed (no JSON) ·
     web_page · length (there was no room for more) · redirect · any tag of the recorded exchanges.
     """
 
@@ -70,6 +72,10 @@ class VisionDouble:
     models: Sequence[str] = ("llava:latest",)
     version: str = "0.32.15"
     context_length: int | None = 32768
+    family: str = "llama"
+    capabilities: Sequence[str] = ("vision",)
+    thought: str = ""
+    """What the model thinks before it speaks, where the protocol tells thoughts apart."""
     prompt_tokens: int = 5000
     requests: list[Any] = field(default_factory=list)
     """Every chat, in order; those that were refused too."""
@@ -137,6 +143,10 @@ class Handler(BaseHTTPRequestHandler):
         """A piece of an answer."""
 
     @abstractmethod
+    def thinking(self, request: ChatRequest, text: str) -> bytes:
+        """A piece of a thought."""
+
+    @abstractmethod
     def ending(self, request: ChatRequest, tokens: int, *, full: bool) -> Iterator[bytes]:
         """What follows the last piece; `full` if there was no room for more."""
 
@@ -177,6 +187,12 @@ class Handler(BaseHTTPRequestHandler):
         elif behaviour == "hang":
             self.double.silence()
             self.close_connection = True
+        elif behaviour == "drip":
+            self.drip()
+        elif behaviour == "gzip":
+            packed = gzip.compress(bytes(50_000_000))
+            head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+            self.wfile.write(head % len(packed) + packed)
         elif behaviour == "malformed":
             self.send(200, "<html>It works!</html>")
         elif behaviour == "web_page":
@@ -191,6 +207,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", self.content_type)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        for piece in _pieces(self.double.thought):
+            self.chunk(self.thinking(request, piece))
         pieces = list(_pieces(self.double.said(request)))
         whole = behaviour in ("obey", "length")
         for piece in pieces if whole else pieces[: len(pieces) // 2 + 1]:
@@ -210,6 +228,14 @@ class Handler(BaseHTTPRequestHandler):
         elif behaviour != "unfinished":
             raise ValueError(f"no behaviour {behaviour!r}")
         self.wfile.write(b"0\r\n\r\n")
+
+    def drip(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        with contextlib.suppress(OSError):
+            while not self.double.silence(0.02):
+                self.wfile.write(b"X-Drip: drop\r\n")
+                self.wfile.flush()
+        self.close_connection = True
 
     def dribble(self) -> None:
         try:

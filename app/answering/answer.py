@@ -5,17 +5,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from app.answering import prompts
+from app.answering.bound import BoundText, schema_of
 from app.answering.budget import (
     PAGE_SIDES,
     Budget,
+    ModelLimits,
     estimate_tokens,
-    pictures_at_most,
+    limits_of,
     plan_budget,
     plan_pages,
     smaller,
 )
 from app.answering.citations import CitedText
-from app.answering.evidence import Evidence, build_evidence
+from app.answering.evidence import Evidence, build_evidence, unambiguous_pages
+from app.answering.manners import is_refusal, loose_citations, repeats_prompt
 from app.answering.page_lines import without_nothing
 from app.answering.reading import take_notes
 from app.answering.sheet import QUERY_LABEL, draw_contact_sheet
@@ -27,6 +30,7 @@ from app.answering.vision import (
     discard,
     open_model,
 )
+from app.answering.vision.spoken import THOUGHT_END
 from app.core.errors import ModelMissingError, QueryError, ServiceUnavailableError, SourceError
 from app.core.images import open_image, shrink, to_jpeg
 from app.core.messages import counted
@@ -54,6 +58,12 @@ GONE_NAMED = 5
 
 WORDLESS = "the model ended without an answer; ask again, or another model"
 
+REPEATED = "the model repeated what it was told, and answered nothing; ask again, or another model"
+
+UNCITED = "the model's text cites none of the pictures: nothing shows that it rests on them"
+
+OTHER_JSON = "the model wrote JSON that is no answer; ask again, or another model"
+
 UNMARKED = (
     "the model did not mark its answer: shown is all that it wrote of pages that bear on the"
     " question"
@@ -73,7 +83,7 @@ class Answer:
     model said that it does not suffice, or it cites nothing; what it said is kept. `incomplete`: it
     broke off; `text` is what there was. In the other two there is no text. Every number in square
     brackets in `text` is in `citations`; `dropped_citations` counts those that pointed at nothing
-    and were removed.
+    and were removed. `unshown` was found, but the model was not shown it: its number is 0.
     """
 
     status: Status
@@ -83,6 +93,16 @@ class Answer:
     model: str
     notices: tuple[str, ...] = ()
     dropped_citations: int = 0
+    unshown: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Who is told of an answer while it is made."""
+
+    evidence: Callable[[tuple[Evidence, ...]], None]
+    text: Callable[[str], None]
+    step: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,34 +136,68 @@ def answer(
     settings: Settings,
     model: VisionModel | None = None,
     query_image: "Image.Image | None" = None,
-    max_images: int | None = None,
+    on_evidence: Callable[[tuple[Evidence, ...]], None] | None = None,
     on_text: Callable[[str], None] | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Answer:
     """Ask a vision model what the hits say to a question.
 
     `model` is the one that the settings name, unless it is given. `query_image` is the picture that
-    the question is about, as `open_image` gives it. `on_text` gets the answer piece by piece; the
-    pieces together are the answer's text; of pages, what each shows comes before it. `on_step` is
-    told of each page that is read by itself. Raises QueryError for a question that is empty or too
-    long. A model that does not answer is a status, not an error: the evidence is worth showing.
+    the question is about, as `open_image` gives it. `on_evidence` gets what the model is shown,
+    with the numbers that the answer cites, before its first word; again if its server refuses so
+    much. `on_text` gets the answer piece by piece; the pieces together are the answer's text; of
+    pages, what each shows comes before it. `on_step` is told of each page that is read by itself.
+    Raises QueryError for a question that is empty or too long. A model that does not answer is a
+    status, not an error: the evidence is worth showing.
     """
     question = _checked(question)
     model = model or open_model(settings)
-    most = pictures_at_most(model.name, query_image=query_image is not None, max_images=max_images)
+    limits, refused = _limits(model)
     found = build_evidence(hits)
     if query_image is not None:  # beside it pages are pictures like any other
         found = [replace(piece, text="") for piece in found]
+    most = max(1, limits.at_once - (query_image is not None))
     opened, beyond, notices = _open_pictures(found, most, settings)
     if not opened:
         why = "no picture that was found can be opened" if found else "nothing was found"
-        return Answer("not_enough_evidence", "", (), (), model.name, (*notices, why))
+        unshown = tuple(replace(piece, number=0) for piece in found)
+        every = (*notices, why)
+        return Answer("not_enough_evidence", "", (), (), model.name, every, unshown=unshown)
     material = _Material(question, opened, beyond, query_image)
     if material.pages and not material.in_documents:
         notices = [*notices, BESIDE_A_PICTURE]
-    budget = _plan(material, model.name, max_images)
-    said = _ask(material, budget, model, on_text or discard, on_step or discard)
-    return replace(said, notices=(*notices, *budget.notices, *said.notices))
+    budget = _plan(material, limits)
+    listener = _Listener(on_evidence or _ignore, on_text or discard, on_step or discard)
+    if refused is None:
+        said = _ask(material, budget, model, listener)
+    else:
+        said = _unasked(_status_of(refused), material, budget, model, str(refused))
+    return replace(
+        said,
+        notices=(*notices, *budget.notices, *said.notices),
+        unshown=_unshown(found, said.evidence),
+    )
+
+
+def _ignore(_evidence: tuple[Evidence, ...]) -> None:
+    """Take note of nothing."""
+
+
+def _limits(model: VisionModel) -> tuple[ModelLimits, ServiceUnavailableError | None]:
+    """Return what a model takes; and why it cannot be asked, if it cannot."""
+    try:
+        return limits_of(model.name, model.facts()), None
+    except ServiceUnavailableError as error:
+        return limits_of(model.name), error
+
+
+def _status_of(error: ServiceUnavailableError) -> Status:
+    return "model_missing" if isinstance(error, ModelMissingError) else "model_unavailable"
+
+
+def _unshown(found: Sequence[Evidence], shown: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    ids = {piece.record_id for piece in shown}
+    return tuple(replace(piece, number=0) for piece in found if piece.record_id not in ids)
 
 
 def _checked(question: str) -> str:
@@ -197,73 +251,60 @@ def _told_of_gone(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _plan(material: _Material, model: str, max_images: int | None) -> Budget:
+def _plan(material: _Material, limits: ModelLimits) -> Budget:
     if material.in_documents:
-        return _plan_pages(material, model, max_images)
+        return _plan_pages(material, limits)
     candidates = [*(evidence for evidence, _ in material.opened), *material.beyond]
     with_query = material.query_image is not None
     before = prompts.question_words(material.question, query_image=with_query)
-    after = prompts.evidence_words([], as_sheet=True, query_image=with_query)
+    after = prompts.evidence_words(material.question, [], as_sheet=True, query_image=with_query)
     return plan_budget(
-        model,
+        limits,
         evidence_tokens=[estimate_tokens(prompts.describe(piece)) for piece in candidates],
         fixed_tokens=estimate_tokens(before + after),
         query_image=with_query,
-        max_images=max_images,
     )
 
 
-def _plan_pages(material: _Material, model: str, max_images: int | None) -> Budget:
+def _plan_pages(material: _Material, limits: ModelLimits) -> Budget:
     before = prompts.question_words(material.question, query_image=False)
+    after = prompts.PAGE_RULES + prompts.again(material.question)
     return plan_pages(
-        model,
+        limits,
         shapes=[picture.size for _, picture in material.opened],
         texts=[piece.text for piece, _ in material.opened],
         cut=material.part,
         found=len(material.opened) + len(material.beyond),
-        fixed_tokens=estimate_tokens(before + prompts.PAGE_RULES),
-        max_images=max_images,
+        fixed_tokens=estimate_tokens(before + after),
     )
 
 
-def _ask(
-    material: _Material,
-    budget: Budget,
-    model: VisionModel,
-    on_text: Callable[[str], None],
-    on_step: Callable[[str], None],
-) -> Answer:
+def _ask(material: _Material, budget: Budget, model: VisionModel, listener: _Listener) -> Answer:
     """Ask; once more with less, if the server refuses what should have fitted."""
     try:
-        return _ask_once(material, budget, model, on_text, on_step)
+        return _ask_once(material, budget, model, listener)
     except PromptTooLargeError:
         less = smaller(budget, query_image=material.query_image is not None)
     try:
-        said = _ask_once(material, less, model, on_text, on_step)
+        said = _ask_once(material, less, model, listener)
     except PromptTooLargeError as error:
         said = _unasked("model_unavailable", material, less, model, str(error))
     return replace(said, notices=(*less.notices, *said.notices))
 
 
 def _ask_once(
-    material: _Material,
-    budget: Budget,
-    model: VisionModel,
-    on_text: Callable[[str], None],
-    on_step: Callable[[str], None],
+    material: _Material, budget: Budget, model: VisionModel, listener: _Listener
 ) -> Answer:
     shown = _shown(material, budget)
+    pieces = _pieces(shown)
+    listener.evidence(pieces)
     try:
         if budget.one_by_one:
-            said = _read_by_page(material, shown, budget, model, on_text, on_step)
+            said = _read_by_page(material, shown, budget, model, listener)
         else:
-            prompt, pieces = _prompt(material, shown, budget), _pieces(shown)
-            marked = prompts.wants_mark(pieces)
-            said = _answered(prompt, pieces, budget, model, on_text, marked=marked)
-    except ModelMissingError as error:
-        return _unasked("model_missing", material, budget, model, str(error))
+            said = _answered(_prompt(material, shown, budget), pieces, budget, model, listener)
     except ServiceUnavailableError as error:
-        return _unasked("model_unavailable", material, budget, model, str(error))
+        return _unasked(_status_of(error), material, budget, model, str(error))
     return replace(said, notices=(*_cut_texts(material, shown), *said.notices))
 
 
@@ -272,11 +313,10 @@ def _read_by_page(
     shown: "_Shown",
     budget: Budget,
     model: VisionModel,
-    on_text: Callable[[str], None],
-    on_step: Callable[[str], None],
+    listener: _Listener,
 ) -> Answer:
     """Let a model read page after page, and then join what they gave."""
-    notes = take_notes(material.question, shown, budget, model, on_step)
+    notes = take_notes(material.question, shown, budget, model, listener.step)
     if notes.silent:
         why = (*notes.notices, WORDLESS)
         return Answer("incomplete", "", (), _pieces(shown), model.name, why)
@@ -284,9 +324,10 @@ def _read_by_page(
         why = (*notes.notices, "no page that was found bears on the question")
         return Answer("not_enough_evidence", "", (), _pieces(shown), model.name, why)
     before = prompts.question_words(material.question, query_image=False)
-    prompt = Prompt(before, (), prompts.note_words(notes.taken))
+    after = prompts.note_words(material.question, notes.taken)
     giving = tuple(page for page, _ in notes.taken)
-    said = _answered(prompt, giving, budget, model, on_text)
+    schema = schema_of([page.number for page in giving])
+    said = _answered(Prompt(before, (), after, schema=schema), giving, budget, model, listener)
     return replace(said, evidence=_pieces(shown), notices=(*notes.notices, *said.notices))
 
 
@@ -307,42 +348,76 @@ def _answered(
     evidence: tuple[Evidence, ...],
     budget: Budget,
     model: VisionModel,
-    on_text: Callable[[str], None],
-    *,
-    marked: bool = False,
+    listener: _Listener,
 ) -> Answer:
     """Ask, and see to it that the answer cites this evidence and nothing else."""
-    cited = CitedText({piece.number for piece in evidence}, marked=marked)
-
-    def take(piece: str) -> None:
-        if shown := cited.add(piece):
-            on_text(shown)
-
+    text = _AnswerText(evidence, marked=prompt.schema is None, on_text=listener.text)
     reply = model.reply(
-        prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=take
+        prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=text.take
     )
-    if rest := cited.end():
-        on_text(rest)
-    status, why = _judge(reply, cited)
+    text.end()
+    cited = text.cited
+    status, citations, why = _judge(reply, text, evidence)
     notices = (*why, *_dropped(cited), *_cut_front(prompt, reply))
-    citations = tuple(sorted(cited.citations))
-    return Answer(status, cited.text, citations, evidence, model.name, notices, cited.dropped)
+    return Answer(
+        status, cited.text, tuple(sorted(citations)), evidence, model.name, notices, cited.dropped
+    )
 
 
-def _judge(reply: Reply, cited: CitedText) -> tuple[Status, tuple[str, ...]]:
-    """Say what a reply is worth, and why. What cites nothing is not grounded, however it sounds."""
-    if reply.broke_off:
-        return "incomplete", (f"the answer is incomplete: {reply.broke_off}",)
+class _AnswerText:
+    """What a model writes, piece by piece → the answer's text, which cites this evidence alone."""
+
+    def __init__(
+        self, evidence: Sequence[Evidence], *, marked: bool, on_text: Callable[[str], None]
+    ) -> None:
+        numbers = {piece.number for piece in evidence}
+        self.cited = CitedText(numbers, pages=unambiguous_pages(evidence), marked=marked)
+        self.bound = BoundText()
+        self._on_text = on_text
+
+    def take(self, piece: str) -> None:
+        thought, ended, rest = piece.rpartition(THOUGHT_END)
+        if ended:
+            self._hand_on(self.cited.add(self.bound.add(thought)))
+            self.cited.restart()
+            self.bound = BoundText()
+        self._hand_on(self.cited.add(self.bound.add(rest)))
+
+    def end(self) -> None:
+        self._hand_on(self.cited.add(self.bound.end()))
+        if self.bound.evidence and not self.cited.cites:
+            self._hand_on(self.cited.add(f" [{', '.join(map(str, self.bound.evidence))}]"))
+        self._hand_on(self.cited.end())
+
+    def _hand_on(self, piece: str) -> None:
+        if piece:
+            self._on_text(piece)
+
+
+def _judge(
+    reply: Reply, text: _AnswerText, evidence: Sequence[Evidence]
+) -> tuple[Status, set[int], tuple[str, ...]]:
+    """Say what a reply is worth, what it rests on, and why it is worth no more.
+
+    What names no evidence is not grounded, however it sounds; unless there is but one piece of it.
+    """
+    cited = text.cited
     said_nothing = bool(cited.text) and not without_nothing(f"\n{cited.text}").strip()
+    citations = cited.citations or loose_citations(cited.text, evidence)
+    if reply.broke_off:
+        return "incomplete", citations, (f"the answer is incomplete: {reply.broke_off}",)
     if cited.not_enough or said_nothing or (cited.nothing and not cited.text):
-        return "not_enough_evidence", (NOT_ANSWERED,)
+        return "not_enough_evidence", citations, (NOT_ANSWERED,)
     if not cited.text:
-        return "incomplete", (WORDLESS,)
-    if not cited.citations:
-        return "not_enough_evidence", (
-            "the model's text cites none of the pictures: nothing shows that it rests on them",
-        )
-    return "answered", (UNMARKED,) if cited.awaits_mark else ()
+        return "incomplete", citations, (WORDLESS,)
+    if is_refusal(cited.text):
+        return "not_enough_evidence", citations, (NOT_ANSWERED,)
+    if repeats_prompt(cited.text) or text.bound.is_other:
+        return "not_enough_evidence", set(), (OTHER_JSON if text.bound.is_other else REPEATED,)
+    if not citations and len(evidence) > 1:
+        return "not_enough_evidence", citations, (UNCITED,)
+    citations = citations or {piece.number for piece in evidence}
+    return "answered", citations, (UNMARKED,) if cited.awaits_mark else ()
 
 
 def _dropped(cited: CitedText) -> tuple[str, ...]:
@@ -391,19 +466,27 @@ def _shown(material: _Material, budget: Budget) -> "_Shown":
 
 def _prompt(material: _Material, shown: "_Shown", budget: Budget) -> Prompt:
     with_query = material.query_image is not None
+    pieces = _pieces(shown)
+    marked = prompts.wants_mark(pieces)
     return Prompt(
         before=prompts.question_words(material.question, query_image=with_query),
         pictures=_pictures(material, shown, budget),
         after=prompts.evidence_words(
-            _pieces(shown), as_sheet=budget.as_sheet, query_image=with_query
+            material.question, pieces, as_sheet=budget.as_sheet, query_image=with_query
         ),
+        labels=() if budget.as_sheet else tuple(label for label, _ in _tiles(material, shown)),
+        schema=None if marked else schema_of([piece.number for piece in pieces]),
     )
 
 
 def _pictures(material: _Material, shown: "_Shown", budget: Budget) -> tuple[bytes, ...]:
     """Encode what is sent: the picture that is asked about first, then the evidence in order."""
-    tiles = [(QUERY_LABEL, material.query_image)] if material.query_image else []
-    tiles += [(f"[{piece.number}]", picture) for piece, picture in shown]
+    tiles = _tiles(material, shown)
     if budget.as_sheet:
         return (to_jpeg(draw_contact_sheet(tiles, side=budget.side)),)
     return tuple(to_jpeg(shrink(picture, budget.side)) for _, picture in tiles)
+
+
+def _tiles(material: _Material, shown: "_Shown") -> "list[tuple[str, Image.Image]]":
+    asked = [(QUERY_LABEL, material.query_image)] if material.query_image else []
+    return [*asked, *((f"[{piece.number}]", picture) for piece, picture in shown)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from app.answering.vision import ModelFacts
 from app.core.errors import QueryError
 from app.core.messages import counted
 
@@ -47,20 +48,22 @@ _DIGIT = re.compile("[0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """What a family of models takes.
+    """What a model takes.
 
-    `picture_tokens` is for a picture of `side` pixels, `context` the largest that is asked for.
-    `thinks` marks models that think unless they are told not to. Of a page, more than `page_side`
-    pixels are thrown away; where `token_side` is given, a token is spent on so many pixels squared.
+    `picture_tokens` is for a picture of `side` pixels, `context` the tokens that it is given, where
+    `pictures` are shown at once. Of a page, more than `page_side` pixels are thrown away; where
+    `token_side` is given, a token is spent on so many pixels squared. `name` is the model's own,
+    and `most` how many pictures the user wants it shown.
     """
 
     picture_tokens: int
     pictures: int
-    context: int
     side: int
-    thinks: bool = False
+    context: int = 16384
     page_side: int = 0
     token_side: int = 0
+    name: str = ""
+    most: int | None = None
 
     def page_tokens(self, side: int, shape: tuple[int, int]) -> int:
         """Return what a page of this width and height costs, reduced to this side."""
@@ -69,42 +72,73 @@ class ModelLimits:
         scale = min(1.0, side / max(shape))
         return math.prod(math.ceil(length * scale / self.token_side) for length in shape)
 
+    @property
+    def at_once(self) -> int:
+        """How many pieces of evidence it is shown, as tiles of a sheet if it sees one picture."""
+        return self.most or (self.pictures if self.pictures > 1 else MAX_TILES)
 
-# LLaVA 1.6 cuts a picture into squares of 336 pixels, at most 2 × 2, and reads 576 tokens from each
-# and from the whole: 2,880, measured on the wire; more than 672 pixels are thrown away.
-# It describes only one of several (ollama#8844, #6229). Its 7b is Mistral (32k); larger ones were
-# trained at 4k. Llama 3.2 refuses a second picture. Gemma 3 reads 256 tokens from 896 pixels,
-# Qwen2.5-VL one from 28 × 28 pixels, Qwen3-VL one from 32 × 32; Ollama asks at least 1,024 of them.
-# MiniCPM-V reads 64 from each of at most 10 slices, of 448 pixels, InternVL 256 from each of 12 and
-# from the whole (arXiv:2404.16821), however small the picture. Nothing goes above 16k, though the
-# models do: the context's memory must fit beside the weights on a desktop's graphics card.
-MODEL_LIMITS = {
-    "llava": ModelLimits(2880, 1, 8192, 672),
-    "llava:13b": ModelLimits(2880, 1, 4096, 672),
-    "llava:34b": ModelLimits(2880, 1, 4096, 672),
-    "llama3.2-vision": ModelLimits(1601, 1, 8192, 1024),
-    "gemma3": ModelLimits(256, 8, 16384, 896),
-    "qwen2.5vl": ModelLimits(1369, 6, 16384, 1024, page_side=1536, token_side=28),
-    "qwen3-vl": ModelLimits(1024, 8, 16384, 1024, thinks=True, page_side=1536, token_side=32),
-    "minicpm-v": ModelLimits(640, 6, 8192, 1024, page_side=1344),
-    "minicpm-v4.5": ModelLimits(640, 6, 8192, 1024, page_side=1344),
-    "internvl": ModelLimits(3328, 4, 16384, 1024, page_side=1344),
+
+LARGEST_CONTEXT = 16384
+"""Tokens that Ollama is asked for at most, though models read more: their memory must fit beside
+the weights on a desktop's graphics card. Only a server that has set more aside is given more."""
+
+# No server tells what a picture costs a model. LLaVA 1.6 cuts it into squares of 336 pixels, at
+# most 2 x 2, and reads 576 tokens from each and from the whole: 2,880, measured on the wire; more
+# than 672 pixels are thrown away. LLaVA 1.5 and its kin read 576 from the whole. Both describe only
+# one of several (ollama#8844, #6229). Llama 3.2 refuses a second picture. Gemma 3 reads 256 tokens
+# from 896 pixels. Qwen2-VL, Qwen2.5-VL and Mistral Small 3 one from 28 x 28 pixels, Qwen3-VL and
+# Qwen3.5 one from 32 x 32, Pixtral one from 16 x 16; Ollama asks Qwen for 1,024 at least. MiniCPM-V
+# reads 64 from each of at most 10 slices, of 448 pixels, InternVL 256 from each of 12 and from the
+# whole (arXiv:2404.16821), however small the picture; Llama 4 144 from each of 16 and the whole, of
+# 336 pixels; Granite Vision 729 from each of 4 of 384 and the whole; Moondream 729.
+_LLAVA_1_5 = ModelLimits(576, 1, 672, context=4096)
+_LLAVA_1_6 = ModelLimits(2880, 1, 672, context=4096)
+_GEMMA = ModelLimits(256, 8, 896)
+_QWEN_2 = ModelLimits(1369, 6, 1024, page_side=1536, token_side=28)
+_QWEN_3 = ModelLimits(1024, 8, 1024, page_side=1536, token_side=32)
+_MISTRAL = ModelLimits(1369, 6, 1024, page_side=1536, token_side=28)
+_MINICPM = ModelLimits(640, 6, 1024, context=8192, page_side=1344)
+
+FAMILIES = {
+    "llava": replace(_LLAVA_1_6, context=8192),  # its 7b is Mistral's; larger ones have 4k
+    "llava:13b": _LLAVA_1_6,
+    "llava:34b": _LLAVA_1_6,
+    "llava-v1.6": _LLAVA_1_6,
+    "llava-1.5": _LLAVA_1_5,
+    "llava-llama3": _LLAVA_1_5,
+    "llava-phi3": _LLAVA_1_5,
+    "bakllava": _LLAVA_1_5,
+    "moondream": ModelLimits(729, 1, 672, context=2048),
+    "llama3.2-vision": ModelLimits(1601, 1, 1024, context=8192),
+    "mllama": ModelLimits(1601, 1, 1024, context=8192),  # the same, as a server calls it
+    "llama4": ModelLimits(2448, 5, 1024),
+    "llama-4": ModelLimits(2448, 5, 1024),
+    "gemma3": _GEMMA,
+    "gemma-3": _GEMMA,
+    "gemma4": _GEMMA,
+    "gemma-4": _GEMMA,
+    "medgemma": _GEMMA,
+    "qwen2-vl": _QWEN_2,
+    "qwen2.5-vl": _QWEN_2,
+    "qwen3-vl": _QWEN_3,
+    "qwen3.5": _QWEN_3,
+    "qwen3.6": _QWEN_3,
+    "mistral-small3": _MISTRAL,
+    "mistral-small-3": _MISTRAL,
+    "mistral3": _MISTRAL,
+    "ministral-3": _MISTRAL,
+    "pixtral": ModelLimits(4160, 4, 1024, page_side=1024, token_side=16),
+    "minicpm-v": _MINICPM,
+    "internvl": ModelLimits(3328, 4, 1024, page_side=1344),
+    "granite3.2-vision": ModelLimits(3645, 1, 768),
+    "granite-vision": ModelLimits(3645, 1, 768),
 }
-"""By how a model's name begins in Ollama; the longest beginning counts."""
+"""By how a model's name begins, in Ollama or where weights are published, or else by what a server
+calls its architecture; the longest beginning counts. `context` is for servers that do not tell."""
 
-HUB_NAMES = {
-    "qwen2.5-vl-": "qwen2.5vl",
-    "qwen3-vl-": "qwen3-vl",
-    "gemma-3-": "gemma3",
-    "minicpm-v-": "minicpm-v",
-    "internvl": "internvl",
-    "llava-v1.6-": "llava:13b",
-    "llava-1.5-": "llava:13b",
-}
-"""The same families by how their names begin where weights are published, and in other servers."""
-
-UNKNOWN_MODEL = ModelLimits(2880, 1, 4096, 672)
-"""The least that any of the models above takes."""
+UNKNOWN_MODEL = ModelLimits(1600, 4, 1024, context=8192)
+"""Four pictures, if its context holds them: each of 1,024 pixels costs most models less than that.
+A server that refuses so many is asked again with fewer, on one sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +161,32 @@ class Budget:
     page_characters: int = 0
 
 
-def limits_of(model: str) -> ModelLimits:
-    """Return what a model takes by its name; of an unknown one, little is expected.
+def limits_of(name: str, facts: ModelFacts | None = None) -> ModelLimits:
+    """Return what a model takes, by its name and by what its server says of it.
 
-    >>> limits_of("gemma3:12b").pictures
-    8
-    >>> limits_of("OpenGVLab/InternVL3-8B").pictures
-    4
-    >>> limits_of("someone/new-model") == UNKNOWN_MODEL
-    True
+    >>> limits_of("gemma3:12b").pictures, limits_of("OpenGVLab/InternVL3-8B").pictures
+    (8, 4)
+    >>> limits_of("mine", ModelFacts(family="qwen25vl", trained_context=128_000)).context
+    16384
     """
-    name = model.lower().rpartition("/")[2]
-    known = [family for family in MODEL_LIMITS if _is_of(name, family)]
-    known += [family for start, family in HUB_NAMES.items() if name.startswith(start)]
-    return MODEL_LIMITS[max(known, key=len)] if known else UNKNOWN_MODEL
+    facts = facts or ModelFacts()
+    family = _family(name) or _family(facts.family) or UNKNOWN_MODEL
+    context = facts.served_context or min(facts.trained_context or family.context, LARGEST_CONTEXT)
+    return replace(family, name=name, context=context, most=facts.pictures)
 
 
-def _is_of(name: str, family: str) -> bool:
-    """Say whether `llava:13b-q4_0` is of `llava:13b`; `llava-phi3` is not of `llava`."""
-    return name == family or name.startswith(family + ("-" if ":" in family else ":"))
+def _family(name: str) -> ModelLimits | None:
+    """Return the family of a name: `llava-phi4` is not of `llava`, whose size follows a colon."""
+    bare = name.lower().rpartition("/")[2]
+    squeezed = _squeezed(bare)
+    known = [family for family in FAMILIES if squeezed.startswith(_squeezed(family))]
+    known = [family for family in known if family != "llava" or bare.partition(":")[0] == family]
+    return FAMILIES[max(known, key=len)] if known else None
+
+
+def _squeezed(name: str) -> str:
+    """Return a name without what is written in several ways: `qwen2.5-vl`, `qwen25vl`."""
+    return re.sub(r"[-_.:]", "", name)
 
 
 def estimate_tokens(text: str) -> int:
@@ -161,22 +202,12 @@ def estimate_tokens(text: str) -> int:
     return digits + math.ceil((len(text.encode("utf-8", "replace")) - digits) / 3)
 
 
-def pictures_at_most(model: str, *, query_image: bool, max_images: int | None) -> int:
-    """Return how many pieces of evidence can be shown at all, whatever is written beside them."""
-    if max_images is not None and max_images < 1:
-        raise QueryError(f"at most {max_images} pictures leave nothing to answer from; ask for 1")
-    limits = limits_of(model)
-    slots = (MAX_TILES if limits.pictures == 1 else limits.pictures) - query_image
-    return slots if max_images is None else min(slots, max_images)
-
-
 def plan_budget(
-    model: str,
+    limits: ModelLimits,
     *,
     evidence_tokens: Sequence[int],
     fixed_tokens: int,
     query_image: bool = False,
-    max_images: int | None = None,
     answer_tokens: int = ANSWER_TOKENS,
 ) -> Budget:
     """Choose how much of the evidence, best first, a model is shown.
@@ -185,8 +216,7 @@ def plan_budget(
     `answer_tokens` is the room that is kept for the answer.
     Raises QueryError when not even one picture fits beside the question.
     """
-    limits = limits_of(model)
-    most = pictures_at_most(model, query_image=query_image, max_images=max_images)
+    most = max(1, limits.at_once - query_image)
     for count in range(min(most, len(evidence_tokens)), 0, -1):
         as_sheet = limits.pictures == 1 and count + query_image > 1
         sent = 1 if as_sheet else count + query_image
@@ -198,28 +228,27 @@ def plan_budget(
             + MARGIN_TOKENS
         )
         if needed <= limits.context:
-            left_out = _left_out(model, count, len(evidence_tokens), most, max_images)
-            context = _context(needed)
+            left_out = _left_out(limits, count, len(evidence_tokens), most)
+            context = _context(needed, limits)
             return Budget(count, as_sheet, limits.side, context, answer_tokens, left_out)
-    raise _too_long(model, limits)
+    raise _too_long(limits)
 
 
-def _too_long(model: str, limits: ModelLimits) -> QueryError:
+def _too_long(limits: ModelLimits) -> QueryError:
     return QueryError(
-        f"the question is too long for {model}, which is given {limits.context} tokens with one"
-        " picture; shorten it, or choose a model with a larger context (qwen3-vl)"
+        f"the question is too long for {limits.name}, which is given {limits.context:,} tokens with"
+        " one picture; shorten it, raise --context, or choose a model with a larger one (qwen3-vl)"
     )
 
 
 def plan_pages(
-    model: str,
+    limits: ModelLimits,
     *,
     shapes: Sequence[tuple[int, int]],
     texts: Sequence[str],
     cut: Callable[[str, int], str],
     found: int,
     fixed_tokens: int,
-    max_images: int | None = None,
 ) -> Budget:
     """Choose how many pages, best first, a model is shown, how large, and with how much text.
 
@@ -228,8 +257,7 @@ def plan_pages(
     there can be, then as much text, then as large as fits; fewer pages only where they would be too
     small to read. Raises QueryError when not even one fits beside the question.
     """
-    limits = limits_of(model)
-    most = pictures_at_most(model, query_image=False, max_images=max_images)
+    most = limits.at_once
     sides = PAGE_SIDES if limits.token_side else (limits.page_side or limits.side,)
     counts = range(min(most, len(shapes)), 0, -1)
     words = {
@@ -245,18 +273,18 @@ def plan_pages(
         needed = fixed_tokens + MARGIN_TOKENS
         needed += _one_by_one(costs) if one_by_one else sum(costs) + predict
         if needed <= limits.context:
-            left_out = _left_out(model, count, found, most, max_images, "pages")
+            left_out = _left_out(limits, count, found, most, "pages")
             return Budget(
                 count,
                 as_sheet=False,
                 side=side,
-                num_ctx=_context(needed),
+                num_ctx=_context(needed, limits),
                 num_predict=predict,
-                notices=(*left_out, _chosen(model, count, side, one_by_one)),
+                notices=(*left_out, _chosen(limits.name, count, side, one_by_one)),
                 one_by_one=one_by_one,
                 page_characters=characters,
             )
-    raise _too_long(model, limits)
+    raise _too_long(limits)
 
 
 def _one_by_one(costs: Sequence[int]) -> int:
@@ -275,9 +303,10 @@ def smaller(budget: Budget, *, query_image: bool) -> Budget:
     """Return what to try when a server refuses what should have fitted.
 
     Half the evidence on one sheet; what was one picture already is also made half as large, which
-    takes LLaVA 1.6 from 2,880 to 576 tokens. Of a page, half the text.
+    takes LLaVA 1.6 from 2,880 to 576 tokens. Of a page, half the text. Pages that are read one by
+    one stay as many as they are.
     """
-    evidence = max(1, budget.evidence // 2)
+    evidence = budget.evidence if budget.one_by_one else max(1, budget.evidence // 2)
     was_one = budget.as_sheet or budget.one_by_one or budget.evidence + query_image == 1
     return replace(
         budget,
@@ -286,28 +315,30 @@ def smaller(budget: Budget, *, query_image: bool) -> Budget:
         side=budget.side // 2 if was_one else budget.side,
         page_characters=budget.page_characters // 2,
         notices=(
-            f"the model refused {budget.evidence} pictures and was asked again with the best"
+            "the model refused a page and was asked again with smaller ones"
+            if budget.one_by_one
+            else f"the model refused {budget.evidence} pictures and was asked again with the best"
             f" {evidence}, smaller",
         ),
     )
 
 
-def _context(needed: int) -> int:
+def _context(needed: int, limits: ModelLimits) -> int:
     context = SMALLEST_CONTEXT
     while context < needed:
         context *= 2
-    return context
+    return min(context, limits.context)
 
 
 def _left_out(
-    model: str, count: int, found: int, most: int, max_images: int | None, what: str = "pictures"
+    limits: ModelLimits, count: int, found: int, most: int, what: str = "pictures"
 ) -> tuple[str, ...]:
     if count == found:
         return ()
     if count < most:
-        why = f"more do not fit into the context that {model} is given"
-    elif count == max_images:
+        why = f"more do not fit into the context that {limits.name} is given"
+    elif limits.most is not None:
         why = "as many as were asked for"
     else:
-        why = f"{model} is shown no more at once"
+        why = f"{limits.name} is shown no more at once"
     return (f"the model sees the best {count} of {found} {what} found: {why}",)

@@ -1,6 +1,7 @@
 """Citations: a model's text as it streams → the same text, citing only evidence that there is."""
 
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from app.answering.page_lines import LINE_CHARACTERS, find_mark, without_nothing
@@ -9,7 +10,14 @@ from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH, NOTHING
 LONGEST_CITATION = 80
 """Characters within brackets; longer ones are text."""
 
-_WORD = r"(?:(?:image|picture|photo|evidence|tile|figure|fig\.|number|no\.)\s*)?#?"
+_THING = (
+    r"image|picture|photo|evidence|tile|figure|fig\.|number|no\.|source|item|doc(?:ument)?|ref|id"
+    "|图片|图像|照片|证据|来源|图"
+)
+_WORD = rf"(?:(?:{_THING})\s?:?\s?)?[#^]?"  # RAGFlow's prompt has [ID:1], footnotes [^1]
+_PAGE = re.compile(
+    r"(?:[^\d]{0,60}\b)?(?:pages?|pp?\.)\s?(\d{1,5})(?:\s+of\s.{1,60})?|第\s?(\d{1,5})\s?页"
+)
 _REFERENCE = re.compile(rf"{_WORD}(\d+)(?:\s*[-–—]\s*{_WORD}(\d+))?", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:[,;&，；、]|\band\b)\s*")
 _OPEN, _CLOSE = "[\\[［【]", "[\\]］】]"  # models trained on Chinese cite as 【1】
@@ -37,8 +45,9 @@ class CitedText:
     """The text so far, of which only what can no longer change has been handed on.
 
     Citations are written `[1]` or `[1, 2]` and have numbers of `evidence`; `[Image 1]`, `[1-3]` and
-    【1】 are read as such. Others are removed and counted in `dropped`. A word that says the
-    evidence is not enough is taken out and remembered. So are characters that steer a terminal.
+    【1】 are read as such, and `[page 9]` by the `pages` of the evidence. Others are removed and
+    counted in `dropped`. A word that says the evidence is not enough is taken out and remembered.
+    So are characters that steer a terminal.
 
     A `marked` text says first what each page shows, and `text` and all that is counted is what
     follows `ANSWER:`. Lines of pages that show `nothing` are left out. Where the text ends while it
@@ -53,16 +62,30 @@ class CitedText:
     ([1, 2], 2)
     """
 
-    def __init__(self, evidence: AbstractSet[int], *, marked: bool = False) -> None:
-        self.text = ""
-        self.citations: set[int] = set()
-        self.dropped = 0
-        self.not_enough = False
-        self.nothing = False
-        self.awaits_mark = marked
+    def __init__(
+        self,
+        evidence: AbstractSet[int],
+        *,
+        pages: Mapping[int, int] | None = None,
+        marked: bool = False,
+    ) -> None:
         self._evidence = evidence
-        self._held = "\n" if marked else ""  # what begins a line follows "\n"
-        self._mark = ""
+        self._pages = pages or {}
+        self._is_marked = marked
+        self.dropped = 0
+        self.text = self._mark = ""
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew: all so far was a thought."""
+        self._begin_answer()
+        self.awaits_mark = self._is_marked
+        self._held = "\n" if self._is_marked else ""  # what begins a line follows "\n"
+
+    @property
+    def cites(self) -> bool:
+        """Whether it has anything that looks like a citation so far."""
+        return bool(self.citations or _BRACKETS.search(self._held))
 
     def add(self, piece: str) -> str:
         """Take a piece of the model's text; return what may be shown of all so far."""
@@ -99,7 +122,8 @@ class CitedText:
         if mark:
             shown = self._take(before.rstrip(" \n\t*_#"))
             self._begin_answer()
-        if not (self.text or ended or after.strip(DRESS)):  # of a word that is not to be shown?
+        is_dress = len(after) < LONGEST_CITATION and not after.strip(DRESS)
+        if is_dress and not (self.text or ended):  # of a word that is not to be shown?
             self._held = after + self._held
             return shown
         return shown + self._take(after)
@@ -108,8 +132,9 @@ class CitedText:
         """Forget what went before a mark. The mark is handed on before the first word after it."""
         if self.text:
             self._mark = f"\n{ANSWER_MARK} "
-        self.text, self.citations, self.not_enough, self.nothing = "", set(), False, False
-        self.awaits_mark = False
+        self.text = ""
+        self.citations: set[int] = set()
+        self.not_enough = self.nothing = self.awaits_mark = False
 
     def _release(self, count: int) -> str:
         ready, self._held = self._held[:count], self._held[count:]
@@ -135,6 +160,11 @@ class CitedText:
 
     def _checked(self, brackets: re.Match[str]) -> str:
         """Return brackets with what they rightly cite; unchanged when they are no citation."""
+        if page := _PAGE.fullmatch(brackets[1].strip()):
+            number = self._pages.get(int(page[1] or page[2]))
+            if number is not None:
+                self.citations.add(number)
+                return f"[{number}]"
         parts = _SEPARATOR.split(brackets[1].strip())
         references = [match for part in parts if (match := _REFERENCE.fullmatch(part))]
         if len(references) < len(parts):

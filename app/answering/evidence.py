@@ -74,6 +74,15 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
     ]
 
 
+def unambiguous_pages(evidence: "Iterable[Evidence]") -> dict[int, int]:
+    """Return the numbers of evidence by the page that it shows, where no other shows its like."""
+    numbers: dict[int, list[int]] = defaultdict(list)
+    for piece in evidence:
+        if piece.page is not None:
+            numbers[piece.page].append(piece.number)
+    return {page: among[0] for page, among in numbers.items() if len(among) == 1}
+
+
 def _once_per_record(hits: "Sequence[Hit]") -> "list[Hit]":
     first: dict[str, Hit] = {}
     for hit in hits:

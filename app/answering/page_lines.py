@@ -11,11 +11,11 @@ from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH, NOTHING
 LINE_CHARACTERS = 100
 """A longer line says something of its page, and need not be held back until it ends."""
 
-_ANSWER = r"(?i:(?:final[ \t]+)?answer)"
+_ANSWER = r"(?i:(?:final[ \t]{1,9})?answer)"
 _MARK = re.compile(
-    rf"[ \t*_#]*{ANSWER_MARK}"
-    rf"|\n[ \t>*_#]*{_ANSWER}[ \t*_]*[:：]"  # **Answer**: or ANSWER :
-    rf"|\n[ \t]*(?:[#*_]+[ \t*_]*{_ANSWER}|ANSWER)[ \t*_]*(?=\n)"  # a heading
+    rf"[ \t*_#]{{0,9}}{ANSWER_MARK}"
+    rf"|\n[ \t>*_#]{{0,9}}{_ANSWER}[ \t*_]{{0,9}}[:：]"  # **Answer**: or ANSWER :
+    rf"|\n[ \t]{{0,9}}(?:[#*_]{{1,9}}[ \t*_]{{0,9}}{_ANSWER}|ANSWER)[ \t*_]{{0,9}}(?=\n)"  # heading
 )
 
 _OF = "here|relevant|related|useful|that|which|to|on|about|of|for|in|regarding|bearing"

@@ -62,5 +62,5 @@ def _prompt(question: str, page: Evidence, picture: "Image.Image", side: int) ->
     return Prompt(
         before=prompts.question_words(question, query_image=False),
         pictures=(to_jpeg(shrink(picture, side)),),
-        after=prompts.page_words(page),
+        after=prompts.page_words(question, page),
     )

@@ -6,9 +6,8 @@ and asked for once more before it is given up.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,9 +19,6 @@ from app.answering.vision import Prompt, PromptTooLargeError, Reply, VisionModel
 from app.core.errors import AnswerError, ServiceUnavailableError
 
 Form = TypeVar("Form", bound=BaseModel)
-
-_THOUGHTS = re.compile(r".*</think>", re.DOTALL)
-"""What a model that thinks aloud writes before its answer."""
 
 MAX_OBJECTS = 20
 """Places where an object may begin that are tried: prose has a brace or two."""
@@ -51,9 +47,7 @@ def fill_in(
         return check(_read(form, reply)), reply.broke_off
     except ValueError as error:
         remark = f"What you wrote before could not be used: {error}. Write the JSON object alone."
-    again = Prompt(
-        prompt.before, prompt.pictures, f"{prompt.after}\n{remark}", schema=prompt.schema
-    )
+    again = replace(prompt, after=f"{prompt.after}\n{remark}")
     reply = _said(again, budget, model)
     try:
         return check(_read(form, reply)), reply.broke_off
@@ -93,7 +87,7 @@ def _read(form: type[Form], reply: Reply) -> Form:
     Of several that differ none is the answer: one may be a thought, or quoted from a caption.
     """
     wrong, filled = "there is no JSON object in it", list[Form]()
-    for found in islice(_objects(_THOUGHTS.sub("", reply.text)), MAX_OBJECTS):
+    for found in _objects(reply.text):
         try:
             filled.append(form.model_validate(found))
         except ValidationError as error:
@@ -115,7 +109,9 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     [{'answer': 'yes', 'items': ['a coat']}]
     """
     start = text.find("{")
-    while start >= 0:
+    for _ in range(MAX_OBJECTS):
+        if start < 0:
+            return
         try:
             found, length = json.JSONDecoder().raw_decode(text[start:])
         except (ValueError, RecursionError):

@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
-from app.commands.searching import found_by, require_target, write_sheet
+from app.commands.searching import found_by, require_target
 from app.core.errors import QueryError
 from app.options import (
     Collection,
+    Context,
     Device,
     Figure,
     Force,
     Home,
     Json,
     Like,
+    MaxImages,
     MaxMegapixels,
     MinScore,
     Mode,
@@ -56,10 +58,8 @@ def ask_command(
     model: Model = None,
     ollama: Ollama = None,
     vision_url: VisionUrl = None,
-    max_images: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Show the model at most so many pictures."),
-    ] = None,
+    context: Context = None,
+    max_images: MaxImages = None,
     figure: Figure = None,
     force: Force = False,
     json_: Json = False,
@@ -82,6 +82,8 @@ def ask_command(
         model=model,
         ollama=ollama,
         vision_url=vision_url,
+        context=context,
+        max_images=max_images,
     )
     if not question.strip():
         raise QueryError("the question is empty")
@@ -113,12 +115,15 @@ def ask_command(
         found.hits,
         settings=settings,
         query_image=open_image(image, max_megapixels=settings.max_megapixels) if image else None,
-        max_images=max_images,
         on_text=None if json_ else tell,
         on_step=notice,
     )
     elapsed_ms = (time.perf_counter() - started) * 1000
-    write_sheet(figure, search, found, force=force)
+    if figure:
+        from app.figures import answer_sheet, write_figure
+
+        write_figure(answer_sheet(question, said, query_image=image), figure, force=force)
+        notice(f"wrote {figure}")
     if json_:
         shown = answer_json(said, elapsed_ms)
         show(shown | {"notices": [*found.notices, *shown["notices"], *heard()]})

@@ -4,7 +4,17 @@ from dataclasses import asdict
 
 import typer
 
-from app.options import Home, Json, Model, Ollama, Qdrant, VisionUrl, settings_of
+from app.options import (
+    Context,
+    Home,
+    Json,
+    MaxImages,
+    Model,
+    Ollama,
+    Qdrant,
+    VisionUrl,
+    settings_of,
+)
 from app.terminal import EXIT_ERROR, lines, show
 
 
@@ -12,6 +22,8 @@ def doctor_command(
     model: Model = None,
     ollama: Ollama = None,
     vision_url: VisionUrl = None,
+    context: Context = None,
+    max_images: MaxImages = None,
     json_: Json = False,
     home: Home = None,
     qdrant: Qdrant = None,
@@ -21,7 +33,13 @@ def doctor_command(
     from app.render import check_lines
 
     settings = settings_of(
-        home=home, qdrant=qdrant, model=model, ollama=ollama, vision_url=vision_url
+        home=home,
+        qdrant=qdrant,
+        model=model,
+        ollama=ollama,
+        vision_url=vision_url,
+        context=context,
+        max_images=max_images,
     )
     checks = diagnose(settings)
     if json_:

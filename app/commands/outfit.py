@@ -9,6 +9,7 @@ from app.commands.searching import require_target
 from app.core.garments import SLOTS, Slot
 from app.options import (
     Collection,
+    Context,
     Device,
     Figure,
     Force,
@@ -77,6 +78,7 @@ def outfit_command(
     model: Model = None,
     ollama: Ollama = None,
     vision_url: VisionUrl = None,
+    context: Context = None,
     figure: Figure = None,
     force: Force = False,
     json_: Json = False,
@@ -98,6 +100,7 @@ def outfit_command(
         model=model,
         ollama=ollama,
         vision_url=vision_url,
+        context=context,
     )
     require_target(figure, force=force)
     started = time.perf_counter()

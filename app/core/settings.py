@@ -53,6 +53,17 @@ class Settings(BaseSettings):
         default=None, description="API key of that server; sent nowhere else."
     )
     model: str = Field(default="llava", description="Vision model that `ask` and `outfit` use.")
+    context: int | None = Field(
+        default=None,
+        ge=1024,
+        description="Tokens that the model is given; unset means what its server says, but of"
+        " Ollama no more than 16,384.",
+    )
+    max_images: int | None = Field(
+        default=None,
+        ge=1,
+        description="Pictures that the model is shown, fewer or more than its family takes.",
+    )
     device: Device = Field(default="auto", description="Where embedding models run.")
     max_megapixels: float = Field(
         default=100.0, gt=0, description="Pictures larger than this are skipped, undecoded."

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from app.figures.maps import place_map
     from app.figures.plane import principal_plane
     from app.figures.plots import bar_chart, embedding_plot, histograms
-    from app.figures.sheet import result_sheet
+    from app.figures.sheet import answer_sheet, result_sheet
     from app.figures.text import drawable
 
 __all__ = [
+    "answer_sheet",
     "bar_chart",
     "check_target",
     "drawable",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "answer_sheet": "sheet",
     "bar_chart": "plots",
     "check_target": "files",
     "drawable": "text",

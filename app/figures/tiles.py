@@ -20,6 +20,7 @@ from app.figures.style import FAINT, INK, MUTED, OTHER, WIDTH_INCHES
 from app.figures.text import TEXT
 
 if TYPE_CHECKING:
+    from app.answering.evidence import Evidence
     from app.retrieval.hits import Hit
 
 MARGIN, GAP = 0.3, 0.18
@@ -47,7 +48,7 @@ def open_picture(file: Path | None, *, max_side: int = TILE_PIXELS) -> Picture:
         return error
 
 
-def caption_of(hit: "Hit") -> str:
+def caption_of(hit: "Hit | Evidence") -> str:
     """Return a hit's caption, or else its name; a page is always called by its name."""
     name = name_of(hit.source.rpartition("/")[2], hit.page)
     return name if hit.page is not None else hit.caption or name

@@ -38,8 +38,15 @@ def hits(tmp_path: Path) -> list[Hit]:
     return found
 
 
-def ask(ollama: OllamaDouble, hits: list[Hit], question: str = "Which wall?", **options) -> Answer:
-    settings = Settings(ollama=ollama.url, model=ollama.models[0].removesuffix(":latest"))
+def ask(
+    ollama: OllamaDouble,
+    hits: list[Hit],
+    question: str = "Which wall?",
+    max_images: int | None = None,
+    **options,
+) -> Answer:
+    name = ollama.models[0].removesuffix(":latest")
+    settings = Settings(ollama=ollama.url, model=name, max_images=max_images)
     return answer(
         question, hits, settings=settings, model=open_model(settings, limits=QUICK), **options
     )
@@ -161,6 +168,30 @@ def test_query_picture_is_the_first_tile_for_a_model_of_one_picture(hits):
     assert green < 60
 
 
+def test_the_evidence_is_told_before_the_first_word_with_its_numbers(hits):
+    told: list[tuple[str, ...]] = []
+    heard: list[str] = []
+
+    def note(evidence):
+        assert not heard
+        told.append(tuple(f"{piece.number} {piece.source}" for piece in evidence))
+
+    hits[0].file.unlink()
+    with OllamaDouble(models=["gemma3:4b"]) as ollama:
+        said = ask(ollama, hits[:3], on_evidence=note, on_text=heard.append)
+    assert told == [("1 green.JPG", "2 blue.JPG")]
+    assert [piece.number for piece in said.evidence] == [1, 2]
+    assert [(piece.number, piece.source) for piece in said.unshown] == [(0, "red.JPG")]
+
+
+def test_evidence_that_a_server_refuses_is_told_anew(hits):
+    told: list[int] = []
+    with OllamaDouble(script=["img8"]) as ollama:
+        said = ask(ollama, hits[:6], on_evidence=lambda evidence: told.append(len(evidence)))
+    assert told == [6, 3]
+    assert [piece.source for piece in said.unshown] == ["yellow.JPG", "purple.JPG", "orange.JPG"]
+
+
 def test_record_found_twice_is_one_piece_of_evidence(hits):
     with OllamaDouble() as ollama:
         said = ask(ollama, [hits[0], hits[0], hits[1]])
@@ -269,7 +300,8 @@ def test_pages_go_together_in_the_order_of_their_documents(page_hits):
     ]
     (request,) = ollama.requests
     assert [picture.size for picture in request.pictures] == [(1086, 1536)] * 3
-    assert request.messages[0]["content"] == 'Question: "How many days?"'
+    assert request.text.startswith('Question: "How many days?"')
+    assert request.text.endswith('The question again: "How many days?"')
     assert '[2] page 9 of "b/report.pdf"\n  its text: "Rain fell on 41 days."' in request.text
     assert request.text.count("its text") == 2
     assert "".join(heard) == "[2] rain, 41 days\nANSWER: On 41 days [2]."
@@ -308,8 +340,8 @@ def test_a_page_that_fits_goes_whole(page_hits):
 
 
 def test_pages_whose_text_does_not_fit_are_said_to_go_without_it(page_hits):
-    question = "How? " * 140
-    with OllamaDouble(models=["unknown:7b"], reply="Rain [1].") as ollama:
+    question = "How? " * 100
+    with OllamaDouble(context_length=4096, reply="Rain [1].") as ollama:
         said = ask(ollama, [with_text(page_hits[0], FILLER)], question)
     assert "its text" not in ollama.requests[0].text
     assert any("of 1 page the text was not sent" in notice for notice in said.notices)
@@ -405,7 +437,7 @@ def test_pages_that_give_nothing_are_not_joined(page_hits):
     [
         (["obey", "hang"], "model_unavailable", "sent nothing in time"),
         (["cut"], "answered", "b/report.pdf, page 2 was read in part"),
-        (["img8"], "answered", "asked again with the best 1"),
+        (["img8"], "answered", "refused a page and was asked again with smaller ones"),
         (["obey", "obey", "obey", "cut"], "incomplete", "the answer is incomplete"),
     ],
 )

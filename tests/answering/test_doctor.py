@@ -125,3 +125,23 @@ def test_what_is_no_qdrant_is_a_problem(tmp_path):
     with OllamaDouble(reply=look) as ollama:
         checks = examine(tmp_path, ollama, qdrant=ollama.url)
     assert checks["engine"].status == "problem"
+
+
+def test_what_cuts_an_answer_off_is_not_put_into_the_model_s_mouth(tmp_path):
+    with OllamaDouble(reply="", thought="Green? Blue?", script=["length"] * 4) as ollama:
+        checks = examine(tmp_path, ollama)
+    assert "gave no answer: the model spent the room of its answer" in checks["sight"].detail
+    assert "said" not in checks["sight"].detail
+
+
+def test_what_the_user_says_of_context_and_pictures_is_told(tmp_path):
+    with OllamaDouble(reply=look, models=["gemma3:4b"]) as ollama:
+        checks = examine(tmp_path, ollama, model="gemma3:4b", context=8192, max_images=3)
+    assert checks["context"].detail.startswith("8,192 tokens: 3 pictures at once")
+
+
+def test_what_a_server_says_of_a_model_is_told(tmp_path):
+    with OllamaDouble(reply=look, family="qwen35", capabilities=("vision", "thinking")) as ollama:
+        checks = examine(tmp_path, ollama)
+    told = "of family qwen35, trained on 32,768 tokens, thinks, and is told not to"
+    assert told in checks["vision model"].detail

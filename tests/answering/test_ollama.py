@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from app.answering.vision import Limits, Prompt, PromptTooLargeError, Reply
+from app.answering.vision import Limits, ModelFacts, Prompt, PromptTooLargeError, Reply
 from app.answering.vision.ollama import OllamaModel
 from app.core.errors import ModelMissingError, ServiceUnavailableError
 from tests.ollama_double import OllamaDouble
@@ -29,20 +29,20 @@ def ask(ollama: OllamaDouble, name: str = "llava", limits: Limits = QUICK) -> tu
     return reply, heard
 
 
-def test_question_goes_before_pictures_and_pictures_as_bare_jpeg():
+def test_all_words_are_one_message_and_pictures_are_bare_jpeg():
     with OllamaDouble() as ollama:
         ask(ollama)
-    first, second = ollama.requests[0].messages
-    assert first == {"role": "user", "content": "Question: which?"}
-    assert second["content"] == "Evidence: [1] [2]"
+    (message,) = ollama.requests[0].messages
+    assert message["content"] == "Question: which?\n\nEvidence: [1] [2]"
     assert [picture.format for picture in ollama.requests[0].pictures] == ["JPEG", "JPEG"]
     assert ollama.requests[0].encoded_pictures == list(PROMPT.pictures)
 
 
 def test_context_is_ours_and_thinking_is_asked_of_nobody():
-    with OllamaDouble(models=["llava:latest", "qwen3-vl:8b"]) as ollama:
+    with OllamaDouble() as ollama:
         ask(ollama)
-        ask(ollama, "qwen3-vl:8b")
+        ollama.capabilities = ("vision", "thinking")
+        ask(ollama)
     plain, thinker = ollama.requests
     assert plain.options == {"num_ctx": 8192, "num_predict": 64, "temperature": 0.0}
     assert plain.body["stream"] is True
@@ -96,8 +96,20 @@ def test_what_it_refuses_is_told_in_its_words(behaviour):
 
 
 def test_facts_about_server_and_model():
-    with OllamaDouble(models=["llava:latest", "gemma3:4b"]) as ollama:
-        assert OllamaModel("llava", ollama.url).version() == "0.32.15"
-        OllamaModel("llava", ollama.url).require()
+    with OllamaDouble(family="qwen35", capabilities=("vision", "thinking")) as ollama:
+        model = OllamaModel("llava", ollama.url)
+        assert model.version() == "0.32.15"
+        assert model.facts() == ModelFacts(
+            trained_context=32768, sees=True, thinks=True, family="qwen35"
+        )
         with pytest.raises(ModelMissingError, match="ollama pull gemma3"):
-            OllamaModel("gemma3", ollama.url).require()
+            OllamaModel("gemma3", ollama.url).facts()
+
+
+def test_a_model_without_eyes_is_known_before_it_is_asked():
+    with (
+        OllamaDouble(capabilities=()) as ollama,
+        pytest.raises(ServiceUnavailableError, match="cannot see pictures"),
+    ):
+        ask(ollama)
+    assert ollama.requests == []

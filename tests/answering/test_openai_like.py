@@ -74,15 +74,40 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are():
         OpenAIDouble(models=["internvl", "qwen"]) as server,
         pytest.raises(ModelMissingError, match="it has internvl, qwen"),
     ):
-        OpenAILikeModel("llava", server.url, limits=QUICK).require()
+        OpenAILikeModel("llava", server.url, limits=QUICK).facts()
 
 
 def test_a_url_may_leave_out_what_is_always_there():
     with OpenAIDouble(models=["m"]) as server:
         for url in (server.url, f"{server.url}/", f"{server.url}/v1", f"{server.url}/v1/"):
-            OpenAILikeModel("m", url, limits=QUICK).require()
+            OpenAILikeModel("m", url, limits=QUICK).facts()
 
 
 def test_an_empty_url_is_no_server():
     with pytest.raises(SettingsError, match="--vision-url"):
         OpenAILikeModel("m", " ", limits=QUICK)
+
+
+def test_llama_cpp_tells_what_it_runs():
+    with OpenAIDouble(served_context=8192, capabilities=("vision", "thinking")) as server:
+        model = OpenAILikeModel("llava", server.url, limits=QUICK)
+        facts = model.facts()
+        assert (facts.served_context, facts.trained_context) == (8192, 32768)
+        assert (facts.sees, facts.thinks) == (True, True)
+        model.reply(Prompt("Which?", (), "Say."), num_ctx=0, num_predict=64, on_text=print)
+    assert server.requests[0].body["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+def test_a_model_without_eyes_is_known_before_it_is_asked():
+    with (
+        OpenAIDouble(capabilities=()) as server,
+        pytest.raises(ServiceUnavailableError, match="cannot see pictures"),
+    ):
+        ask(server)
+    assert server.requests == []
+
+
+def test_a_server_that_lists_nothing_is_asked_all_the_same(monkeypatch):
+    monkeypatch.setattr(OpenAIDouble.handler, "listing", lambda _: {})
+    with OpenAIDouble() as server:
+        assert ask(server).body["model"] == "llava"

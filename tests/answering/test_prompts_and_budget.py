@@ -11,6 +11,7 @@ from app.answering.budget import Budget, limits_of, plan_budget, plan_pages, sma
 from app.answering.citations import CitedText
 from app.answering.evidence import Evidence
 from app.answering.prompts import NOT_ENOUGH, describe, evidence_words, question_words, quote
+from app.answering.vision import ModelFacts
 from app.core.errors import QueryError
 
 
@@ -45,7 +46,7 @@ def test_quoted_text_is_one_line_of_json_without_marks(text):
 def test_captions_names_and_values_stay_within_their_line(text):
     lines = describe(piece(text, **{text: text, "list": [text]})).split("\n")
     assert len(lines) == 4
-    assert lines[0] == '[1] picture "b.jpg"'
+    assert lines[0] == "[1] picture"
 
 
 def test_long_captions_are_cut_with_a_mark_and_many_are_counted():
@@ -57,18 +58,19 @@ def test_long_captions_are_cut_with_a_mark_and_many_are_counted():
 
 def test_rules_come_last_and_question_first():
     assert question_words("Where?", query_image=False) == 'Question: "Where?"'
-    after = evidence_words([piece("a wall")], as_sheet=False)
+    after = evidence_words("Where?", [piece("a wall")], as_sheet=False)
     assert after.index('caption: "a wall"') < after.index("Rules for the answer")
     assert NOT_ENOUGH in after
+    assert after.endswith('The question again: "Where?"')
 
 
 def test_brackets_of_captions_metadata_and_pages_are_round():
     noted = piece("a [17] wall", **{"no. [3]": ["[4]"]})
     page = replace(noted, source="b[1].pdf#page=2", page=2, text="as in [17]")
-    after = evidence_words([noted, replace(page, number=2)], as_sheet=False)
+    after = evidence_words("Where?", [noted, replace(page, number=2)], as_sheet=False)
     evidence = after.partition("Evidence:")[2].partition("Rules")[0]
     assert evidence.split("\n")[1:-2] == [
-        '[1] picture "b.jpg"',
+        "[1] picture",
         '  caption: "a (17) wall"',
         '  "no. (3)": "(4)"',
         '[2] page 2 of "b(1).pdf"',
@@ -81,12 +83,14 @@ def test_brackets_of_captions_metadata_and_pages_are_round():
     [(1, "The one after it shows evidence [1]."), (2, "The 2 after it show evidence [1] to [2],")],
 )
 def test_what_follows_the_picture_that_is_asked_about_is_counted(count, said):
-    after = evidence_words([piece("a wall")] * count, as_sheet=False, query_image=True)
+    pieces = [piece("a wall")] * count
+    after = evidence_words("Where?", pieces, as_sheet=False, query_image=True)
     assert said in after
 
 
-def plan(model: str, pieces: int, **options: object):
-    return plan_budget(model, evidence_tokens=[100] * pieces, fixed_tokens=300, **options)
+def plan(model: str, pieces: int, facts: ModelFacts | None = None, **options: object) -> Budget:
+    limits = limits_of(model, facts)
+    return plan_budget(limits, evidence_tokens=[100] * pieces, fixed_tokens=300, **options)
 
 
 def test_llava_is_given_a_sheet_in_the_smallest_context_that_holds_it():
@@ -113,10 +117,54 @@ def test_query_picture_takes_one_place():
     assert plan("llava", 1, query_image=True).as_sheet
 
 
-def test_unknown_model_is_given_what_any_takes():
-    assert limits_of("who/knows:7b").pictures == 1
+def test_an_unknown_model_is_given_several_pictures_by_its_real_context():
+    assert plan("who/knows:7b", 5).evidence == 4
+    roomy = ModelFacts(trained_context=131_072)
+    assert (plan("who/knows:7b", 5, roomy).evidence, plan("who/knows:7b", 5).as_sheet) == (4, False)
+    small = ModelFacts(served_context=4096)
+    assert plan("who/knows:7b", 5, small).evidence == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "pictures"),
+    [
+        ("gemma4:e4b", "gemma4", 8),
+        ("qwen3.5:9b", "qwen35", 8),
+        ("mistral-small3.2:24b", "mistral3", 6),
+        ("ministral-3", "mistral3", 6),
+        ("mistralai/Pixtral-12B-2409", "", 4),
+        ("llama4:scout", "llama4", 5),
+        ("granite3.2-vision:2b", "granite", 1),
+        ("medgemma", "gemma3", 8),
+        ("moondream", "phi2", 1),
+        ("qwen2.5-vl:7b", "qwen25vl", 6),
+        ("my-own", "qwen3vl", 8),
+        ("my-own", "mllama", 1),
+        ("llava-phi3", "llama", 1),
+        ("llava-onevision", "qwen2", 4),
+    ],
+)
+def test_a_model_is_known_by_its_name_or_by_what_its_server_calls_its_family(
+    name, family, pictures
+):
+    facts = ModelFacts(family=family, trained_context=32_768)
+    assert limits_of(name, facts).pictures == pictures
+    assert limits_of(name, facts).context == 16_384
+
+
+def test_what_the_server_says_goes_before_what_the_family_has():
+    assert limits_of("llava:34b").context == 4096
+    assert limits_of("llava:34b", ModelFacts(trained_context=8192)).context == 8192
+    assert limits_of("gemma3", ModelFacts(served_context=65_536)).context == 65_536
     assert limits_of("hf.co/x/llava:13b").context == 4096
-    assert limits_of("llava-phi3").context == 4096
+
+
+def test_the_user_says_how_many_pictures_in_both_directions():
+    facts = ModelFacts(trained_context=131_072, pictures=12)
+    assert plan("gemma3:12b", 20, facts).evidence == 12
+    assert plan("gemma3:12b", 20, replace(facts, pictures=2)).evidence == 2
+    assert plan("llava", 20, replace(facts, pictures=12)).evidence == 12  # as tiles
+    assert "as many as were asked for" in plan("gemma3", 20, facts).notices[0]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +178,7 @@ def test_unknown_model_is_given_what_any_takes():
     ],
 )
 def test_a_model_is_known_by_its_published_name_too(published, in_ollama):
-    assert limits_of(published) == limits_of(in_ollama)
+    assert replace(limits_of(published), name="") == replace(limits_of(in_ollama), name="")
 
 
 A4 = (1086, 1536)
@@ -138,7 +186,7 @@ A4 = (1086, 1536)
 
 def pages(model: str, count: int, text: str = "", fixed_tokens: int = 450) -> Budget:
     return plan_pages(
-        model,
+        limits_of(model),
         shapes=[A4] * count,
         texts=[text] * count,
         cut=lambda text, limit: text[:limit],
@@ -184,13 +232,19 @@ def test_a_page_goes_whole_where_it_fits_and_text_comes_before_size():
 
 def test_where_little_fits_the_text_of_pages_gives_way_before_the_pages():
     # 4096 - 2880 - 30 - 256 - 450 - 128 = 352 tokens, 1056 characters
-    budget = pages("who/knows", 4, text="x" * 9000)
+    budget = pages("llava:13b", 4, text="x" * 9000)
     assert (budget.evidence, budget.page_characters, budget.num_ctx) == (4, 500, 4096)
 
 
 def test_pages_that_were_refused_are_tried_again_fewer_and_with_less_text():
     less = smaller(pages("qwen2.5vl:7b", 3, text="x" * 9000), query_image=False)
     assert (less.evidence, less.page_characters) == (1, 3000)
+
+
+def test_pages_that_are_read_one_by_one_stay_as_many_when_one_is_refused():
+    budget = pages("llava", 5, text="x" * 9000)
+    less = smaller(budget, query_image=False)
+    assert (less.evidence, less.one_by_one, less.side) == (5, True, budget.side // 2)
 
 
 def test_pages_of_numbers_have_less_text_beside_them():
@@ -220,9 +274,24 @@ def test_a_page_is_called_by_document_and_number_and_its_text_cannot_leave_its_q
 
 def test_nothing_fits_beside_an_endless_question():
     with pytest.raises(QueryError, match="too long"):
-        plan_budget("llava:13b", evidence_tokens=[10], fixed_tokens=4000)
-    with pytest.raises(QueryError, match="at most 0"):
-        plan("llava", 3, max_images=0)
+        plan_budget(limits_of("llava:13b"), evidence_tokens=[10], fixed_tokens=4000)
+
+
+def test_metadata_that_tells_nothing_stays_out():
+    name = "street/52.377249_4.891976_d23f0824128b2f330c5c7fd0_Amsterdam.JPG"
+    told = replace(
+        piece("a red car", city="Amsterdam", safer=5.43217, height=12345.6, sha="d23f0824128b2f33"),
+        source=name,
+    )
+    assert describe(told).split("\n") == [
+        '[1] picture "street/52.377249_4.891976_d23f0824128b2f330c5c7fd0_Amsterdam.JPG"',
+        '  caption: "a red car"',
+        '  "city": "Amsterdam"',
+        '  "safer": 5.43',
+        '  "height": 12346',
+    ]
+    assert describe(replace(told, captions=("a street",))).startswith("[1] picture\n")
+    assert '"harbour-bridge.jpg"' in describe(replace(told, source="harbour-bridge.jpg"))
 
 
 def read(text: str, step: int, evidence: set[int]) -> CitedText:

@@ -68,7 +68,7 @@ KINDS = {
 
 def test_every_protocol_is_here() -> None:
     modules = {module.name for module in pkgutil.iter_modules(vision.__path__)}
-    assert modules - {"wire"} == set(KINDS)
+    assert modules - {"bounds", "spoken", "wire"} == set(KINDS)
 
 
 @pytest.fixture(params=KINDS)
@@ -91,11 +91,23 @@ def ask(
 # ---- what is sent
 
 
+def test_a_label_stands_before_each_picture_where_the_protocol_can(kind: Kind) -> None:
+    with kind.double() as server:
+        ask(kind, server, Prompt("Which?", PROMPT.pictures, "Say.", labels=("[1]", "[2]")))
+    (message,) = server.requests[0].messages
+    if kind.double is OpenAIDouble:
+        told = [part.get("text", part["type"]) for part in message["content"]]
+        assert told == ["Which?", "[1]", "image_url", "[2]", "image_url", "Say."]
+    else:
+        assert message["content"] == "Which?\n\nSay."
+
+
 def test_the_question_goes_first_then_pictures_as_they_are_then_the_rest(kind: Kind) -> None:
     with kind.double() as server:
         ask(kind, server)
     (request,) = server.requests
-    assert request.text == "Question: which?\nEvidence: [1] [2]"
+    assert request.text.split() == ["Question:", "which?", "Evidence:", "[1]", "[2]"]
+    assert [message["role"] for message in request.messages] == ["user"]
     assert request.encoded_pictures == list(PROMPT.pictures)
     assert request.schema is None
 
@@ -110,7 +122,9 @@ def test_the_same_answer_comes_tomorrow(kind: Kind) -> None:
 
 def test_an_answer_can_be_bound_by_a_schema(kind: Kind) -> None:
     with kind.double(reply='{"answer": "yes"}') as server:
-        reply, _ = ask(kind, server, Prompt("Do they go together?", (jpeg("red"),), "", YES_OR_NO))
+        reply, _ = ask(
+            kind, server, Prompt("Do they go together?", (jpeg("red"),), "", schema=YES_OR_NO)
+        )
     assert server.requests[0].schema == YES_OR_NO
     assert json.loads(reply.text) == {"answer": "yes"}
 
@@ -152,6 +166,22 @@ def test_a_line_without_end_stops_at_the_total_limit(kind: Kind) -> None:
     assert "too long" in (reply.broke_off or "")
 
 
+def test_headers_without_end_stop_at_the_total_limit(kind: Kind) -> None:
+    limits = Limits(connect=0.5, idle=5, total=0.5)
+    with (
+        kind.double(script=["drip"]) as server,
+        pytest.raises(ServiceUnavailableError, match="in time"),
+    ):
+        ask(kind, server, limits=limits)
+
+
+def test_a_compressed_reply_is_not_unpacked(kind: Kind) -> None:
+    with kind.double(script=["gzip"]) as server, pytest.raises(ServiceUnavailableError):
+        ask(kind, server)
+    headers = {name.lower(): value for name, value in server.requests[0].headers.items()}
+    assert headers["accept-encoding"] == "identity"
+
+
 def test_what_a_listener_raises_is_not_the_server_s_fault(kind: Kind) -> None:
     def gone(_piece: str) -> None:
         raise BrokenPipeError("nobody reads on")
@@ -179,12 +209,12 @@ def test_silence_before_the_first_word_is_no_service(kind: Kind) -> None:
 
 
 def test_a_missing_model_is_told_when_asked_and_when_looked_for(kind: Kind) -> None:
-    with kind.double() as server:
+    with kind.double(models=["one:latest", "two:latest"]) as server:
         model = opened(kind, server.url, name="nope:7b")
         with pytest.raises(ModelMissingError, match="no model 'nope:7b'"):
             model.reply(PROMPT, num_ctx=4096, num_predict=8, on_text=discard)
         with pytest.raises(ModelMissingError, match="no model 'nope:7b'"):
-            model.require()
+            model.facts()
 
 
 def test_a_busy_server_is_asked_again(kind: Kind) -> None:
@@ -273,7 +303,7 @@ def test_a_proxy_in_the_environment_is_for_other_hosts(
             monkeypatch.delenv(name, raising=False)
         model = opened(kind, "http://gpu.example:11434")
         with pytest.raises(ServiceUnavailableError):
-            model.require()
+            model.version()
         connection, _ = proxy.accept()
         with connection:
             assert connection.recv(64).startswith(b"GET http://gpu.example:11434/")
@@ -292,9 +322,16 @@ def test_a_password_in_a_url_is_not_shown(kind: Kind) -> None:
 
 def test_how_much_fits_is_known(kind: Kind) -> None:
     with kind.double(models=["gemma3:4b"]) as server:
-        assert opened(kind, server.url, "gemma3:4b").context_length() == 32768
+        assert opened(kind, server.url, "gemma3:4b").facts().trained_context == 32768
     with kind.double(models=["gemma3:4b"], context_length=None) as server:
-        assert opened(kind, server.url, "gemma3:4b").context_length() is None
+        assert opened(kind, server.url, "gemma3:4b").facts().trained_context is None
+
+
+def test_what_the_user_says_goes_before_the_server(kind: Kind) -> None:
+    with kind.double() as server:
+        settings = Settings(model="llava", context=2048, max_images=3, **{kind.setting: server.url})
+        facts = open_model(settings, limits=QUICK).facts()
+    assert (facts.served_context, facts.pictures) == (2048, 3)
 
 
 # ---- a real server
@@ -310,7 +347,7 @@ def real() -> VisionModel:
 
 
 def test_a_real_server_looks_at_pictures(real: VisionModel) -> None:
-    real.require()
+    real.facts()
     words = replied(real, Prompt("Which colour?", (), "Answer in a word."))
     one = replied(real, Prompt("Which colour?", (jpeg("red"),), "Answer in a word."))
     two = replied(real, Prompt("Which colour?", (jpeg("red"), jpeg("blue")), "Answer in a word."))
@@ -319,12 +356,13 @@ def test_a_real_server_looks_at_pictures(real: VisionModel) -> None:
 
 
 def test_a_real_server_keeps_to_a_schema_or_says_that_it_was_cut_off(real: VisionModel) -> None:
-    reply = replied(real, Prompt("Yes or no?", (jpeg("red"),), "Answer.", YES_OR_NO))
+    reply = replied(real, Prompt("Yes or no?", (jpeg("red"),), "Answer.", schema=YES_OR_NO))
     assert reply.broke_off or json.loads(reply.text)["answer"] in ("yes", "no")
 
 
 def test_a_real_server_refuses_what_does_not_fit(real: VisionModel) -> None:
-    length = real.context_length() or 0
+    facts = real.facts()
+    length = facts.served_context or facts.trained_context or 0
     assert length
     with pytest.raises(PromptTooLargeError):
         replied(real, Prompt("word " * length, (jpeg("red"),), "Answer."))

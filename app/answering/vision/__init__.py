@@ -31,16 +31,35 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a server says of a model, or the user in its place; None where nobody does.
+
+    Tokens: `trained_context` is what the model was made to read, `served_context` what its server
+    has room for. `family` is the server's word for its architecture, "" if it has none. `pictures`
+    is how many the user wants it shown at most.
+    """
+
+    trained_context: int | None = None
+    served_context: int | None = None
+    sees: bool | None = None
+    thinks: bool | None = None
+    family: str = ""
+    pictures: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """The words before the pictures, the pictures as JPEG, the words after them.
 
-    `schema` is a JSON schema that the answer is bound to; it may still be cut off, or broken by a
-    server that does not know how, so what comes is to be validated.
+    `labels` stand before each picture where a protocol can put words between pictures. `schema` is
+    a JSON schema that the answer is bound to; it may still be cut off, or broken by a server that
+    does not know how, so what comes is to be validated.
     """
 
     before: str
     pictures: tuple[bytes, ...]
     after: str
+    labels: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
 
 
@@ -48,12 +67,14 @@ class Prompt:
 class Reply:
     """What a model said. `broke_off` says why it did not finish; None when it did.
 
-    `prompt_tokens` is how much of the prompt the server says it read.
+    `text` has nothing of what it thought; `thought` says whether it did. `prompt_tokens` is how
+    much of the prompt the server says it read.
     """
 
     text: str
     broke_off: str | None
     prompt_tokens: int | None
+    thought: bool = False
 
 
 class PromptTooLargeError(SightlineError):
@@ -80,6 +101,7 @@ class VisionModel(Protocol):
     ) -> Reply:
         """Ask, handing on the text as it comes.
 
+        A thought that was not seen to begin is handed on too, and `spoken.THOUGHT_END` after it.
         `num_ctx` is for a server that can be told; others have a context of their own. Raises
         ServiceUnavailableError, ModelMissingError, PromptTooLargeError.
         """
@@ -87,11 +109,11 @@ class VisionModel(Protocol):
     def version(self) -> str | None:
         """Return the server's version; None if it does not say. Raises as `reply`."""
 
-    def require(self) -> None:
-        """Look whether the server has the model. Raises as `reply`."""
+    def facts(self) -> ModelFacts:
+        """Return what is known of the model; the server is asked once.
 
-    def context_length(self) -> int | None:
-        """Return how many tokens the model can be given, or None. Raises as `reply`."""
+        Raises as `reply`, also for a model that the server says cannot see.
+        """
 
 
 def discard(_piece: str) -> None:
@@ -100,11 +122,12 @@ def discard(_piece: str) -> None:
 
 def open_model(settings: Settings, *, limits: Limits | None = None) -> VisionModel:
     """Return the model that the settings name; nothing is sent yet. Raises SettingsError."""
+    given = ModelFacts(served_context=settings.context, pictures=settings.max_images)
     if settings.vision_url:
         from app.answering.vision.openai_like import OpenAILikeModel
 
         key = settings.vision_api_key
-        return OpenAILikeModel(settings.model, settings.vision_url, key, limits=limits)
+        return OpenAILikeModel(settings.model, settings.vision_url, key, limits=limits, given=given)
     from app.answering.vision.ollama import OllamaModel
 
-    return OllamaModel(settings.model, settings.ollama, limits=limits)
+    return OllamaModel(settings.model, settings.ollama, limits=limits, given=given)

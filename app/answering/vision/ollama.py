@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from app.answering.budget import limits_of
-from app.answering.vision import MODELS_THAT_SEE, Limits, Prompt, PromptTooLargeError, Reply
+from app.answering.vision import (
+    MODELS_THAT_SEE,
+    Limits,
+    ModelFacts,
+    Prompt,
+    PromptTooLargeError,
+    Reply,
+)
 from app.answering.vision.wire import (
     MEMORY_ADVICE,
     NOT_A_REPLY,
@@ -19,12 +26,15 @@ from app.answering.vision.wire import (
     picture_blocks,
     read,
     wants_memory,
+    with_room_to_think,
 )
 from app.core.callbacks import own_callbacks
 from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
 from app.core.network import import_quietly
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import ollama
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseGen
 
@@ -36,10 +46,19 @@ class OllamaModel:
 
     server = "ollama"
 
-    def __init__(self, name: str, url: str, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        limits: Limits | None = None,
+        given: ModelFacts | None = None,
+    ) -> None:
         self.name = name
         self.url = checked_url(url, "--ollama", "http://127.0.0.1:11434")
         self._limits = limits or Limits()
+        self._given = given or ModelFacts()
+        self._facts: ModelFacts | None = None
 
     def reply(
         self,
@@ -50,12 +69,18 @@ class OllamaModel:
         on_text: Callable[[str], None],
     ) -> Reply:
         """Ask the model; see VisionModel."""
-        with ExitStack() as stack:
-            with self._translating():
-                client = stack.enter_context(self._client())
-                first, rest = self._begin(client, prompt, num_ctx, num_predict)
-            stack.callback(rest.close)
-            return read(_pieces(chain(first, rest)), on_text)
+        thinks = self.facts().thinks
+
+        def ask(room: int) -> Reply:
+            context = num_ctx if room == num_predict else 2 * num_ctx
+            with ExitStack() as stack:
+                with self._translating():
+                    client = stack.enter_context(self._client())
+                    first, rest = self._begin(client, prompt, context, room, thinks)
+                stack.callback(rest.close)
+                return read(_pieces(chain(first, rest)), on_text)
+
+        return with_room_to_think(ask, num_predict)
 
     def version(self) -> str:
         """Return the server's version, as it says it."""
@@ -64,20 +89,15 @@ class OllamaModel:
             facts.raise_for_status()
             return str(facts.json()["version"])
 
-    def require(self) -> None:
-        """Look whether the server has the model; see VisionModel."""
-        wanted = self.name if ":" in self.name.rpartition("/")[2] else f"{self.name}:latest"
-        with self._translating(), self._client() as client:
-            there = {model.model for model in client.list().models}
-        if wanted not in there:
-            raise self._missing()
-
-    def context_length(self) -> int | None:
-        """Return how many tokens the model was trained to read; None if its file does not say."""
-        with self._translating(), self._client() as client:
-            facts = client.show(self.name).modelinfo or {}
-            lengths = [value for key, value in facts.items() if key.endswith(".context_length")]
-            return int(lengths[0]) if lengths else None
+    def facts(self) -> ModelFacts:
+        """Return what is known of the model; see VisionModel."""
+        if self._facts is None:
+            with self._translating(), self._client() as client:
+                told = client.show(self.name)
+            self._facts = _facts(told, self._given)
+        if self._facts.sees is False:
+            raise self._blind()
+        return self._facts
 
     def _client(self) -> "ollama.Client":
         client: ollama.Client = import_quietly("ollama").Client(
@@ -86,7 +106,12 @@ class OllamaModel:
         return client
 
     def _begin(
-        self, client: "ollama.Client", prompt: Prompt, num_ctx: int, num_predict: int
+        self,
+        client: "ollama.Client",
+        prompt: Prompt,
+        num_ctx: int,
+        num_predict: int,
+        thinks: bool | None,
     ) -> "tuple[list[ChatResponse], ChatResponseGen]":
         """Return the first piece of the answer, if any, and the rest; ask a busy server again."""
         from llama_index.llms.ollama import Ollama
@@ -99,8 +124,8 @@ class OllamaModel:
             temperature=0.0,  # an answer from evidence, and the same one tomorrow
             callback_manager=own_callbacks(),
             additional_kwargs={"num_predict": num_predict},
-            # A model without thinking refuses "true"; "false" is sent only to those that think.
-            thinking=False if limits_of(self.name).thinks else None,
+            # A server from before thinking refuses the word; so it is sent only where it thinks.
+            thinking=False if thinks else None,
         )
         messages = _messages(prompt)
         bound = {"format": dict(prompt.schema)} if prompt.schema else {}
@@ -154,6 +179,12 @@ class OllamaModel:
             f"Ollama at {self.url} has no model {self.name!r}. Run `ollama pull {self.name}`"
         )
 
+    def _blind(self) -> ServiceUnavailableError:
+        return ServiceUnavailableError(
+            f"{self.name} cannot see pictures. Models that do: {MODELS_THAT_SEE};"
+            " `ollama pull llava`, then --model llava"
+        )
+
     def _refused(self, status: int, reason: str) -> SightlineError:
         reason = inner_message(reason)
         if not reason:
@@ -171,10 +202,7 @@ class OllamaModel:
         if "exceeds the available context size" in reason or "only supports one image" in reason:
             return PromptTooLargeError(f"{self.name} refuses the prompt: {reason}")
         if "image input is not supported" in reason or "does not support image" in reason:
-            return ServiceUnavailableError(
-                f"{self.name} cannot see pictures. Models that do: {MODELS_THAT_SEE};"
-                " `ollama pull llava`, then --model llava"
-            )
+            return self._blind()
         if wants_memory(status, reason):
             return ServiceUnavailableError(
                 f"Ollama at {self.url} has too little memory for {self.name}: {reason}."
@@ -187,15 +215,34 @@ class OllamaModel:
 
 
 def _messages(prompt: Prompt) -> "list[ChatMessage]":
-    """Make two messages of the user's, as Ollama puts pictures before all words of a message."""
+    """Make one message, in which Ollama puts the pictures before all words.
+
+    Of several it drops the first ones where they seem not to fit, and some templates refuse two of
+    one role.
+    """
     from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
-    return [
-        ChatMessage(role=MessageRole.USER, blocks=[TextBlock(text=prompt.before)]),
-        ChatMessage(
-            role=MessageRole.USER, blocks=[*picture_blocks(prompt), TextBlock(text=prompt.after)]
-        ),
-    ]
+    words = TextBlock(text=f"{prompt.before}\n\n{prompt.after}".strip())
+    return [ChatMessage(role=MessageRole.USER, blocks=[*picture_blocks(prompt), words])]
+
+
+def _facts(told: "ollama.ShowResponse", given: ModelFacts) -> ModelFacts:
+    """Return what `/api/show` tells: Ollama tells capabilities since 0.6.4."""
+    described = told.modelinfo or {}
+    family = str(described.get("general.architecture") or (told.details and told.details.family))
+    lengths = [described.get(f"{family}.context_length"), *_context_lengths(described)]
+    can = told.capabilities
+    return replace(
+        given,
+        trained_context=next((length for length in lengths if isinstance(length, int)), None),
+        sees=None if can is None else "vision" in can,
+        thinks=None if can is None else "thinking" in can,
+        family="" if family == "None" else family,
+    )
+
+
+def _context_lengths(described: "Mapping[str, object]") -> Iterator[object]:
+    return (value for key, value in described.items() if key.endswith(".context_length"))
 
 
 def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
@@ -203,12 +250,14 @@ def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
     try:
         for response in stream:
             facts = dict(response.raw or {})
+            thought = bool(getattr(facts.get("message"), "thinking", None))
             if not facts.get("done"):
-                yield Piece(response.delta or "")
+                yield Piece(response.delta or "", thought=thought)
                 continue
             tokens = facts.get("prompt_eval_count")
             ended = str(facts.get("done_reason") or "stop")
-            yield Piece(response.delta or "", ended, tokens if isinstance(tokens, int) else None)
+            read = tokens if isinstance(tokens, int) else None
+            yield Piece(response.delta or "", ended, thought, read)
             return
     except ollama.ResponseError as error:
         raise BrokenOffError(inner_message(str(error.error))) from error

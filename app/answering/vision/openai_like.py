@@ -5,10 +5,18 @@ Facts: recorded exchanges with llama.cpp's server, and its clients openai 2.54 a
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from app.answering.vision import MODELS_THAT_SEE, Limits, Prompt, PromptTooLargeError, Reply
+from app.answering.vision import (
+    MODELS_THAT_SEE,
+    Limits,
+    ModelFacts,
+    Prompt,
+    PromptTooLargeError,
+    Reply,
+)
 from app.answering.vision.wire import (
     MEMORY_ADVICE,
     NOT_A_REPLY,
@@ -21,11 +29,14 @@ from app.answering.vision.wire import (
     picture_blocks,
     read,
     wants_memory,
+    with_room_to_think,
 )
 from app.core.callbacks import own_callbacks
 from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx
     import openai
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseGen
@@ -41,13 +52,22 @@ class OpenAILikeModel:
     server = "vision server"
 
     def __init__(
-        self, name: str, url: str, key: "SecretStr | None" = None, *, limits: Limits | None = None
+        self,
+        name: str,
+        url: str,
+        key: "SecretStr | None" = None,
+        *,
+        limits: Limits | None = None,
+        given: ModelFacts | None = None,
     ) -> None:
         self.name = name
         url = checked_url(url, "--vision-url", "http://127.0.0.1:8000/v1")
         self.url = url if url.endswith("/v1") else f"{url}/v1"
         self._key = key.get_secret_value() if key else "none"  # the client wants some
+        self._bearer = {"Authorization": f"Bearer {self._key}"}
         self._limits = limits or Limits()
+        self._given = given or ModelFacts()
+        self._facts: ModelFacts | None = None
 
     def reply(
         self,
@@ -58,37 +78,60 @@ class OpenAILikeModel:
         on_text: Callable[[str], None],
     ) -> Reply:
         """Ask the model; see VisionModel. The server's context is what it was started with."""
-        with ExitStack() as stack:
-            with self._translating():
-                client = stack.enter_context(self._http())
-                first, rest = self._begin(client, prompt, num_predict)
-            stack.callback(rest.close)
-            return read(_pieces(chain(first, rest)), on_text)
+        thinks = self.facts().thinks
+
+        def ask(room: int) -> Reply:
+            with ExitStack() as stack:
+                with self._translating():
+                    client = stack.enter_context(self._http())
+                    is_thinker = thinks or room != num_predict
+                    first, rest = self._begin(client, prompt, room, is_thinker=is_thinker)
+                stack.callback(rest.close)
+                return read(_pieces(chain(first, rest)), on_text)
+
+        return with_room_to_think(ask, num_predict)
 
     def version(self) -> None:
         """Return nothing: no route of the protocol says it."""
         self._listed()
 
-    def require(self) -> None:
-        """Look whether the server lists the model; see VisionModel."""
-        served = [model.id for model in self._listed()]
-        if self.name not in served:
-            raise self._missing(served)
+    def facts(self) -> ModelFacts:
+        """Return what is known of the model; see VisionModel."""
+        if self._facts is None:
+            listed = self._listed()
+            if listed is None:
+                return self._given
+            served = [model.id for model in listed]
+            # llama.cpp serves its one model under any name.
+            lone = listed[:1] if len(listed) == 1 and listed[0].owned_by == LLAMA_CPP else []
+            found = [model for model in listed if model.id == self.name] or lone
+            if not found:
+                raise self._missing(served)
+            props = self._props() if found[0].owned_by == LLAMA_CPP else {}
+            self._facts = _facts(found[0].model_dump(), props, self._given)
+        if self._facts.sees is False:
+            raise self._blind()
+        return self._facts
 
-    def context_length(self) -> int | None:
-        """Return how many tokens fit, where the server lists it as vLLM or llama.cpp do."""
-        facts = next((m.model_dump() for m in self._listed() if m.id == self.name), {})
-        length = facts.get("max_model_len") or (facts.get("meta") or {}).get("n_ctx_train")
-        return int(length) if length else None
+    def _props(self) -> dict[str, Any]:
+        """Return what llama.cpp says of the model that it runs; nothing where it does not."""
+        with self._translating(), self._http() as http:
+            told = http.get(f"{self.url.removesuffix('/v1')}/props", headers=self._bearer)
+            facts = told.json() if told.is_success else {}
+        return facts if isinstance(facts, dict) else {}
 
-    def _listed(self) -> "list[openai.types.Model]":
+    def _listed(self) -> "list[openai.types.Model] | None":
+        """Return the models that the server lists; None if it lists none at all."""
         import openai
 
         with self._translating(), self._http() as http:
             client = openai.OpenAI(
                 base_url=self.url, api_key=self._key, http_client=http, max_retries=0
             )
-            return list(client.models.list().data)
+            try:
+                return list(client.models.list().data)
+            except openai.NotFoundError:
+                return None
 
     def _http(self) -> "httpx.Client":
         import httpx
@@ -101,11 +144,10 @@ class OpenAILikeModel:
             for name in [name for name in request.headers if name.startswith(ABOUT_US)]:
                 del request.headers[name]
 
-        options["event_hooks"]["request"] = [prepare]
-        return httpx.Client(**options)
+        return httpx.Client(**options, event_hooks={"request": [prepare]})
 
     def _begin(
-        self, http: "httpx.Client", prompt: Prompt, num_predict: int
+        self, http: "httpx.Client", prompt: Prompt, num_predict: int, *, is_thinker: bool
     ) -> "tuple[list[ChatResponse], ChatResponseGen]":
         """Return the first piece of the answer, if any, and the rest; ask a busy server again."""
         from llama_index.llms.openai_like import OpenAILike
@@ -120,7 +162,11 @@ class OpenAILikeModel:
             max_tokens=num_predict,
             callback_manager=own_callbacks(),
             max_retries=0,  # llama-index's and openai's would multiply
-            additional_kwargs={"stream_options": {"include_usage": True}, **_bound(prompt)},
+            additional_kwargs={
+                "stream_options": {"include_usage": True},
+                **_bound(prompt),
+                **(NO_THINKING if is_thinker else {}),
+            },
         )
         messages = [_message(prompt)]
 
@@ -180,6 +226,12 @@ class OpenAILikeModel:
             " Name one that it serves with --model"
         )
 
+    def _blind(self) -> ServiceUnavailableError:
+        return ServiceUnavailableError(
+            f"{self.name} cannot see pictures. Models that do: {MODELS_THAT_SEE}, and others;"
+            " of llama.cpp, with --mmproj"
+        )
+
     def _refused(self, status: int, body: str) -> SightlineError:
         reason = inner_message(body)
         where = f"the vision server at {self.url}"
@@ -202,10 +254,7 @@ class OpenAILikeModel:
         if any(sign in body for sign in TOO_LARGE):
             return PromptTooLargeError(f"{self.name} refuses the prompt: {reason}")
         if any(sign in reason for sign in BLIND):
-            return ServiceUnavailableError(
-                f"{self.name} cannot see pictures. Models that do: {MODELS_THAT_SEE}, and others;"
-                " of llama.cpp, with --mmproj"
-            )
+            return self._blind()
         if wants_memory(status, reason):
             return ServiceUnavailableError(
                 f"{where} has too little memory for {self.name}: {reason}. {MEMORY_ADVICE}"
@@ -217,12 +266,24 @@ MAX_LISTED = 5
 
 BUSY = (429, 503)
 
+LLAMA_CPP = "llamacpp"
+"""Who owns a model that llama.cpp lists."""
+
+NO_THINKING = {"extra_body": {"chat_template_kwargs": {"enable_thinking": False}}}
+"""How llama.cpp, vLLM and SGLang tell a model's template not to think."""
+
+THINKING_TEMPLATES = ("enable_thinking", "<think>", "<|channel")
+"""Part of the chat template of a model that can think."""
+
 TOO_LARGE = (
     "exceed_context_size_error",  # llama.cpp
     "maximum context length",  # vLLM
     "image(s) may be provided",  # vLLM, --limit-mm-per-prompt
 )
 """Part of what is said of a prompt that is too long, or has too many pictures."""
+
+REASONING = ("reasoning_content", "reasoning")
+"""Where a server with a parser for it puts what a model thinks: llama.cpp and vLLM, OpenRouter."""
 
 BLIND = ("image input is not supported", "is not a multimodal model")
 """The same of a model that cannot see: llama.cpp, vLLM."""
@@ -239,8 +300,28 @@ def _message(prompt: Prompt) -> "ChatMessage":
     """Make one message: its parts keep their order, and some templates refuse two of one role."""
     from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
+    pictures = picture_blocks(prompt)
+    labels = [[TextBlock(text=label)] for label in prompt.labels] or [[] for _ in pictures]
+    shown = [part for label, one in zip(labels, pictures, strict=True) for part in (*label, one)]
     words = (TextBlock(text=prompt.before), TextBlock(text=prompt.after))
-    return ChatMessage(role=MessageRole.USER, blocks=[words[0], *picture_blocks(prompt), words[1]])
+    return ChatMessage(role=MessageRole.USER, blocks=[words[0], *shown, words[1]])
+
+
+def _facts(
+    listed: "Mapping[str, Any]", props: "Mapping[str, Any]", given: ModelFacts
+) -> ModelFacts:
+    """Return what vLLM's or llama.cpp's list of models tells, and llama.cpp's `/props`."""
+    running = props.get("default_generation_settings") or {}
+    served = given.served_context or running.get("n_ctx") or listed.get("max_model_len")
+    template = str(props.get("chat_template") or "")
+    sees = (props.get("modalities") or {}).get("vision")
+    return replace(
+        given,
+        trained_context=(listed.get("meta") or {}).get("n_ctx_train"),
+        served_context=served,
+        sees=sees if isinstance(sees, bool) else None,
+        thinks=any(sign in template for sign in THINKING_TEMPLATES) if template else None,
+    )
 
 
 def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
@@ -249,8 +330,10 @@ def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
     try:
         for response in stream:
             chunk: Any = response.raw
-            ended = chunk.choices[0].finish_reason if chunk.choices else None
+            choice = chunk.choices[0] if chunk.choices else None
+            ended = choice.finish_reason if choice else None
             tokens = chunk.usage.prompt_tokens if chunk.usage else None
-            yield Piece(response.delta or "", ended or "", tokens)
+            thought = any(getattr(choice and choice.delta, name, None) for name in REASONING)
+            yield Piece(response.delta or "", ended or "", thought, tokens)
     except openai.APIError as error:
         raise BrokenOffError(inner_message(str(error.message))) from error

@@ -2,29 +2,33 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from app.answering.vision import Limits, Prompt, Reply
-from app.core.errors import SettingsError
+from app.answering.vision import Limits, Prompt, PromptTooLargeError, Reply
+from app.answering.vision.bounds import bounded
+from app.answering.vision.spoken import THOUGHT_END, Spoken
+from app.core.errors import ServiceUnavailableError, SettingsError
 from app.core.network import connection_options
 
 if TYPE_CHECKING:
-    import httpx
     from llama_index.core.base.llms.types import ImageBlock
-
-MAX_REPLY_BYTES = 4_000_000
-"""Of one streamed reply: 512 tokens come as some 80 kB of JSON lines."""
 
 NOT_A_REPLY = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What ollama 0.6 and openai 2.54 raise on a line that is no JSON, no object, or one of another
 shape."""
 
 FULL = "the answer reached the length that it was given room for"
+THINKING_ROOM = 6
+"""Times the room of an answer: 3,072 tokens. Qwen3.5 and Gemma 4 thought for 900 to 1,500."""
+
+THOUGHT_ON = (
+    "the model spent the room of its answer on thinking. Choose one that does not think, or start"
+    " its server so that it does not"
+)
 UNFINISHED = "the stream ended before the answer did"
 
 NO_MEMORY = (
@@ -43,10 +47,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of a streamed answer. `ended` says how, in the server's word, if it is the last."""
+    """A piece of a streamed answer. `ended` says how, in the server's word, if it is the last.
+
+    `thought` says that the server told a thought apart, which is not in the text.
+    """
 
     text: str
     ended: str = ""
+    thought: bool = False
     prompt_tokens: int | None = None
 
 
@@ -80,17 +88,17 @@ def client_options(url: str, limits: Limits) -> dict[str, Any]:
     """
     import httpx
 
-    deadline = time.monotonic() + limits.total
-
-    def bound(response: httpx.Response) -> None:
-        assert isinstance(response.stream, httpx.SyncByteStream)  # a sync client gives these
-        response.stream = _bounded(response.stream, deadline)
-
+    connection = connection_options(url)
+    transport = httpx.HTTPTransport(
+        verify=connection.pop("verify", True), proxy=connection.pop("proxy", None), trust_env=False
+    )
     return {
         "timeout": httpx.Timeout(limits.idle, connect=limits.connect),
         "follow_redirects": False,  # pictures go where the user said, and nowhere else
-        **connection_options(url),
-        "event_hooks": {"response": [bound]},
+        # A compressed reply of 3 MB was 700 MB of blanks; words need no compressing.
+        "headers": {"Accept-Encoding": "identity"},
+        "transport": bounded(transport, limits.total),
+        **connection,
     }
 
 
@@ -119,18 +127,38 @@ def picture_blocks(prompt: Prompt) -> "list[ImageBlock]":
 def read(pieces: Iterator[Piece], on_text: Callable[[str], None]) -> Reply:
     """Hand on a stream's text; a piece must say that it ended, or it was cut."""
     said: list[str] = []
-    ended, tokens = "", None
+    spoken = Spoken()
+    ended, tokens, thought = "", None, False
+
+    def take(text: str) -> None:
+        if text:
+            said.append(text)
+            on_text(text)
+
     piece, fault = _next(pieces)
     while piece is not None:
-        if piece.text:
-            said.append(piece.text)
-            on_text(piece.text)
+        take(spoken.add(piece.text))
         ended = piece.ended or ended
+        thought = thought or piece.thought
         tokens = piece.prompt_tokens if piece.prompt_tokens is not None else tokens
         piece, fault = _next(pieces)
-    if not ended:
-        return Reply("".join(said), fault or UNFINISHED, tokens)
-    return Reply("".join(said), FULL if ended == "length" else None, tokens)
+    take(spoken.end())
+    text = "".join(said).rpartition(THOUGHT_END)[2]
+    thought = thought or spoken.thought
+    broke_off = (FULL if ended == "length" else None) if ended else fault or UNFINISHED
+    if broke_off == FULL and thought and not text.strip():
+        broke_off = THOUGHT_ON
+    return Reply(text, broke_off, tokens, thought)
+
+
+def with_room_to_think(ask: Callable[[int], Reply], num_predict: int) -> Reply:
+    """Ask with room for the answer alone; once more with room for thoughts, if they took it all."""
+    reply = ask(num_predict)
+    if reply.broke_off != THOUGHT_ON:
+        return reply
+    with suppress(PromptTooLargeError, ServiceUnavailableError):  # then that is all there is
+        return ask(THINKING_ROOM * num_predict)
+    return reply
 
 
 def inner_message(reason: str) -> str:
@@ -168,24 +196,3 @@ def _next(pieces: Iterator[Piece]) -> tuple[Piece | None, str | None]:
         return None, "the connection was cut"
     except NOT_A_REPLY:
         return None, "the server sent something that is no answer"
-
-
-def _bounded(stream: "httpx.SyncByteStream", deadline: float) -> "httpx.SyncByteStream":
-    """Wrap a stream so that it ends at the deadline or at a size, even within a line."""
-    import httpx
-
-    class Bounded(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            size = 0
-            for chunk in stream:
-                size += len(chunk)
-                if time.monotonic() > deadline:
-                    raise TimeoutError("over the total time limit")
-                if size > MAX_REPLY_BYTES:
-                    raise ValueError("over the size of any reply")
-                yield chunk
-
-        def close(self) -> None:
-            stream.close()
-
-    return Bounded()

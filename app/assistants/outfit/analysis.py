@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from app.answering.budget import Budget, estimate_tokens, plan_budget
+from app.answering.budget import Budget, estimate_tokens, limits_of, plan_budget
 from app.answering.prompts import cut, quote
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
@@ -106,7 +106,7 @@ def analyse(
         return Prompt(_TASK, pictures, words, schema=_schema(catalogue))
 
     budget = plan_budget(
-        model.name,
+        limits_of(model.name, model.facts()),
         evidence_tokens=[0],
         fixed_tokens=estimate_tokens(_TASK + words),
         answer_tokens=ANALYSIS_TOKENS,

@@ -1,0 +1,110 @@
+"""Manners: how models name evidence without brackets, refuse, and repeat what they were told. Pure.
+
+They are looked for only in what a model wrote otherwise than it was told to.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from app.answering.evidence import Evidence
+from app.answering.prompts import EXAMPLE, RULE_LINES
+
+_THING = r"(?:images?|pictures?|photos?|photographs?|evidence|tiles?|figures?|sources?|items?)"
+_CHINESE_THING = "(?:图片|图像|照片|证据|来源|图)"
+_AND = r"\s{0,3}(?:,|;|&|、|，|\band\b|\bund\b|\bet\b|\by\b)\s{0,3}"
+_LIST = rf"\d{{1,3}}(?:{_AND}\d{{1,3}}){{0,20}}"
+_NAMED = re.compile(
+    rf"\b{_THING}\s{{0,3}}(?:no\.?|number|nr\.?)?\s{{0,3}}#?({_LIST})"
+    rf"|{_CHINESE_THING}\s?({_LIST})"
+    rf"|(?<=[^\n\w])[(（]({_LIST})[)）]",
+    re.IGNORECASE,
+)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\s{{1,3}}{_THING}", re.IGNORECASE)
+_PAGE = re.compile(r"(?:\bpages?\s{0,3}|\bpp?\.\s{0,3}|第\s?)(\d{1,5})", re.IGNORECASE)
+
+_SENTENCE = re.compile(r"(?<=[.!?。！？])\s*")
+_SORRY = re.compile(
+    r"\W{0,5}(?:i\s?[’']?m sorry|i am sorry|i apologi[sz]e|sorry|unfortunately|as an ai"
+    r"|i\s(?:can\s?not|can[’']t|could\snot|am\s(?:unable|not\sable)|do\snot|don[’']t)"
+    r"|i[’']m\s(?:unable|not\sable)"
+    r"|(?:very\s)?(?:很?抱歉|对不起|我?无法|我不能)|leider|es tut mir leid|désolé|je suis désolé"
+    r"|lo siento|lamento|mi dispiace|desculpe|извините|к сожалению|申し訳)",
+    re.IGNORECASE,
+)
+_SILENT = re.compile(
+    r"(?:not enough|insufficient|no (?:relevant |sufficient )?)\s?(?:evidence|information)"
+    r"|(?:evidence|pictures?|images?|photos?|pages?|metadata|captions?)\s(?:(?:above|shown|provided"
+    r"|given)\s)?(?:do|does)(?:\snot|n[’']t)\s(?:answer|provide|give|contain\s(?:any|enough)"
+    r"|say|tell|allow|mention)"
+    r"|(?:cannot|can\snot|can[’']t|not\spossible\sto)\s(?:be\s)?(?:answered|determined?|answer)"
+    r"|证据不足|无法(?:回答|确定|判断)",
+    re.IGNORECASE,
+)
+
+RULE_BEGINNING = 36
+"""Characters of a rule that are enough to know it by: a model may break off within one."""
+
+_DESCRIBED = re.compile(r"^\[\d+\] (?:picture|page \d+ of)\b[^\n]{0,400}\n {2}\S", re.MULTILINE)
+
+_CITED = re.compile(r"\[\d")
+
+
+def is_refusal(text: str) -> bool:
+    """Say whether a text only says that its writer cannot or will not answer, with or without [1].
+
+    >>> is_refusal("I'm sorry, I cannot determine this from the pictures [1][2].")
+    True
+    >>> is_refusal("I'm sorry, there is no tram. A red car is in [1].")
+    False
+    """
+    first, *rest = [part for part in _SENTENCE.split(text.strip()) if part.strip()] or [""]
+    told = _SORRY.match(first) or _SILENT.search(first)
+    return bool(told) and not any(_CITED.search(sentence) for sentence in rest)
+
+
+def repeats_prompt(text: str) -> bool:
+    """Say whether a text repeats what the model was given: rules, example, or lines of evidence."""
+    begun = (line[:RULE_BEGINNING] for line in (*RULE_LINES, EXAMPLE.partition(" [")[0]))
+    return any(map(text.__contains__, begun)) or bool(_DESCRIBED.search(text))
+
+
+def loose_citations(text: str, evidence: Sequence[Evidence]) -> set[int]:
+    """Return the evidence that a text names otherwise than by numbers in square brackets.
+
+    As "Image 1", "(1) and (5)", "图2", "the third picture", by a file's name, or by a page of a
+    document. Only such numbers count as there is evidence of.
+    """
+    numbers = {piece.number for piece in evidence}
+    are_pages = any(piece.page is not None for piece in evidence)  # "figure 3" is the report's own
+    named = () if are_pages else _named(text)
+    found = set(chain(named, _by_name(text, evidence), _by_page(text, evidence)))
+    return found & numbers
+
+
+def _named(text: str) -> Iterator[int]:
+    for match in _NAMED.finditer(text):
+        listed = next(group for group in match.groups() if group)
+        yield from map(int, re.findall(r"\d+", listed))
+    for match in _ORDINAL.finditer(text):
+        yield _ORDINALS.index(match[1].lower()) + 1
+
+
+def _by_name(text: str, evidence: Sequence[Evidence]) -> Iterator[int]:
+    """Yield pictures whose file is named; of a document that tells no page."""
+    folded = text.casefold()
+    for piece in evidence:
+        name = piece.document.rpartition("/")[2].casefold()
+        if piece.page is None and "." in name and name in folded:
+            yield piece.number
+
+
+def _by_page(text: str, evidence: Sequence[Evidence]) -> Iterator[int]:
+    """Yield pages by their own number, where it is one page's alone or its document is named."""
+    folded = text.casefold()
+    for match in _PAGE.finditer(text):
+        pages = [piece for piece in evidence if piece.page == int(match[1])]
+        named = [piece for piece in pages if piece.document.rpartition("/")[2].casefold() in folded]
+        if len(among := named or pages) == 1:
+            yield among[0].number
