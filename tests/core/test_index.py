@@ -266,6 +266,67 @@ def test_a_broken_picture_is_refused_and_nothing_of_its_batch_is_stored(
     assert stored(index) == {}
 
 
+# ---- nodes that bring an embedding
+
+
+PENGUINS = "penguins huddle together to keep warm"
+
+
+def vector_of(index: CollectionIndex, words: str) -> list[float]:
+    return index._embed_model.get_text_embedding(words)
+
+
+@pytest.mark.parametrize("length", [1.0, 7.5])
+@pytest.mark.parametrize("node", [TextNode(id_="n", text="zzz"), Document(id_="n", text="zzz")])
+def test_a_node_is_found_by_the_embedding_that_it_brings(
+    index: CollectionIndex, node: BaseNode, length: float
+) -> None:
+    index.insert_nodes([TextNode(id_="other", text="cats live in houses")])
+    vector = [length * number for number in vector_of(index, PENGUINS)]
+    index.insert_nodes([node.model_copy(update={"embedding": vector})])
+    (hit,) = index.as_retriever(similarity_top_k=1).retrieve(PENGUINS)
+    assert (hit.node.node_id, hit.score) == ("n", pytest.approx(1.0, abs=1e-3))
+    assert spaces(index, "n") == {"text", "keywords"}
+
+
+def test_words_need_not_be_there_beside_an_embedding(index: CollectionIndex) -> None:
+    index.insert_nodes([TextNode(id_="n", text="", embedding=vector_of(index, PENGUINS))])
+    assert ids(index.as_retriever().retrieve(PENGUINS)) == ["n"]
+
+
+def test_of_a_picture_the_embedding_is_that_of_its_pixels(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    blue = index.image_embed_model.get_image_embedding(pictures["blue"])
+    node = ImageNode(
+        id_="red",
+        text="a red square",
+        image_path=pictures["red"],
+        embedding=blue,
+        text_embedding=vector_of(index, PENGUINS),
+    )
+    index.insert_nodes([*nodes_of({"green": pictures["green"]}), node])
+    retriever = index.as_retriever(similarity_top_k=1, image_similarity_top_k=1)
+    assert ids(retriever.image_to_image_retrieve(pictures["blue"])) == ["red"]
+    assert ids(retriever.retrieve(PENGUINS)) == ["red"]
+    assert ids(retriever.image_to_image_retrieve(pictures["green"])) == ["green"]
+    assert "text_embedding" not in str(points(index, "red")[0].payload).replace(
+        '"text_embedding": null', ""
+    )
+
+
+@pytest.mark.parametrize(
+    "vector", [[1.0, 0.0], [0.0] * 384, [float("nan")] * 384, [float("inf")] + [0.0] * 383]
+)
+def test_an_embedding_that_does_not_fit_is_refused_and_named(
+    index: CollectionIndex, vector: list[float]
+) -> None:
+    odd = TextNode(id_="odd", text="words", embedding=vector)
+    with pytest.raises(SourceError, match=r"'odd' brings an embedding.*384.*None"):
+        index.insert_nodes([TextNode(id_="good", text="fine"), odd])
+    assert stored(index) == {}
+
+
 def test_a_view_does_not_write(index: CollectionIndex) -> None:
     with pytest.raises(CollectionError, match="insert_nodes"):
         index.vector_store.add([TextNode(text="half a record")])

@@ -82,7 +82,9 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     """One collection behind LlamaIndex's multi-modal index.
 
     A document stays one node, however long its text: split, its picture would be embedded and
-    stored with every part. Of a node, its words alone are embedded, not the metadata before them.
+    stored with every part. Of a node, its words alone are embedded, not the metadata before them. A
+    vector that a node brings is kept: `embedding` is that of its picture, if it has one, else of
+    its words; `text_embedding` of an ImageNode that of its words.
     Numbers, times, booleans and words in its metadata can be filtered by, typed by the first node
     that has them, up to 50 columns in all; `lat` and `lon` are its place. No ingest sweeps away
     what was written here; one with --rebuild does, for it makes the collection from its sources
@@ -99,6 +101,10 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         self._llm = llm
         self._collection = collection
         self._models = Models.of(collection.manifest, settings)
+        self._dimensions = {
+            "text": collection.manifest.text.dimensions,
+            "image": collection.manifest.image.dimensions,
+        }
         self._max_megapixels = settings.max_megapixels
         self._writing = Lock()
         self._told = False
@@ -170,7 +176,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
 
     def update_ref_doc(self, document: Document, **_: Any) -> None:
         """Replace a document. LlamaIndex deletes first: a picture that is gone would lose both."""
-        self._replace([whole_node(document)])
+        self._replace(self._whole([document]))
 
     async def aupdate_ref_doc(self, document: Document, **_: Any) -> None:
         """Do what `update_ref_doc` does, off the event loop."""
@@ -204,7 +210,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         It writes halves, and after one batch of words without pictures it takes the image store for
         empty, and finds no picture until it is made anew.
         """
-        self._write([whole_node(node) for node in nodes])
+        self._write(self._whole(nodes))
 
     async def _async_add_nodes_to_index(
         self, index_struct: IndexDict, nodes: Sequence[BaseNode], *_: Any, **__: Any
@@ -229,8 +235,11 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         own = {key: given[key] for key in given.keys() & {*RETRIEVER_OPTIONS, "callback_manager"}}
         return self.as_retriever(**own), {key: given[key] for key in given.keys() - own.keys()}
 
+    def _whole(self, nodes: Sequence[BaseNode]) -> list[WholeNode]:
+        return [whole_node(node, self._dimensions) for node in nodes]
+
     def _refresh(self, documents: Sequence[Document]) -> list[bool]:
-        nodes = [whole_node(document) for document in documents]
+        nodes = self._whole(documents)
         stored = self._collection.fetch([node.id for node in nodes])
         hashes = {id_: point.payload.get("metadata_hash") for id_, point in stored.items()}
         is_new = [hashes.get(node.id) != node.payload["metadata_hash"] for node in nodes]
@@ -264,21 +273,26 @@ class CollectionIndex(MultiModalVectorStoreIndex):
 
     def _points(self, nodes: Sequence[WholeNode]) -> Iterator[Point]:
         """Yield the points of a batch; texts and pictures are embedded at once."""
-        texts = [node.text for node in nodes if node.text]
-        pictures = [self._open(node.picture) for node in nodes if node.picture]
+        texts = [node.text for node in nodes if _wants_rows(node)]
+        opened = [self._open(node.picture) if node.picture else None for node in nodes]
+        pictures = [picture for picture in opened if picture]
+        bare = [
+            p for p, node in zip(opened, nodes, strict=True) if p and "image" not in node.brought
+        ]
         rows = iter(self._models.text.embed_documents(texts).tolist() if texts else ())
-        images = iter(self._models.image.embed_images(pictures).tolist() if pictures else ())
+        images = iter(self._models.image.embed_images(bare).tolist() if bare else ())
         page = self._models.page if pictures else None
         parts = map(page_vectors, page.embed_images(pictures) if page else ())
         for node in nodes:
             vectors: dict[str, Vector] = {}
-            if node.text:
+            if _wants_rows(node):
                 vectors["text"] = [next(rows)]
-                vectors |= self._keywords(node.text)
+            elif "text" in node.brought:
+                vectors["text"] = [node.brought["text"]]
             if node.picture:
-                vectors["image"] = next(images)
+                vectors["image"] = node.brought.get("image") or next(images)
                 vectors |= next(parts, {})
-            yield Point(node.id, vectors, self._payload(node))
+            yield Point(node.id, vectors | self._keywords(node.text), self._payload(node))
 
     def _payload(self, node: WholeNode) -> dict[str, Any]:
         collection = self._collection
@@ -325,6 +339,10 @@ class IndexRetriever(MultiModalVectorIndexRetriever):
 
     async def _aimage_to_image_retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._image_to_image_retrieve, query_bundle)
+
+
+def _wants_rows(node: WholeNode) -> bool:
+    return bool(node.text) and "text" not in node.brought
 
 
 class _Whole(TransformComponent):

@@ -1,5 +1,6 @@
-"""Index nodes: any LlamaIndex node or document → what a collection stores of it; see `index.py`."""
+"""Index nodes: any LlamaIndex node or document → what a collection stores of it."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -35,11 +36,15 @@ PLACE_KEYS = ("lat", "lon")
 
 @dataclass(frozen=True, slots=True)
 class WholeNode:
-    """A node that belongs to a document, with all that a payload says of it but its fields."""
+    """A node that belongs to a document, with all that a payload says of it but its fields.
+
+    `brought` are the vectors that came with it, by space; what is missing there is embedded.
+    """
 
     id: str
     node: TextNode
     picture: Path | None
+    brought: Mapping[str, list[float]]
     payload: Mapping[str, Any]
 
     @property
@@ -58,17 +63,23 @@ class WholeNode:
         return payload | ({"place": place._asdict()} if place else {})
 
 
-def whole_node(node: BaseNode) -> WholeNode:
+def whole_node(node: BaseNode, dimensions: Mapping[str, int]) -> WholeNode:
     """Return a node or document ready to be stored; its picture is hashed, not opened.
 
-    Raises SourceError for a node with nothing to find it by, with a picture that is in no file, or
-    with metadata that JSON does not know.
+    `dimensions` are those of the spaces `text` and `image`. Raises SourceError for a node with
+    nothing to find it by, with a picture that is in no file, with an embedding that does not fit,
+    or with metadata that JSON does not know.
     """
     picture = _picture(node)
     kept = _text_node(node, picture)
-    if not kept.text and picture is None:
+    brought = {
+        space: _unit(vector, node.node_id, space, dimensions[space])
+        for space, vector in _brought(node, picture)
+        if vector is not None
+    }
+    if not kept.text and picture is None and not brought:
         raise SourceError("empty_node", f"node {node.node_id!r} has neither words nor a picture")
-    return WholeNode(id_of(kept.node_id), kept, picture, _payload(kept, picture))
+    return WholeNode(id_of(kept.node_id), kept, picture, brought, _payload(kept, picture))
 
 
 def id_of(node_id: str) -> str:
@@ -128,7 +139,29 @@ def _text_node(node: BaseNode, picture: Path | None) -> TextNode:
     if isinstance(kept, ImageNode) and picture:
         mimetype = kept.image_mimetype or mimetype_of(picture.name)
         update |= {"image": None, "image_path": str(picture), "image_mimetype": mimetype}
+    if isinstance(kept, ImageNode):
+        update["text_embedding"] = None  # a vector, which a payload would hold as text
     return kept.model_copy(update=update)
+
+
+def _brought(node: BaseNode, picture: Path | None) -> Iterator[tuple[str, list[float] | None]]:
+    """Yield the vectors that came with a node, with the space of each, as LlamaIndex has them."""
+    yield ("image" if picture else "text"), node.embedding
+    if isinstance(node, ImageNode) and node.text_embedding is not None:
+        yield "text", node.text_embedding
+
+
+def _unit(vector: Sequence[float], node_id: str, space: str, dimensions: int) -> list[float]:
+    """Return a vector at length 1: its direction is all that LlamaIndex's stores compare."""
+    length = math.hypot(*vector)
+    if len(vector) != dimensions or not 0 < length < math.inf:
+        raise SourceError(
+            "bad_embedding",
+            f"node {node_id!r} brings an embedding of {len(vector)} numbers, {length:.3g} long; one"
+            f" of {space} here has {dimensions}, and a direction. Make it with the collection's own"
+            " model, or set it to None: then the index makes it",
+        )
+    return [number / length for number in vector]
 
 
 def _of_document(document: BaseNode, picture: Path | None) -> TextNode:
