@@ -242,11 +242,12 @@ def test_a_caller_s_node_stays_as_it_was(index: CollectionIndex, pictures: dict[
 @pytest.mark.parametrize(
     ("node", "says"),
     [
-        (TextNode(id_="n", text=""), "'n' has neither words nor a picture"),
         (ImageNode(id_="n", image="aGVsbG8=", text="words"), "'n' has its picture inside"),
         (ImageNode(id_="n", image_url="http://example.org/a.png"), "'n' has its picture inside"),
         (ImageNode(id_="n", image_path="/nowhere/a.png", text="words"), r"'n'.*a\.png, is no file"),
         (TextNode(id_="n", text="words", metadata={"x": object()}), "metadata of node 'n'"),
+        (TextNode(id_="n", text="half \ud800"), "'n' holds what is not valid Unicode"),
+        (TextNode(id_="n", text="words", metadata={"x": "\ud800"}), "'n' holds what is not valid"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_and_named(
@@ -264,6 +265,42 @@ def test_a_broken_picture_is_refused_and_nothing_of_its_batch_is_stored(
     with pytest.raises(SourceError, match=r"blue\.png"):
         index.insert_nodes(nodes_of(pictures))
     assert stored(index) == {}
+
+
+@pytest.mark.parametrize("text", ["", " \n\t"])
+def test_empty_documents_are_kept_among_others_and_told(
+    index: CollectionIndex, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    # LlamaIndex embeds "", and then finds such a document by any words.
+    some = [Document(id_="1", text="one"), Document(id_="2", text=text, metadata={"by": "Ann"})]
+    some.append(Document(id_="3", text="three"))
+    assert index.refresh_ref_docs(some) == [True, True, True]
+    assert "1 of 3 nodes, '2' first, have neither words nor a picture" in caplog.text
+    assert index.refresh_ref_docs(some) == [False, False, False]
+    assert stored(index).keys() == {"1", "2", "3"}
+    assert stored(index)["2"].get_content() == text
+    assert set(ids(index.as_retriever(similarity_top_k=9).retrieve("one"))) == {"1", "3"}
+    by_ann = MetadataFilters(filters=[where("by", "==", "Ann")])
+    assert [node.node_id for node in index.vector_store.get_nodes(filters=by_ann)] == ["2"]
+    index.insert_nodes([TextNode(id_="4", text=text), TextNode(id_="5", text="five")])
+    index.insert(Document(id_="6", text=text))
+    asyncio.run(index.ainsert(Document(id_="7", text=text)))
+    assert len(stored(index)) == 7
+    index.delete_ref_doc("2")
+    assert "2" not in stored(index)
+
+
+def test_a_document_that_was_emptied_is_no_longer_found(index: CollectionIndex) -> None:
+    index.refresh_ref_docs([Document(id_="1", text="one"), Document(id_="2", text="two")])
+    changed = [Document(id_="1", text="one"), Document(id_="2", text="")]
+    assert index.refresh_ref_docs(changed) == [False, True]
+    assert ids(index.as_retriever(similarity_top_k=9).retrieve("two")) == ["1"]
+
+
+def test_a_document_that_comes_twice_in_a_refresh_is_written_once(index: CollectionIndex) -> None:
+    one, uno = Document(id_="1", text="one"), Document(id_="1", text="uno")
+    assert index.refresh_ref_docs([one, one, uno]) == [True, False, True]
+    assert stored(index)["1"].get_content() == "uno"
 
 
 # ---- nodes that bring an embedding

@@ -242,7 +242,10 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         nodes = self._whole(documents)
         stored = self._collection.fetch([node.id for node in nodes])
         hashes = {id_: point.payload.get("metadata_hash") for id_, point in stored.items()}
-        is_new = [hashes.get(node.id) != node.payload["metadata_hash"] for node in nodes]
+        is_new = []
+        for node in nodes:
+            is_new.append(hashes.get(node.id) != node.payload["metadata_hash"])
+            hashes[node.id] = node.payload["metadata_hash"]  # one may come twice
         self._replace([node for node, new in zip(nodes, is_new, strict=True) if new])
         return is_new
 
@@ -258,6 +261,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
             if new := new_fields(nodes, self._collection.fields):
                 self._collection.remember(fields=new)
             self._tell_left_out(nodes)
+            _tell_unfindable(nodes)
             for start in range(0, len(nodes), BATCH):
                 self._collection.upsert(list(self._points(nodes[start : start + BATCH])))
 
@@ -343,6 +347,16 @@ class IndexRetriever(MultiModalVectorIndexRetriever):
 
 def _wants_rows(node: WholeNode) -> bool:
     return bool(node.text) and "text" not in node.brought
+
+
+def _tell_unfindable(nodes: Sequence[WholeNode]) -> None:
+    """Warn of nodes with nothing to search by. A folder of files often has an empty one."""
+    if bare := [node.node.node_id for node in nodes if not node.is_findable]:
+        logger.warning(
+            "%s of %s, %r first, have neither words nor a picture: they are kept, and no search"
+            " finds them",
+            *(len(bare), counted(len(nodes), "node"), bare[0]),
+        )
 
 
 class _Whole(TransformComponent):

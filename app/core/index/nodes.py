@@ -49,8 +49,13 @@ class WholeNode:
 
     @property
     def text(self) -> str:
-        """Its words, or nothing."""
-        return self.node.text
+        """Its words, or nothing; blanks are nothing."""
+        return self.node.text if self.node.text.strip() else ""
+
+    @property
+    def is_findable(self) -> bool:
+        """Whether a search can find it. Filters find it all the same, and so does its id."""
+        return bool(self.text or self.picture or self.brought)
 
     def payload_with(self, fields: Sequence[Field], *, on_top: bool) -> dict[str, Any]:
         """Return the payload that filters over these fields can see; `on_top` as `payload_of`."""
@@ -66,9 +71,8 @@ class WholeNode:
 def whole_node(node: BaseNode, dimensions: Mapping[str, int]) -> WholeNode:
     """Return a node or document ready to be stored; its picture is hashed, not opened.
 
-    `dimensions` are those of the spaces `text` and `image`. Raises SourceError for a node with
-    nothing to find it by, with a picture that is in no file, with an embedding that does not fit,
-    or with metadata that JSON does not know.
+    `dimensions` are those of the spaces `text` and `image`. Raises SourceError for a node with a
+    picture that is in no file, with an embedding that does not fit, or with what JSON cannot hold.
     """
     picture = _picture(node)
     kept = _text_node(node, picture)
@@ -77,8 +81,6 @@ def whole_node(node: BaseNode, dimensions: Mapping[str, int]) -> WholeNode:
         for space, vector in _brought(node, picture)
         if vector is not None
     }
-    if not kept.text and picture is None and not brought:
-        raise SourceError("empty_node", f"node {node.node_id!r} has neither words nor a picture")
     return WholeNode(id_of(kept.node_id), kept, picture, brought, _payload(kept, picture))
 
 
@@ -196,10 +198,17 @@ def _payload(node: TextNode, picture: Path | None) -> dict[str, Any]:
     """LlamaIndex's part of a payload, and a ledger of no source: no ingest sweeps it away."""
     try:
         payload = node_payload(node)
+        payload[
+            "_node_content"
+        ].encode()  # half a surrogate pair is text to Python, and to no engine
         pixels = content_hash(picture) if picture else ""
     except OSError as error:
         raise SourceError(
             "unreadable_file", f"the picture of node {node.node_id!r} cannot be read: {error}"
+        ) from error
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            "bad_text", f"node {node.node_id!r} holds what is not valid Unicode: {error}"
         ) from error
     except ValueError as error:  # pydantic's, for what has no JSON
         raise SourceError(
