@@ -55,6 +55,8 @@ from tests.qdrant_double import QdrantDouble
 
 CAPTION = "a {} square on a white table"
 
+PENGUINS = "penguins huddle together to keep warm"
+
 
 @pytest.fixture
 def settings(either_engine: Settings) -> Settings:
@@ -191,6 +193,42 @@ def test_a_document_stays_one_node_however_long(
     assert (type(found["note"]), found["note"].metadata) == (TextNode, {"by": "Ann"})
 
 
+@pytest.mark.parametrize("insert", ["insert", "insert_nodes", "refresh_ref_docs"])
+def test_a_long_text_is_found_by_its_end(index: CollectionIndex, insert: str) -> None:
+    # LlamaIndex embeds the first 256 tokens of a node with this model.
+    filler = "The committee met on Tuesday and approved the minutes of the last session. " * 25
+    index.insert(Document(id_="cats", text="Cats are small animals that live in houses."))
+    long = Document(id_="long", text=f"{filler}{PENGUINS}.")
+    getattr(index, insert)(long if insert == "insert" else [long])
+    (hit,) = index.as_retriever(similarity_top_k=1).retrieve("how do penguins survive the cold?")
+    assert hit.node.node_id == "long"
+    (point,) = points(index, "long")
+    assert len(point.vectors["text"]) > 2
+
+
+def test_a_text_of_more_vectors_than_a_point_can_hold_is_refused(
+    index: CollectionIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.index.MAX_ROW_NUMBERS", 384 * 3)
+    long = TextNode(id_="long", text="a street with many shops and trees. " * 100)
+    with pytest.raises(SourceError, match=r"'long' has 3,600 characters.*SentenceSplitter"):
+        index.insert_nodes([TextNode(id_="short", text="fine"), long])
+    assert stored(index) == {}
+
+
+def test_batches_hold_so_many_nodes_and_rows(
+    index: CollectionIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.index.BATCH", 2)
+    monkeypatch.setattr("app.core.index.BATCH_ROWS", 3)
+    long = "a street with many shops and trees. " * 40
+    index.insert_nodes([TextNode(id_=n, text=long if n in "bd" else f"word {n}") for n in "abcde"])
+    assert stored(index).keys() == set("abcde")
+    for word in "ace":
+        assert ids(index.as_retriever(similarity_top_k=1).retrieve(f"word {word}")) == [word]
+    assert len(points(index, "b")[0].vectors["text"]) > 2
+
+
 def test_a_picture_without_words_is_indexed(
     index: CollectionIndex, pictures: dict[str, str]
 ) -> None:
@@ -304,9 +342,6 @@ def test_a_document_that_comes_twice_in_a_refresh_is_written_once(index: Collect
 
 
 # ---- nodes that bring an embedding
-
-
-PENGUINS = "penguins huddle together to keep warm"
 
 
 def vector_of(index: CollectionIndex, words: str) -> list[float]:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -34,7 +35,7 @@ from app.core.callbacks import own_callbacks
 from app.core.collection import Collection, open_collection
 from app.core.conditions import OneOf
 from app.core.engines import Point, Vector
-from app.core.errors import QueryError
+from app.core.errors import QueryError, SourceError
 from app.core.images import open_image
 from app.core.index.embeddings import ImageAdapter, TextAdapter
 from app.core.index.engines import RETRIEVER_OPTIONS, chat_engine, query_engine
@@ -53,6 +54,16 @@ logger = logging.getLogger(__name__)
 
 BATCH = 32
 """Nodes that are embedded and written together: pictures of up to 12 MB each are open at once."""
+
+BATCH_ROWS = 512
+"""Rows of words of such a batch, unless one node has more; each takes 12 KB on its way."""
+
+MAX_ROW_NUMBERS = 1024 * 1024
+"""In all rows of a point: a server of Qdrant's takes no more (MAX_MULTIVECTOR_FLATTENED_LEN)."""
+
+
+Ready = tuple[WholeNode, list[str]]
+"""A node, and what is to be embedded of its words."""
 
 
 def open_index(
@@ -82,9 +93,10 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     """One collection behind LlamaIndex's multi-modal index.
 
     A document stays one node, however long its text: split, its picture would be embedded and
-    stored with every part. Of a node, its words alone are embedded, not the metadata before them. A
-    vector that a node brings is kept: `embedding` is that of its picture, if it has one, else of
-    its words; `text_embedding` of an ImageNode that of its words.
+    stored with every part. A long text has a vector for each passage of it, and is found by the
+    best of them. Of a node, its words alone are embedded, not the metadata before them. A vector
+    that a node brings is kept: `embedding` is that of its picture, if it has one, else of its
+    words; `text_embedding` of an ImageNode that of its words.
     Numbers, times, booleans and words in its metadata can be filtered by, typed by the first node
     that has them, up to 50 columns in all; `lat` and `lon` are its place. No ingest sweeps away
     what was written here; one with --rebuild does, for it makes the collection from its sources
@@ -262,8 +274,24 @@ class CollectionIndex(MultiModalVectorStoreIndex):
                 self._collection.remember(fields=new)
             self._tell_left_out(nodes)
             _tell_unfindable(nodes)
-            for start in range(0, len(nodes), BATCH):
-                self._collection.upsert(list(self._points(nodes[start : start + BATCH])))
+            ready = [(node, self._passages(node)) for node in nodes]
+            for batch in _batches(ready):
+                self._collection.upsert(list(self._points(batch)))
+
+    def _passages(self, node: WholeNode) -> list[str]:
+        """Return what is embedded of a node's words: parts that the model reads whole."""
+        if not node.text or "text" in node.brought:
+            return []
+        passages = self._models.text.split(node.text) or [node.text]  # of signs without a token
+        most = MAX_ROW_NUMBERS // self._dimensions["text"]
+        if len(passages) > most:
+            raise SourceError(
+                "long_text",
+                f"node {node.node.node_id!r} has {len(node.text):,} characters, which make"
+                f" {len(passages):,} vectors; a node can have {most:,}. Split it with a node parser"
+                " of LlamaIndex, such as SentenceSplitter, and give its nodes to insert_nodes",
+            )
+        return passages
 
     def _tell_left_out(self, nodes: Sequence[WholeNode]) -> None:
         """Warn once of metadata that no filter can ask for, since there was no room for it."""
@@ -275,22 +303,24 @@ class CollectionIndex(MultiModalVectorStoreIndex):
                 *(self._collection.name, MAX_FIELDS, names[0], counted(len(names), "column")),
             )
 
-    def _points(self, nodes: Sequence[WholeNode]) -> Iterator[Point]:
+    def _points(self, batch: Sequence[Ready]) -> Iterator[Point]:
         """Yield the points of a batch; texts and pictures are embedded at once."""
-        texts = [node.text for node in nodes if _wants_rows(node)]
-        opened = [self._open(node.picture) if node.picture else None for node in nodes]
-        pictures = [picture for picture in opened if picture]
+        texts = [passage for _, passages in batch for passage in passages]
+        opened = [self._open(node.picture) if node.picture else None for node, _ in batch]
         bare = [
-            p for p, node in zip(opened, nodes, strict=True) if p and "image" not in node.brought
+            picture
+            for picture, (node, _) in zip(opened, batch, strict=True)
+            if picture and "image" not in node.brought
         ]
+        pictures = [picture for picture in opened if picture]
         rows = iter(self._models.text.embed_documents(texts).tolist() if texts else ())
         images = iter(self._models.image.embed_images(bare).tolist() if bare else ())
         page = self._models.page if pictures else None
         parts = map(page_vectors, page.embed_images(pictures) if page else ())
-        for node in nodes:
+        for node, passages in batch:
             vectors: dict[str, Vector] = {}
-            if _wants_rows(node):
-                vectors["text"] = [next(rows)]
+            if passages:
+                vectors["text"] = list(islice(rows, len(passages)))
             elif "text" in node.brought:
                 vectors["text"] = [node.brought["text"]]
             if node.picture:
@@ -345,8 +375,18 @@ class IndexRetriever(MultiModalVectorIndexRetriever):
         return await asyncio.to_thread(self._image_to_image_retrieve, query_bundle)
 
 
-def _wants_rows(node: WholeNode) -> bool:
-    return bool(node.text) and "text" not in node.brought
+def _batches(ready: Sequence[Ready]) -> Iterator[list[Ready]]:
+    """Yield nodes in batches that neither their number nor their words make too large."""
+    batch: list[Ready] = []
+    rows = 0
+    for each in ready:
+        if batch and (len(batch) == BATCH or rows + len(each[1]) > BATCH_ROWS):
+            yield batch
+            batch, rows = [], 0
+        batch.append(each)
+        rows += len(each[1])
+    if batch:
+        yield batch
 
 
 def _tell_unfindable(nodes: Sequence[WholeNode]) -> None:
