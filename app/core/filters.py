@@ -128,13 +128,18 @@ def _native_compare(
 
 # ---- LlamaIndex's filters as the same conditions
 
+_DOCUMENT = tuple(
+    Column("", name, "words", "doc_id") for name in ("doc_id", "ref_doc_id", "document_id")
+)
+"""LlamaIndex's names for the document of a node, which its stores filter by like metadata."""
+
 
 def from_metadata_filters(filters: "MetadataFilters", fields: Sequence[Field]) -> Condition:
     """Return LlamaIndex's filters as a condition; keys are names or slugs of fields.
 
     No filters at all pass everything. Raises QueryError for what the fields do not allow.
     """
-    condition = _from_filters(filters, columns_of(fields), depth=1)
+    condition = _from_filters(filters, (*columns_of(fields), *_DOCUMENT), depth=1)
     if _size(condition) > MAX_CONDITIONS:
         raise QueryError(f"a filter may have {MAX_CONDITIONS} conditions; this one has more")
     return condition
@@ -152,6 +157,7 @@ def _from_filters(
         if isinstance(part, MetadataFilters)
         else _from_filter(part, columns)
         for part in filters.filters
+        if not isinstance(part, MetadataFilters) or part.filters  # as Qdrant's own store for it
     )
     joined = filters.condition.value if filters.condition else "and"
     if joined == "not":  # Qdrant's own store for LlamaIndex reads it so: none of them
@@ -171,6 +177,8 @@ def _from_operator(column: Column, operator: str, value: Any) -> Condition:  # n
     if operator == "is_empty":
         return Not(Exists(column.key))
     if operator in ("in", "nin", "any", "all"):
+        if operator in ("in", "nin") and isinstance(value, str):
+            value = [each.strip() for each in value.split(",")]  # as Qdrant's own store reads it
         values = [_typed(column, each) for each in (value if isinstance(value, list) else [value])]
         if operator == "all":
             return AllOf(tuple(comparison(column, "==", each) for each in values))
@@ -184,6 +192,8 @@ def _from_operator(column: Column, operator: str, value: Any) -> Condition:  # n
         case "contains":  # LlamaIndex: the list of values has this one
             return comparison(column, "==", _typed(column, value))
         case "text_match" | "text_match_insensitive":
+            if column.type == "time":  # which LlamaIndex has as a text, "2024-01-31"
+                return comparison(column, "==", _typed(column, value))
             return containment(column, str(value))
     raise QueryError(f"the operator {operator} is not supported")
 

@@ -655,6 +655,26 @@ FILTERS = [
     (MetadataFilters(filters=[where("the shade", "!=", "red")]), {"green", "blue"}),
     (MetadataFilters(filters=[where("framed", "==", "true")]), {"red"}),
     (MetadataFilters(filters=[where("taken", ">=", "2020-01-02")]), {"green", "blue"}),
+    (MetadataFilters(filters=[where("the shade", "in", "red, blue")]), {"red", "blue"}),
+    (MetadataFilters(filters=[where("the shade", "nin", "red,blue")]), {"green"}),
+    (MetadataFilters(filters=[where("creation_date", "<", "2024-01-03")]), {"red", "green"}),
+    (MetadataFilters(filters=[where("creation_date", "==", "2024-01-02")]), {"green"}),
+    (
+        MetadataFilters(filters=[where("creation_date", "in", "2024-01-02,2024-01-03")]),
+        {"green", "blue"},
+    ),
+    (MetadataFilters(filters=[where("creation_date", "text_match", "2024-01-01")]), {"red"}),
+    (MetadataFilters(filters=[where("serial", "text_match", "99")]), {"blue"}),
+    (MetadataFilters(filters=[where("doc_id", "==", "red")]), {"red"}),
+    (MetadataFilters(filters=[where("ref_doc_id", "!=", "red")]), {"green", "blue"}),
+    (MetadataFilters(filters=[where("document_id", "in", ["red", "blue"])]), {"red", "blue"}),
+    (
+        MetadataFilters(
+            filters=[MetadataFilters(filters=[]), where("the shade", "==", "red")],
+            condition=FilterCondition.OR,
+        ),
+        {"red"},
+    ),
     (
         MetadataFilters(
             filters=[
@@ -678,6 +698,8 @@ def scored(pictures: dict[str, str]) -> list[ImageNode]:
             "the shade": node.node_id,
             "framed": number == 1,
             "taken": datetime(2020, 1, number, tzinfo=UTC),
+            "creation_date": f"2024-01-0{number}",  # as LlamaIndex's readers have it
+            "serial": f"2024-01-0{number}" if number < 3 else "2024-01-99",  # words: not all times
             "lat": 1.0 + number,
             "lon": 103.8,
         }

@@ -98,9 +98,9 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     that a node brings is kept: `embedding` is that of its picture, if it has one, else of its
     words; `text_embedding` of an ImageNode that of its words.
     Numbers, times, booleans and words in its metadata can be filtered by, typed by the first node
-    that has them, up to 50 columns in all; `lat` and `lon` are its place. No ingest sweeps away
-    what was written here; one with --rebuild does, for it makes the collection from its sources
-    alone.
+    that has them (a text such as "2024-01-31" is a time), up to 50 columns in all; `lat` and `lon`
+    are its place. No ingest sweeps away what was written here; one with --rebuild does, for it
+    makes the collection from its sources alone.
     """
 
     def __init__(

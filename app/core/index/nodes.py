@@ -1,6 +1,7 @@
 """Index nodes: any LlamaIndex node or document → what a collection stores of it."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,6 +30,9 @@ from app.core.nodes import (
     point_id,
 )
 from app.core.records import MAX_FIELDS, Field, FieldType, Place, free_slug
+
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""How a time begins, as LlamaIndex's readers write it; Python reads `20240131` as one too."""
 
 PLACE_KEYS = ("lat", "lon")
 """Metadata that says where a node is, in degrees; filters find it as the place of any record."""
@@ -99,11 +103,16 @@ def id_of(node_id: str) -> str:
 def new_fields(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[Field]:
     """Return the columns that these nodes bring, typed by the first value of each.
 
-    The first that come are indexed, while a collection has room: others are kept in their nodes.
+    A text is a time only if every text there is one. The first columns that come are indexed, while
+    a collection has room: others are kept in their nodes.
     """
+    kinds: dict[str, FieldType] = {}
+    for name, kind in _typed_keys(nodes):
+        if kinds.setdefault(name, kind) == "time" and kind == "words":
+            kinds[name] = "words"
     slugs = {field.name: field.slug for field in known}
     found: list[Field] = []
-    for name, kind in _typed_keys(nodes):
+    for name, kind in kinds.items():
         if len(slugs) >= MAX_FIELDS:
             break
         if name not in slugs:
@@ -231,6 +240,8 @@ def _type_of(value: object) -> FieldType | None:
         case int() | float():
             return "number"
         case date():
+            return "time"
+        case str() if _ISO_DATE.match(value) and _moment(value):
             return "time"
         case str() | [str(), *_]:
             return "words"
