@@ -528,6 +528,28 @@ def test_nodes_are_deleted_by_filter(index: CollectionIndex, pictures: dict[str,
     assert stored(index).keys() == {"green", "blue"}
 
 
+def test_a_filter_without_a_condition_deletes_nothing(index: CollectionIndex) -> None:
+    index.insert_nodes([TextNode(id_="n", text="words")])
+    nothing = MetadataFilters(filters=[MetadataFilters(filters=[MetadataFilters(filters=[])])])
+    index.vector_store.delete_nodes(filters=nothing)
+    assert stored(index).keys() == {"n"}
+
+
+def test_a_clear_takes_all_and_the_index_goes_on(
+    squares: Path, settings: Settings, pictures: dict[str, str]
+) -> None:
+    bring(squares, settings)
+    with open_index("squares", settings) as index:
+        index.insert_nodes(nodes_of(pictures))
+        index.vector_store.clear()
+        assert stored(index) == {}
+        assert index.as_retriever().retrieve("a square") == []
+        index.insert_nodes([TextNode(id_="n", text="words")])
+        assert stored(index).keys() == {"n"}
+        asyncio.run(index.image_vector_store.aclear())
+    assert bring(squares, settings) == (3, 0, 0, 0)
+
+
 def test_all_of_it_can_be_deleted_and_the_collection_opened_again(
     settings: Settings, pictures: dict[str, str]
 ) -> None:

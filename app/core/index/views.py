@@ -56,11 +56,18 @@ class SpaceView(BasePydanticVectorStore):
     ) -> None:
         """Delete by node id, by filter, or what fits both; told nothing, it deletes nothing.
 
-        LlamaIndex's QdrantVectorStore, told nothing, deletes everything.
+        LlamaIndex's own stores, told nothing, delete everything; here `clear` does.
         """
         where = self._where(node_ids, filters)
         if where is not None:
             self._delete(where)
+
+    def clear(self) -> None:
+        """Delete all records of the collection, in every space, also those of its sources.
+
+        The next ingest of a source brings its records back.
+        """
+        self._collection.delete([id_ for _, id_ in self._collection.record_ids(None)])
 
     def get_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
@@ -113,8 +120,16 @@ class SpaceView(BasePydanticVectorStore):
             parts.append(Ids(tuple(id_of(id_) for id_ in node_ids)))
         if doc_ids:
             parts.append(OneOf("doc_id", tuple(doc_ids)))
-        if filters is not None and filters.filters:
-            parts.append(from_metadata_filters(filters, fields))
+        if filters is not None:
+            asked = from_metadata_filters(filters, fields)  # refuses what is nested too deep
+            parts += [asked] if _says_something(filters) else []
         if where:
             parts.append(parse(where, fields))
         return AllOf(tuple(parts)) if parts else None
+
+
+def _says_something(filters: MetadataFilters) -> bool:
+    """Whether there is a condition in it; else it would pass, and delete, everything."""
+    return any(
+        not isinstance(part, MetadataFilters) or _says_something(part) for part in filters.filters
+    )
