@@ -332,6 +332,19 @@ class Seer(MockLLM):
         return ChatResponse(message=ChatMessage(role="assistant", content="Seen."))
 
 
+def test_a_model_that_only_completes_texts_gets_the_texts(settings: Settings) -> None:
+    # LlamaIndex's multi-modal synthesis refuses it.
+    callbacks = CallbackManager()
+    callbacks.handlers = []
+    own = MockLLM(callback_manager=callbacks)  # says what it is asked
+    with app.open_index("squares", settings) as index:
+        said = str(index.as_query_engine(llm=own).query(QUESTION))
+        assert "a red square on a white table" in said
+        assert QUESTION in said
+        stream = index.as_query_engine(llm=own, streaming=True).query(QUESTION)
+        assert QUESTION in str(stream)
+
+
 @pytest.mark.parametrize("opened", [app.open_index, without_model.open_index])
 def test_a_model_that_is_given_is_the_one_that_is_asked(
     opened: Callable[..., CollectionIndex], settings: Settings, ollama: OllamaDouble

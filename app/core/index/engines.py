@@ -83,7 +83,7 @@ class ShowAll(BaseSynthesizer):
             chat_prompt_helper=ChatPromptHelper(tokenizer=words),
             streaming=streaming,
             output_cls=output_cls,
-            multimodal=True,
+            multimodal=llm.metadata.is_chat_model,  # one that completes texts gets the texts
         )
         self._template = text_qa_template or DEFAULT_TEXT_QA_PROMPT
 
