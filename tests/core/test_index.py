@@ -16,6 +16,7 @@ from llama_index.core.schema import (
     Document,
     ImageDocument,
     ImageNode,
+    IndexNode,
     NodeRelationship,
     NodeWithScore,
     QueryBundle,
@@ -660,6 +661,50 @@ def test_a_query_without_what_it_needs_is_refused(
         index.as_retriever(vector_store_query_mode="hybrid").retrieve("words")
     with pytest.raises(QueryError, match="by vector"):
         index.vector_store.query(VectorStoreQuery(mode=VectorStoreQueryMode.DEFAULT))
+    with pytest.raises(QueryError, match="not in mode 'mmr'"):
+        index.vector_store.query(VectorStoreQuery([1.0] * 384, mode="mmr"))  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="-1 nodes"):
+        index.as_retriever(similarity_top_k=-1).retrieve("words")
+    with pytest.raises(QueryError, match="qdrant_filters; a view takes `where`"):
+        index.as_retriever(vector_store_kwargs={"qdrant_filters": None}).retrieve("words")
+
+
+@pytest.mark.parametrize("vector", [[1.0, 0.0], [float("nan")] * 384])
+def test_a_query_with_a_vector_that_does_not_fit_is_refused(
+    index: CollectionIndex, vector: list[float]
+) -> None:
+    with pytest.raises(QueryError, match=r"minilm.*384"):
+        index.as_retriever().retrieve(QueryBundle("words", embedding=vector))
+
+
+def test_a_query_may_bring_its_vector(index: CollectionIndex, pictures: dict[str, str]) -> None:
+    index.insert_nodes([*nodes_of(pictures), TextNode(id_="p", text=PENGUINS)])
+    retriever = index.as_retriever(similarity_top_k=1)
+    for words in ("", "a green square"):
+        bundle = QueryBundle(words, embedding=vector_of(index, PENGUINS))
+        assert ids(retriever.retrieve(bundle)) == ids(retriever.text_retrieve(bundle)) == ["p"]
+        assert ids(asyncio.run(retriever.aretrieve(bundle))) == ["p"]
+
+
+@pytest.mark.parametrize("name", ["doc_ids", "node_ids"])
+def test_an_empty_list_of_what_may_be_found_is_refused(index: CollectionIndex, name: str) -> None:
+    # LlamaIndex's own stores take it for no list at all.
+    with pytest.raises(QueryError, match=f"{name} is empty"):
+        index.as_retriever(**{name: []})
+
+
+def test_an_index_node_leads_to_what_it_stands_for(index: CollectionIndex) -> None:
+    inner = TextNode(id_="inner", text="the whole chapter")
+    plain = IndexNode(id_="plain", text="a summary of boats", index_id="boats")
+    index.insert_nodes([plain, IndexNode(id_="x", text=PENGUINS, index_id="p", obj=inner)])
+    retriever = index.as_retriever(similarity_top_k=1)
+    (hit,) = retriever.retrieve("boats")
+    assert isinstance(hit.node, IndexNode)
+    assert (hit.node.node_id, hit.node.index_id) == ("plain", "boats")
+    assert ids(retriever.retrieve(PENGUINS)) == ["inner"]
+    chapters = index.as_retriever(node_ids=["plain"])  # what no JSON holds is kept in the index
+    index.insert_nodes([IndexNode(id_="y", text="cats and dogs", index_id="q", obj=chapters)])
+    assert ids(retriever.retrieve("cats and dogs")) == ["plain"]
 
 
 def test_none_of_one_kind_can_be_asked_for(

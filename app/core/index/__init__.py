@@ -349,14 +349,27 @@ class IndexRetriever(MultiModalVectorIndexRetriever):
     """
 
     def __init__(self, index: CollectionIndex, *, reads_words: bool, **kwargs: Any) -> None:
+        for name in ("doc_ids", "node_ids"):
+            if kwargs.get(name) == []:
+                raise QueryError(
+                    f"{name} is empty, so nothing could be found; LlamaIndex's stores search"
+                    " everything then. Leave it out for that"
+                )
         super().__init__(index, **kwargs)
+        # LlamaIndex leaves out what its base class needs for an IndexNode that stands for another.
+        self.object_map = index._object_map
+        self._verbose = False
         self._reads_words = reads_words
 
     def _text_retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return super()._text_retrieve(_with_words(query_bundle))
+        """Ask with the words, or with the vector that the bundle brings."""
+        own = copy(query_bundle) if query_bundle.embedding else _with_words(query_bundle)
+        return super()._text_retrieve(own)
 
     def _text_to_image_retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         """Return nothing where the image embedding cannot read words, as palette cannot."""
+        if query_bundle.embedding and not _has_words(query_bundle):
+            return []  # the vector is of the texts' space
         own = _with_words(query_bundle)
         return super()._text_to_image_retrieve(own) if self._reads_words else []
 
@@ -408,6 +421,10 @@ class _Whole(TransformComponent):
 
 def _with_words(query_bundle: QueryBundle) -> QueryBundle:
     """A copy to leave a vector in."""
-    if not any(text.strip() for text in query_bundle.embedding_strs):
+    if not _has_words(query_bundle):
         raise QueryError("the query has no words; for a picture there is image_to_image_retrieve")
     return copy(query_bundle)
+
+
+def _has_words(query_bundle: QueryBundle) -> bool:
+    return any(text.strip() for text in query_bundle.embedding_strs)

@@ -1,5 +1,6 @@
 """Space view: one space of a collection as a LlamaIndex vector store; see `index.py`."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -77,23 +78,24 @@ class SpaceView(BasePydanticVectorStore):
         points = self._collection.fetch([id_ for _, id_ in found])
         return [self._collection.node(point.payload) for point in points.values()]
 
-    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+    def query(
+        self, query: VectorStoreQuery, *, where: str | None = None, **unknown: Any
+    ) -> VectorStoreQueryResult:
         """Search this space by vector, under every filter at once.
 
         `where` in the retriever's `vector_store_kwargs` is a filter as `--where` has it, for what
         MetadataFilters cannot say, such as `near`. Raises QueryError.
         """
-        if query.mode != VectorStoreQueryMode.DEFAULT or query.query_embedding is None:
-            raise QueryError(
-                f"a view searches by vector, not in mode {query.mode.value!r}; for hybrid search"
-                " there is app.Searcher"
-            )
-        where = self._where(query.node_ids or None, query.filters, query.doc_ids, **kwargs)
-        vector: Vector = [query.query_embedding] if self.space == "text" else query.query_embedding
+        vector = self._vector(query)
+        if unknown:
+            raise QueryError(f"vector_store_kwargs has {', '.join(unknown)}; a view takes `where`")
+        condition = self._where(query.node_ids or None, query.filters, query.doc_ids, where=where)
         hits: list[ScoredId] = []
         if query.similarity_top_k:
             queries = [Query(self.space, vector)]
-            (hits,) = self._collection.search(queries, limit=query.similarity_top_k, where=where)
+            (hits,) = self._collection.search(
+                queries, limit=query.similarity_top_k, where=condition
+            )
         points = self._collection.fetch([hit.id for hit in hits])
         hits = [hit for hit in hits if hit.id in points]  # one may have been deleted since
         nodes = [self._collection.node(points[hit.id].payload) for hit in hits]
@@ -102,6 +104,25 @@ class SpaceView(BasePydanticVectorStore):
             similarities=[hit.score for hit in hits],
             ids=[node.node_id for node in nodes],
         )
+
+    def _vector(self, query: VectorStoreQuery) -> Vector:
+        """Return the vector of a query that this space can be asked."""
+        mode, vector = VectorStoreQueryMode(query.mode), query.query_embedding
+        if mode != VectorStoreQueryMode.DEFAULT or vector is None:
+            raise QueryError(
+                f"a view searches by vector, not in mode {mode.value!r}; for hybrid search there is"
+                " app.Searcher"
+            )
+        if query.similarity_top_k < 0:
+            raise QueryError(f"{query.similarity_top_k} nodes were asked for; it can be 0 or more")
+        manifest = self._collection.manifest
+        made = manifest.text if self.space == "text" else manifest.image
+        if len(vector) != made.dimensions or not all(map(math.isfinite, vector)):
+            raise QueryError(
+                f"the query's embedding has {len(vector)} numbers; {made.name}, which made the"
+                f" vectors of {self.space} here, gives {made.dimensions} finite ones"
+            )
+        return [vector] if self.space == "text" else vector
 
     def _delete(self, where: Condition) -> None:
         self._collection.delete([id_ for _, id_ in self._collection.record_ids(where)])
