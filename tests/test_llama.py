@@ -229,7 +229,7 @@ def test_a_picture_that_is_gone_is_left_out_and_its_caption_not(
     index: CollectionIndex, ollama: OllamaDouble, squares: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     red = (squares / "red.png").rename(squares / "gone.png")
-    index.as_query_engine().query(QUESTION)
+    index.as_query_engine(similarity_top_k=3).query(QUESTION)  # it comes last of the three
     red.rename(squares / "red.png")
     (request,) = ollama.requests
     assert not any(map(is_red, colours(request)))

@@ -21,13 +21,14 @@ from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, Exists, Ids
 from app.core.engines import ScoredId
 from app.core.errors import QueryError
+from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
 from app.core.images import open_image
 from app.core.models import QueryVectors, Wanted
 from app.retrieval.documents import beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
 from app.retrieval.explain import answers, misspelt
 from app.retrieval.fusion import SignalScores, fuse
-from app.retrieval.gone import is_gone, outside_dead_sources, told_of_gone
+from app.retrieval.gone import told_of_gone
 from app.retrieval.hits import Hit, SignalScore
 from app.retrieval.signals import Asked, Signal, Signals
 from app.retrieval.weights import weights_of
@@ -37,10 +38,6 @@ CANDIDATES = 100
 
 GROUP_CANDIDATES = 500
 """The same where only the best of each group is wanted: a long document must not fill the list."""
-
-GONE_CANDIDATES = 200
-"""The same where pictures of some of the best are gone, and of so many the files are looked for at
-most. Over 6,000 records that makes 3.3 ms of a search by words 8.4, and 2.0 by picture 4.5."""
 
 OTHERS_SHOWN = 5
 """Of a group, after its best."""

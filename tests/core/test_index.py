@@ -844,6 +844,44 @@ def test_a_node_that_was_read_can_be_changed_and_written_back(
     assert ids(retriever.retrieve("a square")) == ["red"]
 
 
+# ---- pictures that are gone
+
+
+def test_what_is_gone_comes_after_the_rest(
+    index: CollectionIndex, pictures: dict[str, str]
+) -> None:
+    index.insert_nodes([*nodes_of(pictures), TextNode(id_="note", text="a red note")])
+    Path(pictures["red"]).unlink()
+    retriever = index.as_retriever(similarity_top_k=4, image_similarity_top_k=3)
+    found = retriever.retrieve("a red square on a white table")
+    assert ids(found)[-1] == "red"
+    assert found[-1].score > found[0].score
+    by_picture = retriever.image_to_image_retrieve(pictures["green"])
+    assert ids(by_picture)[0] == "green"
+    assert ids(by_picture)[-1] == "red"
+    for top_k in (1, 2, 3):
+        some = index.as_retriever(similarity_top_k=top_k)
+        assert "red" not in ids(some.retrieve("a red square on a white table"))
+    Path(pictures["green"]).unlink()
+    Path(pictures["blue"]).unlink()
+    assert ids(retriever.retrieve("a red square on a white table"))[:2] == ["note", "red"]
+
+
+def test_a_source_that_is_gone_does_not_fill_the_places_of_others(
+    squares: Path, settings: Settings, pictures: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.index.views.GONE_CANDIDATES", 1)
+    bring(squares, settings)
+    squares.rename(squares.with_name("elsewhere"))
+    with open_index("squares", settings) as index:
+        index.insert_nodes(nodes_of({"inserted": pictures["red"]}))
+        (hit,) = index.as_retriever(similarity_top_k=1).retrieve("a red square on a white table")
+        assert hit.node.node_id == "inserted"
+        everything = index.as_retriever(similarity_top_k=9).retrieve("a red square")
+        assert ids(everything)[0] == "inserted"
+        assert len(everything) == 4
+
+
 # ---- beside ingests
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Literal
 
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -16,9 +17,10 @@ from llama_index.core.vector_stores.types import (
 
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Compare, Condition, Ids, OneOf
-from app.core.engines import Query, ScoredId, Vector
+from app.core.engines import Point, Query, Vector
 from app.core.errors import CollectionError, QueryError
 from app.core.filters import from_metadata_filters
+from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
 from app.core.index.nodes import id_of
 from app.core.where import parse
 
@@ -90,20 +92,43 @@ class SpaceView(BasePydanticVectorStore):
         if unknown:
             raise QueryError(f"vector_store_kwargs has {', '.join(unknown)}; a view takes `where`")
         condition = self._where(query.node_ids or None, query.filters, query.doc_ids, where=where)
-        hits: list[ScoredId] = []
-        if query.similarity_top_k:
-            queries = [Query(self.space, vector)]
-            (hits,) = self._collection.search(
-                queries, limit=query.similarity_top_k, where=condition
-            )
-        points = self._collection.fetch([hit.id for hit in hits])
-        hits = [hit for hit in hits if hit.id in points]  # one may have been deleted since
-        nodes = [self._collection.node(points[hit.id].payload) for hit in hits]
+        found = self._best(vector, query.similarity_top_k, condition)
+        nodes = [self._collection.node(point.payload) for _, point in found]
         return VectorStoreQueryResult(
             nodes=nodes,
-            similarities=[hit.score for hit in hits],
+            similarities=[score for score, _ in found],
             ids=[node.node_id for node in nodes],
         )
+
+    def _best(
+        self, vector: Vector, top_k: int, where: Condition | None
+    ) -> list[tuple[float, Point]]:
+        """Return the best, with their scores; those whose pictures are gone after the others.
+
+        As in `app/retrieval`, files are looked for of the best alone. Only if some are gone, more
+        are looked at, without the sources that are gone as a whole.
+        """
+        found = self._found(vector, top_k, where)
+        gone = [hit for hit in found if is_gone(hit[1].payload, self._collection)]
+        if not gone:
+            return found
+        there = outside_dead_sources(self._collection)
+        parts = tuple(part for part in (where, there) if part is not None)
+        wider = self._found(vector, max(GONE_CANDIDATES, 2 * top_k), AllOf(parts))
+        others = (hit for hit in wider if not is_gone(hit[1].payload, self._collection))
+        best = list(islice(others, top_k))
+        return best + gone[: top_k - len(best)]
+
+    def _found(
+        self, vector: Vector, limit: int, where: Condition | None
+    ) -> list[tuple[float, Point]]:
+        if not limit:
+            return []
+        query = Query(self.space, vector)
+        (hits,) = self._collection.search([query], limit=limit, where=where)
+        points = self._collection.fetch([hit.id for hit in hits])
+        # One may have been deleted since.
+        return [(hit.score, points[hit.id]) for hit in hits if hit.id in points]
 
     def _vector(self, query: VectorStoreQuery) -> Vector:
         """Return the vector of a query that this space can be asked."""
