@@ -329,6 +329,21 @@ def test_empty_documents_are_kept_among_others_and_told(
     assert "2" not in stored(index)
 
 
+def test_an_empty_node_is_no_trouble_to_a_search(settings: Settings) -> None:
+    from app.retrieval.search import Search, Searcher
+
+    empty(settings)
+    with open_index("squares", settings) as index:
+        index.insert_nodes([TextNode(id_="bare", text="", metadata={"by": "Ann"})])
+        index.insert_nodes([TextNode(id_="boats", text="a note on boats")])
+    with open_collection("squares", settings) as opened:
+        searcher = Searcher(opened, settings)
+        found = searcher.search(Search("boats")).hits
+        by_ann = searcher.search(Search(where='by == "Ann"')).hits
+    assert [hit.record_id for hit in found] == ["boats"]
+    assert [(hit.record_id, hit.captions) for hit in by_ann] == [("bare", ())]
+
+
 def test_a_document_that_was_emptied_is_no_longer_found(index: CollectionIndex) -> None:
     index.refresh_ref_docs([Document(id_="1", text="one"), Document(id_="2", text="two")])
     changed = [Document(id_="1", text="one"), Document(id_="2", text="")]

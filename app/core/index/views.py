@@ -45,7 +45,10 @@ class SpaceView(BasePydanticVectorStore):
 
     def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
         """Refuse: one space of a record is half a record."""
-        raise CollectionError("a view only reads; write whole records with the index: insert_nodes")
+        raise CollectionError(
+            "a view only reads; write whole records with the index: insert_nodes, to which also go"
+            " the nodes that an IngestionPipeline returns"
+        )
 
     def delete(self, ref_doc_id: str, **_: Any) -> None:
         """Delete every node of a document, with all vectors."""
