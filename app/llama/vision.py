@@ -7,6 +7,7 @@ machine. llama-index's own classes would take all of that from the environment.
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -35,14 +36,14 @@ from pydantic import BaseModel
 from app.answering.budget import (
     ANSWER_TOKENS,
     MARGIN_TOKENS,
-    MAX_TILES,
     Budget,
     estimate_tokens,
     limits_of,
 )
 from app.answering.sheet import draw_contact_sheet
 from app.answering.structured import fill_in
-from app.answering.vision import Prompt, Reply, VisionModel, discard, open_model
+from app.answering.vision import ModelFacts, Prompt, Reply, VisionModel, discard, open_model
+from app.answering.vision.spoken import THOUGHT_END
 from app.core.callbacks import own_callbacks
 from app.core.errors import QueryError, ServiceUnavailableError
 from app.core.images import open_image, shrink, to_jpeg
@@ -79,8 +80,9 @@ class VisionLLM(CustomLLM):
     @property
     def metadata(self) -> LLMMetadata:
         """What LlamaIndex wants to know of a model."""
+        given = ModelFacts(served_context=self._settings.context)  # no server is asked for this
         return LLMMetadata(
-            context_window=limits_of(self._settings.model).context,
+            context_window=limits_of(self._settings.model, given).context,
             num_output=ANSWER_TOKENS,
             is_chat_model=True,
             model_name=self._settings.model,
@@ -153,11 +155,10 @@ class VisionLLM(CustomLLM):
 
         Raises AnswerError after the second answer that cannot be used.
         """
-        asked, budget = self._prompt(prompt.format_messages(**prompt_args))
-        bound = Prompt(
-            asked.before, asked.pictures, asked.after, schema=output_cls.model_json_schema()
-        )
-        return fill_in(output_cls, lambda _: bound, budget=budget, model=self._model())[0]
+        model = self._model()
+        asked, budget = self._prompt(prompt.format_messages(**prompt_args), model)
+        bound = replace(asked, schema=output_cls.model_json_schema())
+        return fill_in(output_cls, lambda _: bound, budget=budget, model=model)[0]
 
     async def astructured_predict(
         self,
@@ -176,7 +177,7 @@ class VisionLLM(CustomLLM):
     def _reply(self, messages: Sequence[ChatMessage], on_text: Any = discard) -> Reply:  # noqa: ANN401
         """Ask. What breaks off after some words is told; before any, it is an error."""
         model = self._model()
-        prompt, budget = self._prompt(messages)
+        prompt, budget = self._prompt(messages, model)
         reply = model.reply(
             prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=on_text
         )
@@ -192,7 +193,8 @@ class VisionLLM(CustomLLM):
 
         def ask() -> None:
             try:
-                self._reply(messages, queue.put)
+                # A thought that was not seen to begin is out already: it is told apart by a line.
+                self._reply(messages, lambda piece: queue.put(piece.replace(THOUGHT_END, "\n")))
                 queue.put(_END)
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 queue.put(error)
@@ -203,11 +205,11 @@ class VisionLLM(CustomLLM):
                 raise piece
             yield str(piece)
 
-    def _prompt(self, messages: Sequence[ChatMessage]) -> tuple[Prompt, Budget]:
+    def _prompt(self, messages: Sequence[ChatMessage], model: VisionModel) -> tuple[Prompt, Budget]:
         """Return what the model is asked, in as large a context as it needs."""
-        limits = limits_of(self._settings.model)
+        limits = limits_of(model.name, model.facts())
         said, blocks = _said(messages), _pictures(messages)
-        most = limits.pictures if limits.pictures > 1 else MAX_TILES
+        most = limits.at_once
         if len(blocks) > most:
             raise QueryError(
                 f"{len(blocks)} pictures were found; {self._settings.model} can be shown {most} at"
@@ -217,7 +219,7 @@ class VisionLLM(CustomLLM):
             open_image(block.resolve_image().read(), max_megapixels=self._settings.max_megapixels)
             for block in blocks
         ]
-        as_sheet = len(opened) > limits.pictures
+        as_sheet = limits.pictures == 1 and len(opened) > 1
         pictures = _sheet(opened, limits.side) if as_sheet else _each(opened, limits.side)
         after = said
         if as_sheet:
