@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from app.answering import prompts
@@ -26,6 +27,7 @@ from app.answering.vision import (
     Prompt,
     PromptTooLargeError,
     Reply,
+    SchemaRefusedError,
     VisionModel,
     discard,
     open_model,
@@ -352,9 +354,13 @@ def _answered(
 ) -> Answer:
     """Ask, and see to it that the answer cites this evidence and nothing else."""
     text = _AnswerText(evidence, marked=prompt.schema is None, on_text=listener.text)
-    reply = model.reply(
-        prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=text.take
+    ask = partial(
+        model.reply, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=text.take
     )
+    try:
+        reply = ask(prompt)
+    except SchemaRefusedError:
+        reply = ask(replace(prompt, schema=None))
     text.end()
     cited = text.cited
     status, citations, why = _judge(reply, text, evidence)

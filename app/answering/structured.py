@@ -8,6 +8,7 @@ and asked for once more before it is given up.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,7 +16,14 @@ from pydantic_core import from_json
 
 from app.answering.budget import Budget, smaller
 from app.answering.prompts import cut
-from app.answering.vision import Prompt, PromptTooLargeError, Reply, VisionModel, discard
+from app.answering.vision import (
+    Prompt,
+    PromptTooLargeError,
+    Reply,
+    SchemaRefusedError,
+    VisionModel,
+    discard,
+)
 from app.core.errors import AnswerError, ServiceUnavailableError
 
 Form = TypeVar("Form", bound=BaseModel)
@@ -76,9 +84,13 @@ def _first(
 
 
 def _said(prompt: Prompt, budget: Budget, model: VisionModel) -> Reply:
-    return model.reply(
-        prompt, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=discard
+    ask = partial(
+        model.reply, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=discard
     )
+    try:
+        return ask(prompt)
+    except SchemaRefusedError:
+        return ask(replace(prompt, schema=None))
 
 
 def _read(form: type[Form], reply: Reply) -> Form:

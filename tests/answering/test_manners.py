@@ -226,6 +226,13 @@ def test_thoughts_that_the_server_tells_apart_are_no_answer(ask: Ask, hits: list
     assert (said.text, said.citations, heard) == ("Red [1].", (1,), "Red [1].")
 
 
+def test_a_server_that_cannot_bind_an_answer_is_asked_without(hits: list[Hit]) -> None:
+    with OpenAIDouble(reply="Red [1].", script=["json_schema_bad"]) as server:
+        said = answer("Where?", hits, settings=Settings(model="llava", vision_url=server.url))
+    assert (said.status, said.text) == (ANSWERED, "Red [1].")
+    assert [bool(request.schema) for request in server.requests] == [True, False]
+
+
 def test_one_piece_of_evidence_needs_no_number(ask: Ask, hits: list[Hit]) -> None:
     said, _ = ask(hits[:1], "A red car passes.")
     assert (said.status, said.citations) == (ANSWERED, (1,))

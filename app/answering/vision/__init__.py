@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.core.errors import SightlineError
+from app.core.errors import ServiceUnavailableError, SightlineError
 from app.core.settings import Settings
 
 MODELS_THAT_SEE = "llava, gemma3, qwen2.5vl, qwen3-vl"
@@ -83,6 +83,10 @@ class PromptTooLargeError(SightlineError):
     code = "prompt_too_large"
 
 
+class SchemaRefusedError(ServiceUnavailableError):
+    """The server cannot bind an answer to this schema; without one it may answer."""
+
+
 class VisionModel(Protocol):
     """A model that looks at pictures and answers; every call has a connection of its own."""
 
@@ -103,7 +107,7 @@ class VisionModel(Protocol):
 
         A thought that was not seen to begin is handed on too, and `spoken.THOUGHT_END` after it.
         `num_ctx` is for a server that can be told; others have a context of their own. Raises
-        ServiceUnavailableError, ModelMissingError, PromptTooLargeError.
+        ServiceUnavailableError, ModelMissingError, PromptTooLargeError, SchemaRefusedError.
         """
 
     def version(self) -> str | None:

@@ -13,6 +13,7 @@ from app.answering.vision import (
     Prompt,
     PromptTooLargeError,
     Reply,
+    SchemaRefusedError,
 )
 from app.answering.vision.wire import (
     MEMORY_ADVICE,
@@ -25,6 +26,7 @@ from app.answering.vision.wire import (
     inner_message,
     picture_blocks,
     read,
+    refuses_schema,
     wants_memory,
     with_room_to_think,
 )
@@ -208,7 +210,8 @@ class OllamaModel:
                 f"Ollama at {self.url} has too little memory for {self.name}: {reason}."
                 f" {MEMORY_ADVICE}"
             )
-        return ServiceUnavailableError(
+        kind = SchemaRefusedError if refuses_schema(reason) else ServiceUnavailableError
+        return kind(
             f"Ollama at {self.url} refused: {reason}."
             " Check --ollama URL and --model; try `sightline doctor`"
         )

@@ -16,6 +16,7 @@ from app.answering.vision import (
     Prompt,
     PromptTooLargeError,
     Reply,
+    SchemaRefusedError,
 )
 from app.answering.vision.wire import (
     MEMORY_ADVICE,
@@ -28,6 +29,7 @@ from app.answering.vision.wire import (
     inner_message,
     picture_blocks,
     read,
+    refuses_schema,
     wants_memory,
     with_room_to_think,
 )
@@ -259,7 +261,8 @@ class OpenAILikeModel:
             return ServiceUnavailableError(
                 f"{where} has too little memory for {self.name}: {reason}. {MEMORY_ADVICE}"
             )
-        return ServiceUnavailableError(f"{where} refused: {reason}. {check}")
+        kind = SchemaRefusedError if refuses_schema(body) else ServiceUnavailableError
+        return kind(f"{where} refused: {reason}. {check}")
 
 
 MAX_LISTED = 5

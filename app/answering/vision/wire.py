@@ -40,6 +40,12 @@ NO_MEMORY = (
 )
 """Part of what is said with HTTP 500 when a model, or what it looks at, does not fit."""
 
+UNBINDABLE = (
+    *("response_format", "json_schema", "json schema", "guided", "structured output"),
+    *("grammar", "invalid format", "peg-native format"),  # llama.cpp, Ollama
+)
+"""Part of what is said of an answer that cannot be bound to a schema."""
+
 MEMORY_ADVICE = "Choose a smaller model with --model; `ask` sends fewer pictures with --max-images"
 
 T = TypeVar("T")
@@ -171,6 +177,15 @@ def inner_message(reason: str) -> str:
     with suppress(ValueError, TypeError, KeyError):
         reason = json.loads(reason)["error"]["message"]
     return re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", str(reason))[:300].strip()
+
+
+def refuses_schema(reason: str) -> bool:
+    """Say whether a server refused the schema that an answer was to be bound to, or choked on it.
+
+    >>> refuses_schema("Unsupported parameter: 'response_format'"), refuses_schema("no such model")
+    (True, False)
+    """
+    return any(sign in reason.lower() for sign in UNBINDABLE)
 
 
 def wants_memory(status: int, reason: str) -> bool:
