@@ -84,6 +84,19 @@ MANNERS = {
         {1, 4},
     ),
     "end of the turn": ("Red [1].<|im_end|>\n<|im_start|>user\nThanks", ANSWERED, "Red [1].", {1}),
+    "beginning of its own turn": (
+        "<|im_start|>assistant\nRed [1].<|im_end|>",
+        ANSWERED,
+        "Red [1].",
+        {1},
+    ),
+    "beginning of Llama's turn": (
+        "<|start_header_id|>assistant<|end_header_id|>\n\nRed [1].<|eot_id|>",
+        ANSWERED,
+        "Red [1].",
+        {1},
+    ),
+    "word for word": ("Red [1]. " * 300, ANSWERED, ("Red [1]. " * 300).rstrip(), {1}),
     "end of Gemma's turn": ("Red [1].<end_of_turn>\nmodel [2]", ANSWERED, "Red [1].", {1}),
     "end of Llama's turn": ("Red [1].<|eot_id|>", ANSWERED, "Red [1].", {1}),
     "GLM's box": ("<|begin_of_box|>Red [1].<|end_of_box|>", ANSWERED, "Red [1].", {1}),
@@ -205,7 +218,7 @@ def test_a_thought_that_was_not_seen_to_begin_is_no_answer(ask: Ask, hits: list[
 def test_a_thought_that_is_cut_off_gives_no_word(ask: Ask, hits: list[Hit]) -> None:
     said, heard = ask(hits, "<think>It may be [1] or [2]", script=["length", "length"])
     assert (said.status, said.text, said.citations, heard) == (BROKEN, "", (), "")
-    assert "spent the room of its answer on thinking" in said.notices[-1]
+    assert "all that the model wrote was thought" in said.notices[-1]
 
 
 def test_a_model_whose_thoughts_took_all_its_room_is_given_more(ask: Ask, hits: list[Hit]) -> None:

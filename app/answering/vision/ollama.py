@@ -78,7 +78,8 @@ class OllamaModel:
             with ExitStack() as stack:
                 with self._translating():
                     client = stack.enter_context(self._client())
-                    first, rest = self._begin(client, prompt, context, room, thinks)
+                    is_thinker = thinks or room != num_predict
+                    first, rest = self._begin(client, prompt, context, room, is_thinker)
                 stack.callback(rest.close)
                 return read(_pieces(chain(first, rest)), on_text)
 
@@ -113,7 +114,7 @@ class OllamaModel:
         prompt: Prompt,
         num_ctx: int,
         num_predict: int,
-        thinks: bool | None,
+        is_thinker: bool,
     ) -> "tuple[list[ChatResponse], ChatResponseGen]":
         """Return the first piece of the answer, if any, and the rest; ask a busy server again."""
         from llama_index.llms.ollama import Ollama
@@ -127,7 +128,7 @@ class OllamaModel:
             callback_manager=own_callbacks(),
             additional_kwargs={"num_predict": num_predict},
             # A server from before thinking refuses the word; so it is sent only where it thinks.
-            thinking=False if thinks else None,
+            thinking=False if is_thinker else None,
         )
         messages = _messages(prompt)
         bound = {"format": dict(prompt.schema)} if prompt.schema else {}

@@ -281,7 +281,8 @@ THINKING_TEMPLATES = ("enable_thinking", "<think>", "<|channel")
 TOO_LARGE = (
     "exceed_context_size_error",  # llama.cpp
     "maximum context length",  # vLLM
-    "image(s) may be provided",  # vLLM, --limit-mm-per-prompt
+    "image(s) may be provided",  # vLLM, as two versions of it say it
+    "limit-mm-per-prompt",
 )
 """Part of what is said of a prompt that is too long, or has too many pictures."""
 

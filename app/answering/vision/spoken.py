@@ -29,9 +29,12 @@ _MARK = re.compile(
     rf"(?P<open><(?:{_TAGS})>|\[THINK\]|◁think▷|<\|channel>\s?thought"
     r"|<\|channel\|>(?:analysis|commentary)\b[^<]{0,60}<\|message\|>)"
     rf"|(?P<close>{_CLOSE.pattern})"
+    # A turn begins, at the front the model's own.
+    r"|(?P<begin><(?:\|im_start\||\|start_header_id\||\|start\||start_of_turn|\|turn)>"
+    r"(?:[a-z]{1,20}(?:\n|<\|end_header_id\|>|(?=<\|channel)))?)"
     # The turn ends; what a model writes after that is somebody else's, made up.
-    r"|(?P<end><\|(?:im_end|im_start|endoftext|eot_id|eom_id|end_of_text|start_header_id|end"
-    r"|return|user)\|>|<(?:end_of_turn|start_of_turn|eos|turn\||\|turn)>|</s>|\[/?INST\])"
+    r"|(?P<end><\|(?:im_end|endoftext|eot_id|eom_id|end_of_text|end|return|user)\|>"
+    r"|<(?:end_of_turn|eos|turn\|)>|</s>|\[/?INST\])"
     # Places in a picture, and tags around words, of which the words stay.
     rf"|(?P<box><(?P<tag>{_BOXES})>[^<]{{0,200}}</(?P=tag)>"
     r"|<\|(?P<token>box|quad|point|det)_start\|>[^<]{0,200}<\|(?P=token)_end\|>|<loc_?\d{1,4}>"
@@ -42,6 +45,7 @@ _BEGINS = re.compile(
     rf"(?:<(?:{_BOXES})>[^<]{{0,200}}(?:<[^<>]{{0,10}})?"
     r"|<\|[a-z]{1,10}_start\|>[^<]{0,200}(?:<[^<>]{0,20})?"
     r"|<\|channel\|?>[^<]{0,70}(?:<[^<>]{0,10})?"
+    r"|<(?:\|im_start\||\|start_header_id\||\|start\||start_of_turn|\|turn)>[a-z]{0,20}(?:<[^>]{0,20})?"
     r"|<[^<>\s][^<>\n]{0,60}|<|◁[^▷]{0,8}|\[/?[A-Z]{0,5})\Z",
     re.IGNORECASE,
 )
@@ -99,16 +103,17 @@ class Spoken:
                     said += text
                 break
             if not self._thinks:
-                said += text[: mark.start()] + self._meet(mark)
+                said += text[: mark.start()]
+                said += self._meet(mark, is_front=self._at_front and not said.strip())
             else:
                 self._thinks = False
                 self._at_front = self._at_front or not said.strip()
             text = text[mark.end() :]
         return said, "" if self._is_over else rest
 
-    def _meet(self, mark: re.Match[str]) -> str:
+    def _meet(self, mark: re.Match[str], *, is_front: bool) -> str:
         """Take a mark in; return what stands for it."""
         self._thinks = mark["open"] is not None
         self.thought = self.thought or self._thinks or mark["close"] is not None
-        self._is_over = mark["end"] is not None
+        self._is_over = mark["end"] is not None or (mark["begin"] is not None and not is_front)
         return THOUGHT_END if mark["close"] is not None else ""

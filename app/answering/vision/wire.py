@@ -26,7 +26,7 @@ THINKING_ROOM = 6
 """Times the room of an answer: 3,072 tokens. Qwen3.5 and Gemma 4 thought for 900 to 1,500."""
 
 THOUGHT_ON = (
-    "the model spent the room of its answer on thinking. Choose one that does not think, or start"
+    "all that the model wrote was thought, and no answer. Choose one that does not think, or start"
     " its server so that it does not"
 )
 UNFINISHED = "the stream ended before the answer did"
@@ -152,7 +152,7 @@ def read(pieces: Iterator[Piece], on_text: Callable[[str], None]) -> Reply:
     text = "".join(said).rpartition(THOUGHT_END)[2]
     thought = thought or spoken.thought
     broke_off = (FULL if ended == "length" else None) if ended else fault or UNFINISHED
-    if broke_off == FULL and thought and not text.strip():
+    if ended and thought and not text.strip():
         broke_off = THOUGHT_ON
     return Reply(text, broke_off, tokens, thought)
 
