@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from app.core.errors import QueryError
 from app.core.records import MAX_FIELDS, Field, FieldType
-from app.core.words import words_of
+from app.core.words import composed, spellings, words_of
 
 MAX_CONDITIONS = 256
 """A filter typed by a person has ten; each costs the engine a look at an index."""
@@ -156,10 +156,12 @@ def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
 def find_column(columns: Sequence[Column], name: str, *, quoted: bool = False) -> Column:
     """Return the column of this slug or name; as spelt if there is one, else in any case.
 
+    A letter with an accent is one whether it is written as one character or as two.
+
     `quoted` names a column in its own words, so that a user's `source` can be told from ours.
     """
     keys: tuple[Callable[[Column], str], ...] = (lambda column: column.slug, _own_name)
-    for fold in (str, str.casefold):
+    for fold in (str, composed, lambda text: composed(text).casefold()):
         for key in reversed(keys) if quoted else keys:
             for column in columns:
                 if fold(key(column)) == fold(name):
@@ -215,14 +217,23 @@ def comparison(column: Column, operator: Operator, value: Value) -> Condition:
         return Compare(column.key, operator, _number(column, value))
     if operator != "==":
         raise QueryError(f"{column.slug} holds {_KINDS[column.type]}: it knows == and !=")
-    return Compare(column.key, "==", _text(column, value))
+    return _one_of(column.key, [_text(column, value)])
 
 
 def membership(column: Column, values: Sequence[Value]) -> Condition:
     """Return `column in [values]`; of no values, that is never true."""
     if column.type in ("words", "boolean"):
-        return OneOf(column.key, tuple(_text(column, value) for value in values))
+        return _one_of(column.key, [_text(column, value) for value in values])
     return AnyOf(tuple(comparison(column, "==", value) for value in values))
+
+
+def _one_of(key: str, texts: Sequence[str]) -> Compare | OneOf:
+    """Return that a text is one of these, with accents as one character or as two.
+
+    New payloads have them as one; those of before, paths and record ids as they were written.
+    """
+    forms = tuple(form for text in texts for form in spellings(text))
+    return Compare(key, "==", forms[0]) if len(forms) == 1 == len(texts) else OneOf(key, forms)
 
 
 def containment(column: Column, text: str) -> Condition:

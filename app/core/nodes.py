@@ -9,6 +9,7 @@ import json
 import logging
 import posixpath
 import sys
+import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -31,7 +32,7 @@ from app.core.engines import IndexKind
 from app.core.errors import CollectionError, SourceError
 from app.core.images import MIME_TYPES, open_image, to_jpeg
 from app.core.records import Field, FieldType, FileState, Place, Record
-from app.core.words import words_of
+from app.core.words import composed, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -130,9 +131,12 @@ def point_id(record_id: str) -> str:
 
 def metadata_hash(record: Record) -> str:
     """Return a hash of all that metadata says of a record; not of what is read from a page."""
-    captions = () if record.text else record.captions
-    said = [record.path, captions, plain(record.metadata), record.place]
+    captions, metadata = () if record.text else record.captions, plain(record.metadata)
+    said = [record.path, captions, metadata, record.place]
     said += [record.attributes] if record.attributes else []
+    # Payloads that were written before filters saw these are rewritten by the next ingest.
+    seen = f"{captions}{[*metadata.values()]}"
+    said += [] if unicodedata.is_normalized("NFC", seen) else ["composed"]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
@@ -243,7 +247,10 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
 def filterable(
     captions: Sequence[str], metadata: Mapping[str, Any], fields: Iterable[Field]
 ) -> dict[str, Any]:
-    """Return the part of a payload that filters see; missing values, and misfits, are left out."""
+    """Return the part of a payload that filters see; missing values, and misfits, are left out.
+
+    Texts are composed (NFC).
+    """
     values: dict[str, Any] = {}
     words: dict[str, list[str]] = {"caption": words_of("\n".join(captions))}
     for field in fields:
@@ -253,7 +260,7 @@ def filterable(
         values[field.slug] = value
         if isinstance(value, str | list) and field.type == "words":
             words[field.slug] = words_of(value if isinstance(value, str) else "\n".join(value))
-    return {"captions": list(captions), "fields": values, "words": words}
+    return {"captions": list(map(composed, captions)), "fields": values, "words": words}
 
 
 def _stored(kind: FieldType, value: object) -> str | float | list[str] | None:
@@ -266,9 +273,9 @@ def _stored(kind: FieldType, value: object) -> str | float | list[str] | None:
         case "time", datetime():
             return value.isoformat()
         case "words", str():
-            return value
+            return composed(value)
         case "words", list() if all(isinstance(item, str) for item in value):
-            return value
+            return list(map(composed, value))
     return None
 
 

@@ -25,6 +25,27 @@ def words_of(text: str) -> list[str]:
     return list(islice(dict.fromkeys(found), MAX_WORDS))
 
 
+def composed(text: str) -> str:
+    """Return a text with each letter and its accents as one character where there is one (NFC).
+
+    >>> composed("cafe\u0301") == "caf\u00e9"
+    True
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """Return a text as it is written, composed (NFC) and decomposed (NFD); once where they agree.
+
+    >>> len(spellings("caf\u00e9")), spellings("cafe")
+    (2, ('cafe',))
+    """
+    if text.isascii():
+        return (text,)
+    forms = (text, composed(text), unicodedata.normalize("NFD", text))
+    return tuple(dict.fromkeys(forms))
+
+
 def signs_apart(text: str) -> str:
     """Return a text with blanks around each sign of Chinese, Japanese and Korean.
 

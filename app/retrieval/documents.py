@@ -7,6 +7,7 @@ from app.core.conditions import columns_of, find_column
 from app.core.errors import QueryError
 from app.core.nodes import point_id
 from app.core.records import Field, document_of, page_mark
+from app.core.words import composed
 
 DOCUMENT = "document"
 """The column that each page has; two documents of one name are two."""
@@ -42,7 +43,9 @@ def _group(payload: Mapping[str, Any], slug: str) -> object:
     if slug == DOCUMENT and "page" in payload:
         return document_of(payload["record_id"], payload["page"])
     value = payload["fields"].get(slug)
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(map(composed, value))
+    return composed(value) if isinstance(value, str) else value
 
 
 def beside(pages: Iterable[tuple[str, int]], reach: int) -> list[str]:

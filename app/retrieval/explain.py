@@ -19,6 +19,7 @@ from app.core.conditions import (
     key_of,
 )
 from app.core.records import Place
+from app.core.words import composed, spellings
 
 MAX_VALUES = 1_000
 """Of a column, commonest first, among which a misspelt one is looked for."""
@@ -60,9 +61,11 @@ def misspelt(where: Condition, collection: Collection) -> Iterator[str]:
         field = words[part.key]
         if field.type != "words":
             continue
-        known = {value.casefold(): value for value, _ in collection.commonest(field, MAX_VALUES)}
-        for value in part.values if isinstance(part, OneOf) else (str(part.value),):
-            if collection.count(Compare(part.key, "==", value)):
+        there = (composed(value) for value, _ in collection.commonest(field, MAX_VALUES))
+        known = {value.casefold(): value for value in there}
+        asked = part.values if isinstance(part, OneOf) else (str(part.value),)
+        for value in dict.fromkeys(map(composed, asked)):  # each once, however it is spelt
+            if collection.count(OneOf(part.key, spellings(value))):
                 continue
             close = get_close_matches(value.casefold(), known, n=3) or list(known)[:3]
             has = ", ".join(f'"{known[name]}"' for name in close) or "none"
