@@ -343,8 +343,9 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
         )
     collection = Collection(name, engine, manifest, _pages(name, settings))
     if purpose == "write":
-        for key in INDEXES.keys() - collection.engine.indexed():  # made before it was one of them
-            collection.engine.add_index(key, INDEXES[key])
+        indexes = INDEXES | field_indexes(manifest.fields)
+        for key in indexes.keys() - collection.engine.indexed():  # made before it was one of them
+            collection.engine.add_index(key, indexes[key])
     return collection
 
 

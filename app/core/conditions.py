@@ -6,12 +6,13 @@ x leaves out, those without the field among them.
 
 import math
 import re
+from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from app.core.errors import QueryError
 from app.core.records import MAX_FIELDS, Field, FieldType
@@ -27,7 +28,22 @@ MAX_FIELDS_LISTED = 30
 
 Order = Literal["==", "<", "<=", ">", ">="]
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
-Value = float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A time as precise as it was written; `end` is outside it, and None for a moment.
+
+    One that `is_local` says what a clock showed, wherever that was, and is in UTC here; any other
+    says when it was.
+    """
+
+    start: datetime
+    end: datetime | None
+    is_local: bool
+
+
+Value = float | str | bool | Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +136,8 @@ def key_of(*names: str) -> str:
 class Column:
     """Something a filter can name: what it holds, its payload key, and that of its words.
 
-    `name` is the user's own; what every record has by our hand has only a slug.
+    `name` is the user's own; what every record has by our hand has only a slug. `local_key` has a
+    time as a clock showed it, where that was not UTC.
     """
 
     name: str
@@ -128,6 +145,7 @@ class Column:
     type: FieldType
     key: str
     words_key: str | None = None
+    local_key: str | None = None
 
 
 _BUILT_IN = (
@@ -148,6 +166,7 @@ def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
             field.type,
             key_of("fields", field.slug),
             key_of("words", field.slug) if field.type == "words" else None,
+            key_of("local_times", field.slug) if field.type == "time" else None,
         )
         for field in fields
     )
@@ -266,7 +285,8 @@ _KINDS: Mapping[FieldType, str] = {
 
 _EXAMPLES: Mapping[FieldType, str] = {
     "number": "write one without quotes: 4.5",
-    "time": 'write one in quotes, as precise as you like: "2010", "2010-01-27", "2010-01-27T14:05"',
+    "time": 'write one in quotes, as precise as you like: "2010", "2010-01-27", "2010-01-27T14:05";'
+    " or, without quotes, today or now - 7 days",
     "boolean": "write true or false, without quotes",
     "words": 'write them in quotes: "Singapore"',
 }
@@ -278,7 +298,7 @@ def mismatch(column: Column) -> QueryError:
 
 
 def _number(column: Column, value: Value) -> float:
-    if isinstance(value, bool | str):
+    if isinstance(value, bool | str | Period):
         raise mismatch(column)
     if not math.isfinite(value):
         raise QueryError(f"{column.slug} cannot be compared with {value:g}: it is no number")
@@ -296,31 +316,32 @@ def _text(column: Column, value: Value) -> str:
     return value
 
 
-class _Period(NamedTuple):
-    """The time that a string of reduced precision means; `end` is outside, None for an instant."""
-
-    start: datetime
-    end: datetime | None
-
-
 def _time_comparison(column: Column, order: Order, value: Value) -> Condition:
-    if not isinstance(value, str):
+    """Compare what a clock showed with a time without a zone, instants with one that has it."""
+    if isinstance(value, str):
+        value = _period(column, value)
+    if not isinstance(value, Period):
         raise mismatch(column)
-    start, end = _period(column, value)
+    instants = _within(column.key, order, value)
+    if not value.is_local or column.local_key is None:
+        return instants
+    local = _within(column.local_key, order, value)
+    return AnyOf((local, AllOf((Not(Exists(column.local_key)), instants))))
+
+
+def _within(key: str, order: Order, period: Period) -> Condition:
+    start, end = period.start, period.end
     if end is None:
-        return Compare(column.key, order, start)
-    since, until = Compare(column.key, ">=", start), Compare(column.key, "<", end)
+        return Compare(key, order, start)
     match order:
         case "==":
-            return AllOf((since, until))
-        case "<":
-            return Compare(column.key, "<", start)
+            return AllOf((Compare(key, ">=", start), Compare(key, "<", end)))
+        case "<" | ">=":
+            return Compare(key, order, start)
         case "<=":
-            return until
+            return Compare(key, "<", end)
         case ">":
-            return Compare(column.key, ">=", end)
-        case ">=":
-            return since
+            return Compare(key, ">=", end)
 
 
 _TIME = re.compile(
@@ -330,21 +351,25 @@ _TIME = re.compile(
 )
 
 
-def _period(column: Column, text: str) -> _Period:
-    """Read an ISO time. Without a zone it is UTC, as it is in what Qdrant stores."""
-    match = _TIME.fullmatch(text.strip())
+def _period(column: Column, text: str) -> Period:
+    """Read an ISO time, or a word such as `today`."""
+    text = text.strip()
+    if MOMENT.fullmatch(text):
+        return moment(text)
+    match = _TIME.fullmatch(text)
     if match is None:
         raise mismatch(column)
     part = match.groupdict()
-    zone = part["zone"] or "Z"
     clock = f"{part['hour'] or '00'}:{part['minute'] or '00'}:{part['second'] or '00'}"
-    date = f"{part['year']}-{part['month'] or '01'}-{part['day'] or '01'}"
+    date_ = f"{part['year']}-{part['month'] or '01'}-{part['day'] or '01'}"
     fraction = (part["fraction"] or "0")[:6].ljust(6, "0")
+    zone = (part["zone"] or "Z").upper()
     try:
-        start = datetime.fromisoformat(f"{date}T{clock}.{fraction}{zone.upper()}")
+        start = datetime.fromisoformat(f"{date_}T{clock}.{fraction}{zone}")
     except ValueError as error:
         raise QueryError(f"{text!r} is no time: {error}") from error
-    return _Period(start, None if part["fraction"] else _after(start, part))
+    end = None if part["fraction"] else _after(start, part)
+    return Period(start, end, is_local=not part["zone"])
 
 
 def _after(start: datetime, part: Mapping[str, str | None]) -> datetime:
@@ -358,3 +383,51 @@ def _after(start: datetime, part: Mapping[str, str | None]) -> datetime:
         return start.replace(year=start.year + 1)
     except (ValueError, OverflowError):  # past the year 9999
         return datetime.max.replace(tzinfo=UTC)
+
+
+MOMENT = re.compile(
+    r"(?P<word>now|today|yesterday|tomorrow)(?:\s*(?P<sign>[+-])\s*(?P<number>[0-9]{1,6})"
+    r"\s*(?P<unit>minute|hour|day|week|month|year)s?)?(?!\w|[^\x00-\x7f])",
+    re.IGNORECASE,
+)
+"""`now - 7 days`, `today`: a word for a time, and how far before or after it."""
+
+_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+
+
+def moment(text: str) -> Period:
+    """Return the time that a text of MOMENT's form means now, by the clock of this machine.
+
+    `now` is an instant. The others are days of a calendar, and compared as dates are. Raises
+    QueryError for hours of a day, and for what no calendar has.
+    """
+    match = MOMENT.fullmatch(text)
+    if match is None:
+        raise QueryError(f"{text!r} is no time: write now - 7 days, today - 2 weeks and the like")
+    word, unit, now = match["word"].lower(), (match["unit"] or "day").lower(), _now()
+    number = int(match["number"] or 0) * (-1 if match["sign"] == "-" else 1)
+    if word in _DAYS and unit in ("minute", "hour"):
+        raise QueryError(f"{word} counts days, weeks, months and years; {unit}s count from now")
+    try:
+        if word == "now":
+            return Period(_shifted(now, number, unit).astimezone(UTC), None, is_local=False)
+        day = now.date() + timedelta(days=_DAYS[word])
+        midnight = datetime.combine(day, time(), UTC)
+        start = _shifted(midnight, number, unit)
+        return Period(start, start + timedelta(days=1), is_local=True)
+    except (ValueError, OverflowError) as error:
+        raise QueryError(f"{text!r} is in no year from 1 to 9999") from error
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def _shifted(start: datetime, number: int, unit: str) -> datetime:
+    """Return a time so many units later; the 31st becomes the last of a shorter month."""
+    if unit not in ("month", "year"):
+        return start + timedelta(**{f"{unit}s": number})
+    months = start.year * 12 + start.month - 1 + number * (12 if unit == "year" else 1)
+    year, month = months // 12, months % 12 + 1
+    day = min(start.day, monthrange(year, month)[1])
+    return start.replace(year=year, month=month, day=day)

@@ -71,7 +71,7 @@ LEDGER = (
 OUR_KEYS = frozenset(
     [
         *LEDGER,
-        *("path", "captions", "fields", "words", "place", "exif_place", "page"),
+        *("path", "captions", "fields", "local_times", "words", "place", "exif_place", "page"),
         *("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id"),
     ]
 )
@@ -137,6 +137,7 @@ def metadata_hash(record: Record) -> str:
     # Payloads that were written before filters saw these are rewritten by the next ingest.
     seen = f"{captions}{[*metadata.values()]}"
     said += [] if unicodedata.is_normalized("NFC", seen) else ["composed"]
+    said += ["local times"] if any(map(_local_time, record.metadata.values())) else []
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
@@ -249,18 +250,31 @@ def filterable(
 ) -> dict[str, Any]:
     """Return the part of a payload that filters see; missing values, and misfits, are left out.
 
-    Texts are composed (NFC).
+    Texts are composed (NFC). A time is kept as it is, which is an instant; `local_times` has what
+    the clock showed, as far as it is not that of UTC.
     """
     values: dict[str, Any] = {}
+    local_times: dict[str, str] = {}
     words: dict[str, list[str]] = {"caption": words_of("\n".join(captions))}
     for field in fields:
-        value = _stored(field.type, metadata.get(field.name))
+        given = metadata.get(field.name)
+        value = _stored(field.type, given)
         if value is None:
             continue
         values[field.slug] = value
+        if field.type == "time" and (local := _local_time(given)):
+            local_times[field.slug] = local
         if isinstance(value, str | list) and field.type == "words":
             words[field.slug] = words_of(value if isinstance(value, str) else "\n".join(value))
-    return {"captions": list(map(composed, captions)), "fields": values, "words": words}
+    seen = {"captions": list(map(composed, captions)), "fields": values, "words": words}
+    return seen | ({"local_times": local_times} if local_times else {})
+
+
+def _local_time(value: object) -> str | None:
+    """What a clock showed that was not set to UTC; None of one that was, and of other values."""
+    if isinstance(value, datetime) and value.utcoffset():
+        return value.replace(tzinfo=None).isoformat()
+    return None
 
 
 def _stored(kind: FieldType, value: object) -> str | float | list[str] | None:
@@ -284,6 +298,8 @@ def field_indexes(fields: Iterable[Field]) -> dict[str, IndexKind]:
     indexes: dict[str, IndexKind] = {}
     for field in fields:
         indexes[key_of("fields", field.slug)] = INDEX_OF[field.type]
+        if field.type == "time":
+            indexes[key_of("local_times", field.slug)] = "datetime"
         if field.type == "words":
             indexes[key_of("words", field.slug)] = "keyword"
     return indexes

@@ -10,7 +10,12 @@ condition = field ( == | != | < | <= | > | >= ) value
           | "near" "(" latitude "," longitude "," km ")"
 field     = a name, its slug, or the name in backticks; upper or lower case. A bare name may have
             blanks in it, but not the words above; with those or other signs it needs backticks
-value     = 4.5 | "words" | 'words' | true | false
+value     = 4.5 | "words" | 'words' | true | false | moment
+moment    = ( now | today | yesterday | tomorrow ) [ ( + | - ) whole number unit ]
+unit      = minute | hour | day | week | month | year, or several of them; of a day no hours
+
+A time without a zone ("2010-01-27", today) is compared with the time as the data has it written, in
+whatever zone; one with a zone ("2010-01-27T14:05+08:00", now) with the instant that this was.
 """
 
 import re
@@ -22,6 +27,7 @@ from typing import Literal, NamedTuple, NoReturn, cast, get_args
 from app.core.conditions import (
     MAX_CONDITIONS,
     MAX_NESTING,
+    MOMENT,
     AllOf,
     AnyOf,
     Column,
@@ -36,6 +42,7 @@ from app.core.conditions import (
     find_column,
     listed,
     membership,
+    moment,
     nearness,
 )
 from app.core.errors import QueryError
@@ -47,7 +54,7 @@ MAX_CHARACTERS = 10_000
 CONTEXT_CHARACTERS = 60
 """Shown on each side of a mistake."""
 
-Kind = Literal["name", "backticks", "string", "number", "sign", "end"]
+Kind = Literal["moment", "name", "backticks", "string", "number", "sign", "end"]
 
 
 class Token(NamedTuple):
@@ -63,11 +70,14 @@ class Token(NamedTuple):
         return self.start + len(self.text)
 
 
+_MOMENT = re.sub(r"\?P<\w+>", "?:", MOMENT.pattern)
+
 _TOKEN = re.compile(
-    r"""\s* (?:
+    rf"""\s* (?:
       (?P<string> "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' )
     | (?P<backticks> `[^`]*` )
     | (?P<number> [+-]? (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+) (?:[eE][+-]?[0-9]+)? (?!\w) )
+    | (?P<moment> (?i:{_MOMENT}) )
     | (?P<name> (?: \w | [^\x00-\x7f\s“”„‘’«»] )+ )
     | (?P<sign> [=!<>]= | [<>()\[\],.] )
     | (?P<end> \Z ) )""",
@@ -83,6 +93,7 @@ _HINTS = {
     '"': "this string has no closing quote",
     "'": "this string has no closing quote",
     "`": "this name has no closing backtick",
+    **dict.fromkeys("+-", "write now - 7 days; a name with this character needs backticks"),
 } | dict.fromkeys("“”„‘’«»", "write a straight quote")
 
 _KEYWORDS = ("and", "or", "not", "in")
@@ -256,6 +267,9 @@ class _Parser:
             return float(token.text)
         if token.kind == "name" and token.text.lower() in ("true", "false"):
             return token.text.lower() == "true"
+        if token.kind == "moment":
+            with self.pointing_at(token.start, token.end):
+                return moment(token.text)
         word = re.match(r"[^\s()\[\],\"']+", self.text[token.start :])
         hint = f'; words need quotes: "{word[0]}"' if token.kind == "name" and word else ""
         return self.refuse(token, f"expected a value{hint}")
@@ -323,7 +337,9 @@ class _Parser:
 
 
 def _is_name(token: Token) -> bool:
-    return token.kind == "name" and token.text.lower() not in _KEYWORDS
+    """Whether it can be in a name; a column may well be called `today`."""
+    is_word = token.kind == "name" or (token.kind == "moment" and token.text.isalpha())
+    return is_word and token.text.lower() not in _KEYWORDS
 
 
 def _refuse(text: str, start: int, end: int, message: str) -> NoReturn:

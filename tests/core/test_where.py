@@ -46,7 +46,12 @@ FIELDS = (
 )
 
 
-def point(caption: str = "", place: tuple[float, float] | None = None, **fields: Any) -> dict:
+def point(
+    caption: str = "",
+    place: tuple[float, float] | None = None,
+    local: dict[str, str] | None = None,
+    **fields: Any,
+) -> dict:
     """A payload as it is stored: fields by slug, words beside them, the place, the captions."""
     words = {"caption": words_of(caption)}
     for slug in ("city", "tags", "ключ"):
@@ -54,6 +59,7 @@ def point(caption: str = "", place: tuple[float, float] | None = None, **fields:
         if value:
             words[slug] = words_of(value if isinstance(value, str) else " ".join(value))
     payload = {"captions": [caption] if caption else [], "fields": fields, "words": words}
+    payload |= {"local_times": local} if local else {}
     if place:
         payload["place"] = {"lat": place[0], "lon": place[1]}
     return payload
@@ -68,7 +74,12 @@ POINTS: dict[int, dict] = {
     5: point("", city="singapore", taken="2010-01-27T14:05:15"),
     6: point("Straße bei Nacht", city="Zürich", taken="2010-01-27T23:59:59.900000+00:00"),
     7: point("新加坡夜市", taken="2010-01-28T00:00:00Z", indoor="false"),
-    8: point("the dog's bone", taken="2010-01-28T06:30:00+08:00", indoor="true"),
+    8: point(
+        "the dog's bone",
+        taken="2010-01-28T06:30:00+08:00",
+        local={"taken": "2010-01-28T06:30:00"},
+        indoor="true",
+    ),
     9: point(city='a "quoted" \\ name', tags=["red car", "Blue"], ключ="да"),
     10: point(city=None, tags=[], safer=None, taken="2009-12-31"),
     11: point(tags="red car", ключ="нет", more_beautiful=3.0, source_2="archive"),
@@ -128,24 +139,36 @@ EXAMPLES = [
     ('record_id == "streets/12.jpg"', {12}),
     ('source == "streets"', {12}),
     ('`source` == "archive"', {11}),
-    # Point 8 was taken on the 27th, at 22:30 UTC; point 5 says no zone and is read as UTC.
-    ('taken == "2010-01-27"', {5, 6, 8}),
-    ('taken != "2010-01-27"', {1, 2, 3, 4, 7, 9, 10, 11, 12}),
-    ('taken <= "2010-01-27"', {5, 6, 8, 10}),
+    # Point 8 was taken on the 28th by its own clock, at 22:30 on the 27th by that of UTC.
+    ('taken == "2010-01-27"', {5, 6}),
+    ('taken == "2010-01-28"', {7, 8}),
+    ('taken != "2010-01-27"', {1, 2, 3, 4, 7, 8, 9, 10, 11, 12}),
+    ('taken <= "2010-01-27"', {5, 6, 10}),
     ('taken < "2010-01-27"', {10}),
-    ('taken > "2010-01-27"', {7}),
+    ('taken > "2010-01-27"', {7, 8}),
+    ('taken > "2010-01-27T23:00Z"', {6, 7}),
+    ('taken == "2010-01-28T06:30"', {8}),
+    ('taken == "2010-01-27T22:30Z"', {8}),
+    ('taken == "2010-01-27T22:30"', set()),
     ('taken >= "2010-01-27"', {5, 6, 7, 8}),
     ('taken == "2010"', {5, 6, 7, 8}),
     ('taken == "2009"', {10}),
     ('taken > "2009-12"', {5, 6, 7, 8}),
     ('taken == "2010-01-27T14"', {5}),
-    ('taken >= "2010-01-27T23"', {6, 7}),
+    ('taken >= "2010-01-27T23"', {6, 7, 8}),
     ('taken == "2010-01-27T14:05"', {5}),
     ('taken == "2010-01-27 14:05:15"', {5}),
     ('taken == "2010-01-27T22:05:15+08:00"', {5}),
     ('taken == "2010-01-27T23:59:59.9Z"', {6}),
-    ('taken < "2010-01-27T23:59:59.9"', {5, 8, 10}),
-    ('taken in ["2009", "2010-01-28"]', {7, 10}),
+    ('taken < "2010-01-27T23:59:59.9"', {5, 10}),
+    ('taken < "2010-01-27T23:59:59.9Z"', {5, 8, 10}),
+    ('taken in ["2009", "2010-01-28"]', {7, 8, 10}),
+    ("taken < today", {5, 6, 7, 8, 10}),
+    ("taken < NOW - 7days and taken < tomorrow", {5, 6, 7, 8, 10}),
+    ("taken in [yesterday, today + 1 week]", set()),
+    # Each letter with its accent is one character, or a letter and a mark.
+    ('city == "Zu\u0308rich"', {6}),
+    ('city in ["Zu\u0308rich", "Sydney"]', {4, 6}),
     ('taken <= "9999"', {5, 6, 7, 8, 10}),
     ("exists(taken)", {5, 6, 7, 8, 10}),
     ('safer >= 5 or safer < 0 and city == "Sydney"', {1, 3, 4}),
