@@ -82,6 +82,7 @@ def _hit_facts(hit: "Hit") -> Json:
         "record_id": hit.record_id,
         "score": hit.score,
         "source": hit.source,
+        "path": hit.path,
         "caption": hit.caption,
         "metadata": hit.node.metadata,
         "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
@@ -107,10 +108,10 @@ def nearest_notice(found: "Found") -> list[str]:
 
 def found_lines(found: "Found") -> Iterator[str]:
     """Yield the hits, each with why it is there."""
-    times = Counter(hit.source for hit in found.hits)
+    times = Counter(hit.path for hit in found.hits)
     for rank, hit in enumerate(found.hits, 1):
         score = "     " if hit.score is None else f"{hit.score:.3f}"
-        name = hit.source if times[hit.source] == 1 else hit.record_id
+        name = hit.path if times[hit.path] == 1 else hit.record_id
         yield f"{rank:>3}  {score}  {shown(name)}{'  (gone)' if hit.gone else ''}"
         if hit.snippet:
             yield f"            {shown(hit.snippet)}"
@@ -137,7 +138,7 @@ def _beside(hit: "Hit", hits: "Sequence[Hit]") -> Iterator[str]:
         if document_of(each.record_id, each.page) == document
     }
     if found:
-        yield f"beside {shown(found[min(found)].source)}"
+        yield f"beside {shown(found[min(found)].path)}"
 
 
 def _answers(answers: Mapping[str, Any]) -> Iterator[str]:

@@ -186,9 +186,10 @@ def test_search_prints_json_exactly(sightline: Run, home: Path) -> None:
     ]
     first = said["hits"][0]
     assert list(first) == [
-        *("rank", "record_id", "score", "source", "caption", "metadata", "signals")
+        *("rank", "record_id", "score", "source", "path", "caption", "metadata", "signals")
     ]
-    assert (first["rank"], first["record_id"], first["source"]) == (1, "squares/red.png", "red.png")
+    assert (first["rank"], first["record_id"]) == (1, "squares/red.png")
+    assert (first["source"], first["path"]) == ("squares", "red.png")  # the label, the file
     assert first["caption"] == "a red square on a white table"
     assert first["metadata"]["brightness"] == 1.5
     assert list(first["signals"]["text"]) == ["rank", "cosine"]
@@ -201,13 +202,13 @@ def test_a_picture_of_the_collection_comes_first_with_cosine_one(
 ) -> None:
     said = sightline("search", "--image", red, "-c", "squares", "--json").json
     assert said["mode"] == "image-to-image"
-    assert said["hits"][0]["source"] == "red.png"
+    assert said["hits"][0]["path"] == "red.png"
     assert said["hits"][0]["signals"]["image"]["cosine"] == pytest.approx(1, abs=1e-3)
 
 
 def test_a_filter_alone_gives_what_passes_by_record_id(sightline: Run, home: Path) -> None:
     said = sightline("search", "-c", "squares", "--where", "brightness > 2", "--json").json
-    assert [hit["source"] for hit in said["hits"]] == ["blue.png", "green.png"]
+    assert [hit["path"] for hit in said["hits"]] == ["blue.png", "green.png"]
     assert {hit["score"] for hit in said["hits"]} == {None}
 
 
@@ -264,7 +265,7 @@ def test_a_batch_gives_a_line_for_each_line(
     assert [line["id"] for line in lines[:8]] == [query["id"] for query in queries[:8]]
     told = [line["id"] for line in lines[8:]]
     assert told == [9, "near", None, None, "huge", "half", None, None, 18]
-    assert [line["hits"][0]["source"] for line in lines[:3]] == ["green.png", "red.png", "blue.png"]
+    assert [line["hits"][0]["path"] for line in lines[:3]] == ["green.png", "red.png", "blue.png"]
     assert ran.err.endswith("14 of 17 queries failed\n")
     assert list(lines[0]) == ["id", "query", "mode", "hits", "notices", "elapsed_ms"]
     for line in lines[3:]:

@@ -38,7 +38,7 @@ SINGAPORE, LISBON, MELBOURNE = (1.3, 103.8), (38.72, -9.14), (-37.81, 144.96)
 def hit(file: Path, caption: str = "", score: float | None = 0.5) -> Hit:
     captions = (caption,) if caption else ()
     node = ImageNode(text=caption, image_path=str(file))
-    return Hit(node=node, score=score, record_id=file.name, source=file.name, captions=captions)
+    return Hit(node=node, score=score, record_id=file.name, path=file.name, captions=captions)
 
 
 def words_in(figure: Figure) -> str:

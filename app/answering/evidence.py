@@ -60,7 +60,7 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
         Evidence(
             number=number,
             record_id=hit.record_id,
-            source=hit.source,
+            source=hit.path,
             caption=hit.caption,
             captions=tuple(hit.captions),
             metadata=dict(hit.node.metadata),
@@ -68,7 +68,7 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
             page=hit.page,
             text="" if hit.page is None else hit.node.get_content(),
             snippet=hit.snippet,
-            shared_path=document_of(hit.source, hit.page) in shared,
+            shared_path=document_of(hit.path, hit.page) in shared,
         )
         for number, hit in enumerate(first, start=1)
     ]
@@ -94,6 +94,6 @@ def _shared_paths(hits: "Iterable[Hit]") -> set[str]:
     """Return the paths that pictures or documents of several sources have."""
     owners: dict[str, set[str]] = defaultdict(set)
     for hit in hits:
-        path = document_of(hit.source, hit.page)
+        path = document_of(hit.path, hit.page)
         owners[path].add(document_of(hit.record_id, hit.page))
     return {path for path, documents in owners.items() if len(documents) > 1}

@@ -154,6 +154,7 @@ _BUILT_IN = (
     Column("", "caption", "words", "captions", "words.caption"),
     Column("", "record_id", "words", "record_id"),
     Column("", "source", "words", "source"),
+    Column("", "path", "words", "path"),
 )
 
 

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 INDEXES: dict[str, IndexKind] = {
     "record_id": "keyword",
     "source": "keyword",
+    "path": "keyword",
     "doc_id": "keyword",
     "words.caption": "keyword",
     "place": "geo",

@@ -57,7 +57,7 @@ Half words, half numbers, on the embedded engine; seconds on two cores that did 
         200   3,101       6.4      33 to 217        2.9         3 to 8
 """
 
-RESERVED_SLUGS = frozenset({"lat", "lon", "caption", "place", "record_id", "source"})
+RESERVED_SLUGS = frozenset({"lat", "lon", "caption", "place", "record_id", "source", "path"})
 """Names that a filter has for every collection."""
 
 

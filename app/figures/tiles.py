@@ -50,7 +50,7 @@ def open_picture(file: Path | None, *, max_side: int = TILE_PIXELS) -> Picture:
 
 def caption_of(hit: "Hit | Evidence") -> str:
     """Return a hit's caption, or else its name; a page is always called by its name."""
-    name = name_of(hit.source.rpartition("/")[2], hit.page)
+    name = name_of(hit.path.rpartition("/")[2], hit.page)
     return name if hit.page is not None else hit.caption or name
 
 

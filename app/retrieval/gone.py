@@ -22,7 +22,7 @@ def told_of_gone(hits: Sequence[Hit], collection: Collection) -> list[str]:
 
 def where_gone(gone: Iterable[Hit], collection: Collection) -> str:
     """Say of each source with pictures that are gone what is amiss with it, and what to do."""
-    return "; ".join(_where_gone(Counter(hit.label for hit in gone), collection))
+    return "; ".join(_where_gone(Counter(hit.source for hit in gone), collection))
 
 
 def _where_gone(labels: Iterable[str], collection: Collection) -> Iterator[str]:

@@ -22,8 +22,10 @@ class Hit(NodeWithScore):
     """One record that was found; its node has the user's own fields as metadata."""
 
     record_id: str
-    source: str
-    """The picture's path relative to its root, with forward slashes."""
+    path: str
+    """The picture's, relative to the root of its source, with forward slashes."""
+    source: str = ""
+    """The label of the record's source; nothing for what came through `open_index`."""
     captions: tuple[str, ...] = ()
     signals: dict[str, SignalScore] = Field(default_factory=dict)
     """By signal name: image, page, text, keywords, like:…, unlike:…"""
@@ -33,8 +35,6 @@ class Hit(NodeWithScore):
     """Of a page of a document: its number, from 1."""
     excerpt: str = ""
     """Of a page: the part of its text that bears most on the words that were asked."""
-    label: str = ""
-    """Of the record's source; nothing for what came through `open_index`."""
     gone: bool = False
     """Whether its picture is not on this machine: such hits come after the others."""
     others: tuple[str, ...] = ()

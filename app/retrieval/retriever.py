@@ -352,11 +352,11 @@ class CollectionRetriever(BaseRetriever):
     ) -> Hit:
         return Hit(
             node=self._collection.node(payload),  # a page that was lost is drawn again by this
-            label=payload.get("source", ""),
             gone=is_gone(payload, self._collection),
             score=score,
             record_id=payload["record_id"],
-            source=payload.get("path", ""),
+            path=payload.get("path", ""),
+            source=payload.get("source", ""),
             captions=tuple(payload.get("captions", ())),
             signals=said,
             answers=has,

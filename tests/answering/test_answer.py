@@ -31,7 +31,7 @@ def hits(tmp_path: Path) -> list[Hit]:
                 node=node,
                 score=1.0,
                 record_id=f"walls/{file.name}",
-                source=file.name,
+                path=file.name,
                 captions=(caption,),
             )
         )
@@ -283,7 +283,7 @@ def page_hits(tmp_path: Path) -> list[Hit]:
         Image.new("RGB", (1086, 1536), "white").save(file)
         number = int(source.rpartition("=")[2])
         node = ImageNode(image_path=str(file), text=text, metadata={"page": number})
-        found.append(Hit(node=node, score=1.0, record_id=source, source=source, page=number))
+        found.append(Hit(node=node, score=1.0, record_id=source, path=source, page=number))
     return found
 
 
@@ -469,10 +469,10 @@ def test_pictures_beside_a_picture_that_is_asked_about_need_no_such_notice(hits)
 def test_documents_of_one_name_are_told_apart(page_hits):
     """Two sources have a report.pdf; of the third document there is only one."""
     for hit, label in zip(page_hits, ("m1", "m2", "m2"), strict=True):
-        hit.source = hit.source.replace("b/", "").replace("a.pdf", "report.pdf")
-        hit.record_id = f"{label}/{hit.source}"
-    page_hits[2].source = page_hits[2].source.replace("report", "other")
-    page_hits[2].record_id = f"m2/{page_hits[2].source}"
+        hit.path = hit.path.replace("b/", "").replace("a.pdf", "report.pdf")
+        hit.record_id = f"{label}/{hit.path}"
+    page_hits[2].path = page_hits[2].path.replace("report", "other")
+    page_hits[2].record_id = f"m2/{page_hits[2].path}"
     with OllamaDouble(models=["qwen2.5vl:7b"], reply="ANSWER: Rain [1].") as ollama:
         said = ask(ollama, page_hits)
     assert [piece.name for piece in said.evidence] == [
@@ -486,8 +486,8 @@ def test_documents_of_one_name_are_told_apart(page_hits):
 
 def test_pages_of_two_documents_of_one_name_are_not_mixed(page_hits):
     for hit, label, page in zip(page_hits, ("m1", "m2", "m1"), (2, 1, 1), strict=True):
-        hit.source, hit.page = f"report.pdf#page={page}", page
-        hit.record_id = f"{label}/{hit.source}"
+        hit.path, hit.page = f"report.pdf#page={page}", page
+        hit.record_id = f"{label}/{hit.path}"
     with OllamaDouble(models=["qwen2.5vl:7b"], reply="ANSWER: Rain [1].") as ollama:
         said = ask(ollama, page_hits)
     assert [piece.record_id for piece in said.evidence] == [
@@ -498,7 +498,7 @@ def test_pages_of_two_documents_of_one_name_are_not_mixed(page_hits):
 
 
 def test_pictures_of_one_path_in_two_sources_are_told_apart(hits):
-    hits[1].source, hits[1].record_id = hits[0].source, "other/red.JPG"
+    hits[1].path, hits[1].record_id = hits[0].path, "other/red.JPG"
     with OllamaDouble() as ollama:
         said = ask(ollama, hits[:3])
     assert [piece.name for piece in said.evidence] == ["walls/red.JPG", "other/red.JPG", "blue.JPG"]

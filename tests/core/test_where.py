@@ -83,7 +83,7 @@ POINTS: dict[int, dict] = {
     9: point(city='a "quoted" \\ name', tags=["red car", "Blue"], ключ="да"),
     10: point(city=None, tags=[], safer=None, taken="2009-12-31"),
     11: point(tags="red car", ключ="нет", more_beautiful=3.0, source_2="archive"),
-    12: {"record_id": "streets/12.jpg", "source": "streets"},
+    12: {"record_id": "streets/12.jpg", "source": "streets", "path": "12.jpg"},
 }
 
 EXAMPLES = [
@@ -138,6 +138,8 @@ EXAMPLES = [
     ("not near(0, 0, 20100)", {5, 6, 7, 8, 9, 10, 11, 12}),
     ('record_id == "streets/12.jpg"', {12}),
     ('source == "streets"', {12}),
+    ('path == "12.jpg"', {12}),
+    ('path not in ["12.jpg"]', set(range(1, 12))),
     ('`source` == "archive"', {11}),
     # Point 8 was taken on the 28th by its own clock, at 22:30 on the 27th by that of UTC.
     ('taken == "2010-01-27"', {5, 6}),
@@ -229,7 +231,7 @@ def engines(request, tmp_path_factory) -> Engines:
             both.index(key_of("fields", field.slug), KINDS[field.type])
             if field.type == "words":
                 both.index(key_of("words", field.slug), KINDS["words"])
-        for key in ("record_id", "source", "captions", "words.caption"):
+        for key in ("record_id", "source", "path", "captions", "words.caption"):
             both.index(key, KINDS["words"])
         for key in ("place.lat", "place.lon"):
             both.index(key, KINDS["number"])
@@ -374,7 +376,7 @@ def test_an_unknown_field_is_shown_with_a_caret_and_the_fields_that_exist():
         "                         ^^^^",
         "fields: safer (number), city (words), more_beautiful (number), taken (time), "
         "indoor (boolean), tags (words), ключ (words), source_2 (words), lat (number), "
-        "lon (number), caption (words), record_id (words), source (words)",
+        "lon (number), caption (words), record_id (words), source (words), path (words)",
     ]
 
 
@@ -460,8 +462,8 @@ def test_a_filter_of_absurd_size_is_refused():
     assert f"{MAX_NESTING} deep" in mistake("not " * 100 + "safer > 1")
 
 
-def test_the_deepest_filter_that_is_allowed_is_json_that_a_server_reads():
-    deep = "safer > 1"
+@pytest.mark.parametrize("deep", ["safer > 1", 'taken == "2010"'])
+def test_the_deepest_filter_that_is_allowed_is_json_that_a_server_reads(deep):
     for _ in range(MAX_NESTING):
         deep = f"lat > 0 or lon > 0 and ({deep})"
     text = compile_filter(parse(deep, FIELDS), server_filters).model_dump_json(exclude_none=True)

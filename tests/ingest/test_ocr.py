@@ -119,7 +119,7 @@ def test_a_drawn_page_is_found_by_its_words_after_ocr_and_not_before(
     def found() -> list[str]:
         with open_collection("squares", settings) as collection:
             search = Search(words="lighthouses", mode="text")
-            return [hit.source for hit in Searcher(collection, settings).search(search).hits]
+            return [hit.path for hit in Searcher(collection, settings).search(search).hits]
 
     bring(tmp_path / "shelf", settings)
     assert found() == []

@@ -47,7 +47,7 @@ def search(settings: Settings, words: str = "", **options: object) -> list[Hit]:
 
 def test_a_page_says_of_which_document_it_is(settings: Settings) -> None:
     best = search(settings, "where does the Danube flow")[0]
-    assert (best.source, best.page) == ("rivers.pdf#page=3", 3)
+    assert (best.path, best.page) == ("rivers.pdf#page=3", 3)
     assert {name: best.node.metadata[name] for name in ("document", "pages")} == {
         "document": "rivers.pdf",
         "pages": 4,
@@ -60,23 +60,23 @@ def test_a_chinese_question_finds_a_chinese_page_by_its_words(tmp_path: Path) ->
     settings = Settings()
     ingest(tmp_path / "街道.pdf", "shelf", settings, image="palette", text="minilm")
     best = search(settings, "自行车停在哪里?")[0]
-    assert best.source == "街道.pdf#page=2"
+    assert best.path == "街道.pdf#page=2"
     assert best.signals["keywords"].score > 0
     assert best.caption == "停放的自行车大多在阿姆斯特丹"
 
 
 def test_per_document_gives_the_best_page_of_each_and_names_the_others(settings: Settings) -> None:
     hits = search(settings, "the Rhine", per="document", top_k=5)
-    assert {hit.source.partition("#")[0] for hit in hits} == set(PAGES)
+    assert {hit.path.partition("#")[0] for hit in hits} == set(PAGES)
     assert len(hits) == 3  # two are called rivers.pdf, and are two
-    ours = next(hit for hit in hits if hit.source.startswith("rivers.pdf"))
+    ours = next(hit for hit in hits if hit.path.startswith("rivers.pdf"))
     assert ours.page == 2
     assert set(ours.others) == {f"rivers.pdf#page={page}" for page in (1, 3, 4)}
 
 
 def test_per_document_without_words_gives_the_first_page_of_each(settings: Settings) -> None:
     hits = search(settings, where="pages > 1", per="document")
-    assert [hit.source for hit in hits] == ["rivers.pdf#page=1", "sea/rivers.pdf#page=1"]
+    assert [hit.path for hit in hits] == ["rivers.pdf#page=1", "sea/rivers.pdf#page=1"]
 
 
 def test_any_column_can_be_grouped_by(settings: Settings) -> None:

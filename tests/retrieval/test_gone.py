@@ -65,7 +65,7 @@ def test_what_is_there_comes_first_however_many_are_asked_for(
     kind: str, searcher: Searcher, folders: Path
 ) -> None:
     found = searcher.search(searches(folders)[kind])
-    assert [hit.label for hit in found.hits] == ["new", "new", "new", "old"]
+    assert [hit.source for hit in found.hits] == ["new", "new", "new", "old"]
     assert [hit.gone for hit in found.hits] == [False, False, False, True]
     if kind != "filter":
         assert ids(found)[0] == "new/red.png"
@@ -87,7 +87,7 @@ def test_one_hit_is_one_that_is_there_and_needs_no_notice(
 
 def test_the_best_of_each_value_is_one_that_is_there(searcher: Searcher, folders: Path) -> None:
     found = searcher.search(Search("a square", per="shade", top_k=3))
-    assert {hit.label for hit in found.hits} == {"new"}
+    assert {hit.source for hit in found.hits} == {"new"}
     assert len(found.hits) == 3
 
 
@@ -104,7 +104,7 @@ def test_a_disk_that_is_away_hides_nothing(
 def test_a_file_that_left_its_folder_comes_last_too(searcher: Searcher, folders: Path) -> None:
     (folders / "new" / "red.png").unlink()
     found = searcher.search(Search("a red square", top_k=3))
-    assert [hit.label for hit in found.hits] == ["new", "new", "old"]
+    assert [hit.source for hit in found.hits] == ["new", "new", "old"]
     assert ids(found)[2] in ("old/red.png", "new/red.png")
     few = searcher.search(Search("a red square", top_k=6))
     assert f"files have left {folders / 'new'}; ingest it again" in few.notices[-1]

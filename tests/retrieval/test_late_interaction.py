@@ -121,7 +121,7 @@ def search(settings: Settings, words: str, **options: Any) -> Found:
 
 def scores(found: Found) -> dict[str, float]:
     """What the pages' own signal says of each hit, best first."""
-    return {hit.source: hit.signals["page"].score for hit in found.hits}
+    return {hit.path: hit.signals["page"].score for hit in found.hits}
 
 
 def stored(settings: Settings) -> dict[str, Point]:
@@ -142,7 +142,7 @@ def test_a_page_scores_the_share_of_the_words_that_it_shows(
 ) -> None:
     bring(shelf, settings)
     found = search(settings, "red blue", mode=mode)
-    assert found.hits[0].source == "flags.pdf#page=2"
+    assert found.hits[0].path == "flags.pdf#page=2"
     assert scores(found) == {
         "flags.pdf#page=2": pytest.approx(1, abs=HALF_PRECISION),
         "flags.pdf#page=1": pytest.approx(0.5, abs=HALF_PRECISION),

@@ -93,7 +93,7 @@ def recall(searcher: Searcher, questions: Sequence[Judged], **how) -> list[float
 
 def ids_of(found: Found) -> list[str]:
     """The names of pictures, without what their kind is; of pages with document and number."""
-    return [hit.source if hit.page is not None else Path(hit.source).stem for hit in found.hits]
+    return [hit.path if hit.page is not None else Path(hit.path).stem for hit in found.hits]
 
 
 def assert_hybrid_keeps_up(measured: Recalls) -> None:
@@ -271,7 +271,7 @@ def test_a_filter_lets_through_exactly_what_it_should(name, judgments, street_vi
     for query in queries_of(judgments):
         where, near = where_of(query["filter"]), near_of(query["filter"])
         found = street_views[name].search(Search(where=where, near=near, top_k=1000))
-        assert {Path(hit.source).name for hit in found.hits} == set(query["relevant"]), query["id"]
+        assert {Path(hit.path).name for hit in found.hits} == set(query["relevant"]), query["id"]
 
 
 def test_words_under_a_filter_find_all_that_pass_and_nothing_else(catalogue, filtered):
@@ -299,12 +299,12 @@ def test_each_picture_of_a_collection_finds_itself_first(street_views):
     assert len(pictures) == 199
     for picture in pictures:
         (first,) = street_views["sf_landmarks"].search(Search(image=picture, top_k=1)).hits
-        assert first.source == picture.name
+        assert first.path == picture.name
         assert first.signals["image"].score == pytest.approx(1.0, abs=1e-3)
 
 
 def test_a_building_on_the_side_of_a_street_is_found_in_the_first_five(street_views):
     words = "a building on the side of street in Singapore?"
     found = street_views["seed_urban"].search(Search(words=words, top_k=5))
-    latitudes = {Path(hit.source).name.split("_")[0] for hit in found.hits}
+    latitudes = {Path(hit.path).name.split("_")[0] for hit in found.hits}
     assert {"1.330589", "1.281872", "1.301731"} <= latitudes

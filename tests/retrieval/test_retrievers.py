@@ -54,7 +54,7 @@ def picture(collection: Collection, name: str) -> Path:
 
 
 def sources(found) -> list[str]:
-    return [hit.source for hit in found.hits]
+    return [hit.path for hit in found.hits]
 
 
 # ---- the contract of every mode
@@ -114,7 +114,7 @@ def test_a_picture_of_the_collection_finds_itself_with_cosine_one(
     searcher: Searcher, collection: Collection
 ) -> None:
     found = searcher.search(Search(image=picture(collection, "dark-blue.png")))
-    assert found.hits[0].source == "dark-blue.png"
+    assert found.hits[0].path == "dark-blue.png"
     assert found.hits[0].score == pytest.approx(1, abs=1e-3)
     assert found.hits[0].signals["image"].rank == 1
 
@@ -124,7 +124,7 @@ def test_words_and_picture_together_use_every_signal(
 ) -> None:
     search = Search(words="dark-blue", image=picture(collection, "dark-blue.png"))
     first = searcher.search(search).hits[0]
-    assert first.source == "dark-blue.png"
+    assert first.path == "dark-blue.png"
     assert first.signals.keys() == {"text", "keywords", "image"}
 
 
@@ -174,9 +174,9 @@ def test_a_filter_alone_returns_what_passes_by_record_id(searcher: Searcher) -> 
 def test_like_pulls_and_unlike_pushes_away(searcher: Searcher, collection: Collection) -> None:
     blue, red = (str(picture(collection, f"middle-{name}.png")) for name in ("blue", "red"))
     pulled = searcher.search(Search(words="a square", like=(blue,), top_k=9))
-    assert pulled.hits[0].source == "middle-blue.png"
+    assert pulled.hits[0].path == "middle-blue.png"
     pushed = searcher.search(Search(words="a square", unlike=(red,), top_k=9))
-    assert pushed.hits[-1].source == "middle-red.png"
+    assert pushed.hits[-1].path == "middle-red.png"
     assert pushed.hits[-1].signals[f"unlike:{red}"].score == pytest.approx(1, abs=1e-3)
 
 
@@ -197,16 +197,16 @@ def test_min_score_keeps_a_hit_if_any_cosine_reaches_it(searcher: Searcher) -> N
     everything = searcher.search(Search(words="a dark-red square", top_k=9)).hits
     best = everything[0].signals["text"].score
     found = searcher.search(Search(words="a dark-red square", top_k=9, min_score=best - 1e-4))
-    assert [hit.source for hit in found.hits] == [everything[0].source]
+    assert [hit.path for hit in found.hits] == [everything[0].path]
     nothing = searcher.search(Search(words="a dark-red square", min_score=0.999))
     assert nothing.hits == []
     assert nothing.nearest is not None
-    assert nothing.nearest.source == everything[0].source
+    assert nothing.nearest.path == everything[0].path
 
 
 def test_palette_says_that_it_searched_captions_instead(searcher: Searcher) -> None:
     found = searcher.search(Search(words="middle-green", mode="text-to-image"))
-    assert found.hits[0].source == "middle-green.png"
+    assert found.hits[0].path == "middle-green.png"
     assert any("cannot read words" in notice for notice in found.notices)
 
 
@@ -295,7 +295,7 @@ def test_many_searches_come_back_in_order_and_a_bad_one_stops_none(
     assert isinstance(results[1], QueryError)
     assert isinstance(results[3], QueryError)
     assert results[0] == searcher.search(Search(words="dark-red"))
-    assert results[2].hits[0].source == "light-blue.png"
+    assert results[2].hits[0].path == "light-blue.png"
 
 
 # ---- pictures without captions, and an embedding that reads words
@@ -315,8 +315,8 @@ def test_a_picture_without_caption_is_neither_lifted_nor_thrown_out(
     with open_collection("half", settings) as opened:
         hits = Searcher(opened, settings).search(Search(words="a green square")).hits
     assert len(hits) == 3
-    assert hits[0].source == "green.png"
-    bare = next(hit for hit in hits if hit.source == "red.png")
+    assert hits[0].path == "green.png"
+    bare = next(hit for hit in hits if hit.path == "red.png")
     assert bare.signals.keys() == {"image"}
 
 
@@ -358,7 +358,7 @@ def test_words_find_pictures_through_clip(tmp_path: Path) -> None:
         found = searcher.search(Search(words="a red square", mode="text-to-image", top_k=3))
         words = models.image.embed_words(["a red square"])[0]
         for hit in found.hits:
-            image = Image.open(folder / hit.source).convert("RGB")
+            image = Image.open(folder / hit.path).convert("RGB")
             cosine = float(np.dot(words, models.image.embed_images([image])[0]))
             assert hit.score == pytest.approx(cosine, abs=1e-5)
     assert found.notices == []
