@@ -29,7 +29,7 @@ from app.core.conditions import (
     mismatch,
 )
 from app.core.errors import QueryError
-from app.core.records import Field
+from app.core.records import Field, Place
 
 if TYPE_CHECKING:
     from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
@@ -95,8 +95,8 @@ def _native(condition: Condition, say: FilterVocabulary) -> Any:  # noqa: ANN401
             return say.all_of([say.equals(key, word) for word in words])
         case Exists(key):
             return say.none_of([say.empty(key)])
-        case Near(lat, lon, km):
-            return say.geo_radius("place", lat, lon, km * 1000)
+        case Near():
+            return _native_near(condition, say)
         case Ids(ids):
             return say.has_ids(ids)
         case Compare(key, order, value):
@@ -124,6 +124,17 @@ def _native_compare(
     if isinstance(value, datetime):
         return say.time_range(key, **dict.fromkeys(_BOUNDS[order], value))
     return say.number_range(key, **dict.fromkeys(_BOUNDS[order], value))
+
+
+def _native_near(near: Near, say: FilterVocabulary) -> Any:  # noqa: ANN401 - per engine
+    """A circle. Qdrant's geo index lacks the pole itself, so it is asked for by its latitude."""
+    parts = [say.geo_radius("place", near.lat, near.lon, near.km * 1000)]
+    centre = Place(near.lat, near.lon)
+    if centre.km_to(Place(90, 0)) <= near.km:
+        parts.append(say.number_range("place.lat", gte=90.0))
+    if centre.km_to(Place(-90, 0)) <= near.km:
+        parts.append(say.number_range("place.lat", lte=-90.0))
+    return say.any_of(parts)
 
 
 # ---- LlamaIndex's filters as the same conditions

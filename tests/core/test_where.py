@@ -185,20 +185,20 @@ EXAMPLES = [
 
 
 class Engines:
-    """The twelve points in a real Edge shard and in qdrant-client's own store."""
+    """Points in a real Edge shard and in qdrant-client's own store."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, points: dict[int, dict] = POINTS) -> None:
         spaces = {"image": edge.EdgeVectorParams(size=2, distance=edge.Distance.Cosine)}
         self.shard = edge.EdgeShard.create(folder, edge.EdgeConfig(vectors=spaces))
-        ids = {number: str(UUID(int=number)) for number in POINTS}
-        on_edge = [edge.Point(id=ids[n], vector={}, payload=load) for n, load in POINTS.items()]
+        ids = {number: str(UUID(int=number)) for number in points}
+        on_edge = [edge.Point(id=ids[n], vector={}, payload=load) for n, load in points.items()]
         self.shard.update(edge.UpdateOperation.upsert_points(on_edge))
         self.client = QdrantClient(":memory:")
         params = models.VectorParams(size=2, distance=models.Distance.COSINE)
         self.client.create_collection("c", vectors_config={"image": params})
         self.client.upsert(
             "c",
-            [models.PointStruct(id=ids[n], vector={}, payload=load) for n, load in POINTS.items()],
+            [models.PointStruct(id=ids[n], vector={}, payload=load) for n, load in points.items()],
         )
 
     def index(self, key: str, kind: edge.PayloadSchemaType) -> None:
@@ -244,6 +244,31 @@ def test_a_filter_means_the_same_on_both_engines(engines, text, expected):
     condition = parse(text, FIELDS)
     assert engines.on_edge(condition) == expected
     assert engines.on_client(condition) == expected
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("near(90, 0, 1)", {1}),
+        ("near(90, -120, 100)", {1, 2}),
+        ("near(89.5, 170, 60)", {1, 2}),  # the pole is 55.6 km away
+        ("near(89.5, 170, 50)", {2}),
+        ("near(89.5, 0, 50)", set()),
+        ("near(-90, 0, 1)", {3}),
+        ("not near(-90, 0, 1)", {1, 2, 4}),
+        ("near(0, 0, 20100)", {1, 2, 3, 4}),
+        ("near(90, 0, 1) and near(-90, 0, 1)", set()),
+    ],
+)
+def test_a_pole_has_every_longitude(tmp_path, text, expected, indexed):
+    places = {1: (90.0, 45.0), 2: (89.5, 180.0), 3: (-90.0, -180.0), 4: (0.0, 1.0)}
+    both = Engines(str(tmp_path), {n: point("", place) for n, place in places.items()})
+    if indexed:
+        both.index("place", edge.PayloadSchemaType.Geo)
+        both.index("place.lat", edge.PayloadSchemaType.Float)
+    assert both.on_edge(parse(text, FIELDS)) == expected
+    assert both.on_client(parse(text, FIELDS)) == expected
 
 
 def test_points_can_be_asked_for_by_id(engines):
