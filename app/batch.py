@@ -15,7 +15,7 @@ from app.core.settings import Settings
 from app.render import found_json
 from app.retrieval.search import Search, Searcher
 
-KEYS = frozenset({"id", "words", "image", "where", "near", "mode", "top_k"})
+KEYS = frozenset({"id", "words", "image", "where", "near", "sort", "mode", "top_k", "from"})
 
 Parsed = tuple[Any, Search | SightlineError]
 """The query's id and the query, or what is wrong with it."""
@@ -84,11 +84,14 @@ def _search(query: dict[str, Any], base: Search) -> Search:
             f"unknown key {sorted(unknown)[0][:80]!r}; there is {', '.join(sorted(KEYS))}"
         )
     given = {key: value for key, value in query.items() if key != "id" and value is not None}
-    for key, kind in (("words", str), ("image", str), ("where", str), ("mode", str)):
-        if not isinstance(given.get(key, ""), kind):
+    for key in ("words", "image", "where", "sort", "mode"):
+        if not isinstance(given.get(key, ""), str):
             raise QueryError(f"{key} takes a string, not {_json(given[key])}")
-    if type(given.get("top_k", 1)) is not int:
-        raise QueryError(f"top_k takes a whole number, not {_json(given['top_k'])}")
+    for key in ("top_k", "from"):
+        if type(given.get(key, 1)) is not int:
+            raise QueryError(f"{key} takes a whole number, not {_json(given[key])}")
+    if "from" in given:
+        given["start"] = given.pop("from")
     if "near" in given:
         given["near"] = _near(given["near"])
     if "image" in given:

@@ -124,6 +124,13 @@ Weight = Annotated[
     list[Any] | None,
     typer.Option(parser=_weight, metavar="SIGNAL=W", help="Override a weight; see `info`."),
 ]
+Sort = Annotated[
+    str | None,
+    typer.Option(metavar="FIELD[:desc]", help="List what a filter passes by a column."),
+]
+From = Annotated[
+    int, typer.Option("--from", min=0, metavar="N", help="Leave out the first N hits.")
+]
 Per = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="Only the best of each, e.g. of each document."),

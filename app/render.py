@@ -65,7 +65,8 @@ def found_json(query: str, mode: str, found: "Found", elapsed_ms: float) -> Json
     return {
         "query": query,
         "mode": mode,
-        "hits": [hit_json(hit, rank) for rank, hit in enumerate(found.hits, 1)],
+        "hits": [hit_json(hit, rank) for rank, hit in enumerate(found.hits, found.start + 1)],
+        **({} if found.passing is None else {"passing": found.passing}),
         "notices": [*found.notices, *nearest_notice(found)],
         "elapsed_ms": round(elapsed_ms, 1),
     }
@@ -109,7 +110,7 @@ def nearest_notice(found: "Found") -> list[str]:
 def found_lines(found: "Found") -> Iterator[str]:
     """Yield the hits, each with why it is there."""
     times = Counter(hit.path for hit in found.hits)
-    for rank, hit in enumerate(found.hits, 1):
+    for rank, hit in enumerate(found.hits, found.start + 1):
         score = "     " if hit.score is None else f"{hit.score:.3f}"
         name = hit.path if times[hit.path] == 1 else hit.record_id
         yield f"{rank:>3}  {score}  {shown(name)}{'  (gone)' if hit.gone else ''}"

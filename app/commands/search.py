@@ -13,6 +13,7 @@ from app.options import (
     Device,
     Figure,
     Force,
+    From,
     Home,
     Image,
     Json,
@@ -24,6 +25,7 @@ from app.options import (
     Neighbours,
     Per,
     Qdrant,
+    Sort,
     TopK,
     Unlike,
     Weight,
@@ -48,6 +50,8 @@ def search_command(
     weight: Weight = None,
     per: Per = None,
     neighbours: Neighbours = 0,
+    sort: Sort = None,
+    from_: From = 0,
     batch: Annotated[
         Path | None,
         typer.Option(parser=path_of, metavar="FILE", help="Many queries, one JSON object a line."),
@@ -80,6 +84,8 @@ def search_command(
         weights=dict(weight or ()),
         per=per,
         neighbours=neighbours,
+        sort=sort,
+        start=from_,
     )
     if batch is not None:
         if words or image or figure:

@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,16 @@ from llama_index.core.schema import TextNode
 
 from app.core import page_pictures
 from app.core.conditions import Compare, Condition, key_of
-from app.core.engines import STRANGERS, Engine, Placement, Point, Query, ScoredId, Spaces
+from app.core.engines import (
+    SCROLL_SIZE,
+    STRANGERS,
+    Engine,
+    Placement,
+    Point,
+    Query,
+    ScoredId,
+    Spaces,
+)
 from app.core.engines.lock import Purpose
 from app.core.errors import (
     CollectionBusyError,
@@ -193,6 +203,24 @@ class Collection:
             (payload["record_id"], id_) for id_, payload in found if self._is_ours(payload)
         )
 
+    def first(
+        self, where: Condition | None, limit: int | None, *, keys: Sequence[str] = ("record_id",)
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield id and the named payload keys of the first that pass, by id; without limit, of all.
+
+        `keys` has "record_id", by which our points are known.
+        """
+        size = min(limit or SCROLL_SIZE, SCROLL_SIZE)
+        found = self.engine.scroll(keys, self._compiled(where), size=max(size, 1))
+        return islice(((id_, each) for id_, each in found if self._is_ours(each)), limit)
+
+    def ordered(
+        self, key: str, limit: int, where: Condition | None = None, *, descending: bool = False
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Return id and payload of those that have a value at a key of numbers or times, by it."""
+        found = self.engine.ordered(key, limit, self._compiled(where), descending=descending)
+        return [(id_, payload) for id_, payload in found if self._is_ours(payload)]
+
     def count(self, where: Condition | None = None) -> int:
         """Count the records that pass."""
         return self.engine.count(self._compiled(where))
@@ -207,8 +235,10 @@ class Collection:
 
     def extremes(self, field: Field) -> tuple[Any, Any] | None:
         """Return least and greatest value of a column of numbers or times; None when empty."""
-        ends = self.engine.extremes(key_of("fields", field.slug))
-        return (ends[0]["fields"][field.slug], ends[1]["fields"][field.slug]) if ends else None
+        key = key_of("fields", field.slug)
+        ends = [*self.ordered(key, 1), *self.ordered(key, 1, descending=True)]
+        values = [payload["fields"][field.slug] for _, payload in ends]
+        return (values[0], values[1]) if len(values) == 2 else None
 
     def remember(
         self, *, fields: Sequence[Field] = (), sources: Mapping[str, SourceEntry] | None = None

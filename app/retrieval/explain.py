@@ -72,6 +72,18 @@ def misspelt(where: Condition, collection: Collection) -> Iterator[str]:
             yield f'no record has {field.slug} == "{value}"; there is {has}'
 
 
+def told_of_null_island(where: Condition | None) -> list[str]:
+    """Return a notice for a filter that asks what is near 0, 0, which stands for no place."""
+    if where is None or not any(
+        isinstance(part, Near) and part.lat == part.lon == 0 for part in _leaves(where)
+    ):
+        return []
+    return [
+        "0, 0 is no place: cameras and tables write it where they know none, so a record with just"
+        " that is kept as one without a place"
+    ]
+
+
 def _leaves(where: Condition) -> Iterator[Compare | OneOf | Contains | Exists | Near]:
     match where:
         case AllOf(parts) | AnyOf(parts):

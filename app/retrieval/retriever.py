@@ -23,13 +23,15 @@ from app.core.engines import ScoredId
 from app.core.errors import QueryError
 from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
 from app.core.images import open_image
+from app.core.messages import counted
 from app.core.models import QueryVectors, Wanted
 from app.retrieval.documents import beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
-from app.retrieval.explain import answers, misspelt
+from app.retrieval.explain import answers, misspelt, told_of_null_island
 from app.retrieval.fusion import SignalScores, fuse
 from app.retrieval.gone import told_of_gone
 from app.retrieval.hits import Hit, SignalScore
+from app.retrieval.order import first_passing, sort_of
 from app.retrieval.signals import Asked, Signal, Signals
 from app.retrieval.weights import weights_of
 
@@ -55,16 +57,27 @@ MAX_TOP_K = 10_000
 
 MAX_WEIGHT = 1000
 
+SORTED_AND_RANKED = (
+    "a search by words or a picture is ranked by them: leave --sort out, or ask with a filter, such"
+    " as --where 'caption.contains(\"red car\")'"
+)
+
 ONLY_AWAY = "all that is asked pushes away (--unlike, negative weights): say too what to search for"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hits, best first; when none reaches the threshold, `nearest` is the best of those below."""
+    """Hits, best first; when none reaches the threshold, `nearest` is the best of those below.
+
+    `start` of them were left out before these. `passing` is how many records pass the filter, where
+    that alone decides.
+    """
 
     hits: list[Hit]
     notices: list[str] = field(default_factory=list)
     nearest: Hit | None = None
+    start: int = 0
+    passing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +116,16 @@ class CollectionRetriever(BaseRetriever):
         weights: Mapping[str, float] | None = None,
         per: str | None = None,
         neighbours: int = 0,
+        sort: str | None = None,
+        start: int = 0,
     ) -> None:
         super().__init__(callback_manager=own_callbacks())
         if not 1 <= top_k <= MAX_TOP_K:
             raise QueryError(f"top_k is {top_k}; it can be 1 to {MAX_TOP_K:,}")
+        if not 0 <= start <= MAX_TOP_K - top_k:
+            raise QueryError(
+                f"--from is {start}; with top_k {top_k} it can be 0 to {MAX_TOP_K - top_k:,}"
+            )
         if min_score is not None and not -1 <= min_score <= 1:
             raise QueryError(f"min_score is {min_score:g}; a cosine is from -1 to 1")
         for name, weight in (weights or {}).items():
@@ -117,10 +136,12 @@ class CollectionRetriever(BaseRetriever):
         if not 0 <= neighbours <= MAX_NEIGHBOURS:
             raise QueryError(f"neighbours is {neighbours}; it can be 0 to {MAX_NEIGHBOURS}")
         self._per = column_to_group_by(per, collection.fields) if per else None
+        self._sort = sort_of(sort, collection.fields) if sort else None
         self._neighbours = neighbours
         self._collection = collection
         self._vectors = vectors
-        self._top_k = top_k
+        self._start = start
+        self._wanted = start + top_k
         self._where = where
         self._min_score = min_score
         self._weights = {**weights_of(collection.manifest), **(weights or {})}
@@ -131,7 +152,7 @@ class CollectionRetriever(BaseRetriever):
 
     def search(self, asked: Asked) -> Found:
         """Return the records that answer best, with notices for the person who asked."""
-        _check(asked)
+        _check(asked, is_sorted=self._sort is not None)
         signals = Signals(self._vectors, self._weights)
         self.gather(asked, signals)
         signals.add_examples(asked.like, "like")
@@ -140,18 +161,20 @@ class CollectionRetriever(BaseRetriever):
             return self._passing(asked)
         where = _both(self._where, asked.where)
         ranked, hits = self._ranked(partial(self._rank, signals.found), where)
+        notices = signals.notices if hits else self._why_nothing(where, signals.notices)
+        notices = [*notices, *self._beyond(hits)]
+        hits = hits[self._start :]
         nearest = self._hits(dict.fromkeys(ranked.nearest, ()), ranked, where)
         hits += self._beside(hits)
         for hit in hits:
             if hit.page is not None and asked.words:
                 hit.excerpt = excerpt(hit.node.get_content(), asked.words, EXCERPT_CHARACTERS)
-        notices = signals.notices if hits else self._why_nothing(where, signals.notices)
-        told = told_of_gone(hits, self._collection)
-        return Found(hits, [*notices, *told], next(iter(nearest), None))
+        told = [*told_of_null_island(where), *told_of_gone(hits, self._collection)]
+        return Found(hits, [*notices, *told], next(iter(nearest), None), start=self._start)
 
     def note(self, asked: Asked, wanted: Wanted) -> None:
         """Note what `search` will want embedded, so that many queries can be embedded together."""
-        _check(asked)
+        _check(asked, is_sorted=self._sort is not None)
         signals = Signals(wanted, self._weights)
         self.gather(asked, signals)
         signals.add_examples((*asked.like, *asked.unlike), "like")
@@ -175,7 +198,7 @@ class CollectionRetriever(BaseRetriever):
         if not any(hit.gone for hit in hits):
             return ranked, hits
         there = _both(where, outside_dead_sources(self._collection))
-        number = max(GROUP_CANDIDATES if self._per else GONE_CANDIDATES, 2 * self._top_k)
+        number = max(GROUP_CANDIDATES if self._per else GONE_CANDIDATES, 2 * self._wanted)
         wider = rank(there, number)
         ids = dict.fromkeys((*self._with_pictures(wider.ids[:number]), *ranked.ids))
         merged = _Ranking(
@@ -186,7 +209,7 @@ class CollectionRetriever(BaseRetriever):
 
     def _with_pictures(self, ids: Sequence[str]) -> list[str]:
         """Return those whose pictures are not gone; of groups all, else as many as are wanted."""
-        wanted = len(ids) if self._per else self._top_k
+        wanted = len(ids) if self._per else self._wanted
         found: list[str] = []
         for start in range(0, len(ids), wanted):
             if len(found) < wanted:
@@ -200,7 +223,7 @@ class CollectionRetriever(BaseRetriever):
         return found
 
     def _rank(self, signals: Sequence[Signal], where: Condition | None, at_least: int) -> _Ranking:
-        limit = self._top_k if len(signals) == 1 else max(CANDIDATES, 2 * self._top_k)
+        limit = self._wanted if len(signals) == 1 else _candidates(self._wanted)
         limit = max(limit, GROUP_CANDIDATES if self._per else 0, at_least)
         lists = self._lists(signals, limit, where)
         candidates = {hit.id: None for hits in lists.values() for hit in hits}
@@ -271,22 +294,35 @@ class CollectionRetriever(BaseRetriever):
         )
 
     def _passing(self, asked: Asked) -> Found:
-        """Nothing to rank by: what passes the filter, by record id."""
+        """Nothing to rank by: what passes the filter, in the order that was asked for."""
         if asked.words.strip() or asked.picture is not None:
             raise QueryError("nothing can be ranked: all that this query gives has weight 0")
         where = _both(self._where, asked.where)
-        if where is None:
+        if where is None and self._sort is None:
             raise QueryError("nothing is asked: give words, a picture (--image) or a filter")
-        ranked, hits = self._ranked(self._by_record_id, where)
-        if not hits:
-            return Found([], self._why_nothing(where))
-        passing = len(ranked.ids)
-        more = [f"{passing:,} pass; these are the first {len(hits):,} by record id"]
-        told = told_of_gone(hits, self._collection)
-        return Found(hits, [*(more if passing > len(hits) else []), *told])
+        passing, order = self._collection.count(where), ""
 
-    def _by_record_id(self, where: Condition | None, _at_least: int) -> _Ranking:
-        return _Ranking([id_ for _, id_ in self._collection.record_ids(where)])
+        def first(where: Condition | None, at_least: int) -> _Ranking:
+            nonlocal order
+            limit = passing if self._per else max(self._wanted, at_least)
+            ids, order = first_passing(self._collection, where, self._sort, limit)
+            return _Ranking(ids)
+
+        _, hits = self._ranked(first, where)
+        notices = [*self._beyond(hits), *told_of_null_island(where)]
+        if not hits:
+            notices = [*self._why_nothing(where), *notices]
+        hits = hits[self._start :]
+        more = [_told_of_more(passing, self._start, len(hits), order)]
+        notices = [*(more if passing > len(hits) > 0 else []), *notices]
+        told = told_of_gone(hits, self._collection)
+        return Found(hits, [*notices, *told], start=self._start, passing=passing)
+
+    def _beyond(self, hits: Sequence[Hit]) -> list[str]:
+        """Say that there are hits, but none after as many as are left out."""
+        if not 0 < len(hits) <= self._start:
+            return []
+        return [f"there are {counted(len(hits), 'hit')}, and none from {self._start} on"]
 
     def _why_nothing(self, where: Condition | None, notices: Sequence[str] = ()) -> list[str]:
         if not self._collection.count():
@@ -311,12 +347,12 @@ class CollectionRetriever(BaseRetriever):
     def _best(self, ids: Sequence[str]) -> dict[str, Sequence[str]]:
         """The first of the ranked records, or of each group the first, with the others' paths."""
         if self._per is None:
-            return dict.fromkeys(ids[: self._top_k], ())
+            return dict.fromkeys(ids[: self._wanted], ())
         payloads = {id_: point.payload for id_, point in self._collection.fetch(ids).items()}
         groups = grouped((id_ for id_ in ids if id_ in payloads), payloads, self._per)
         return {
             best: [payloads[id_]["path"] for id_ in others[:OTHERS_SHOWN]]
-            for best, others in islice(groups.items(), self._top_k)
+            for best, others in islice(groups.items(), self._wanted)
         }
 
     def _beside(self, hits: Sequence[Hit]) -> list[Hit]:
@@ -365,11 +401,27 @@ class CollectionRetriever(BaseRetriever):
         )
 
 
+def _candidates(wanted: int) -> int:
+    """Return how many of each signal are looked at, for so many hits that are wanted.
+
+    As many for one page of hits as for the next, or the pages would not be of one ranking.
+    """
+    number = CANDIDATES
+    while number < 2 * wanted:
+        number *= 2
+    return number
+
+
+def _told_of_more(passing: int, start: int, shown: int, order: str) -> str:
+    which = f"the first {shown:,}" if not start else f"{start + 1:,} to {start + shown:,}"
+    return f"{passing:,} pass; these are {which}, {order}"
+
+
 def _both(one: Condition | None, other: Condition | None) -> Condition | None:
     return AllOf((one, other)) if one is not None and other is not None else one or other
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: Asked, *, is_sorted: bool) -> None:
     examples = [each.name for each in (*asked.like, *asked.unlike) if each.picture is None]
     for text in (asked.words, *examples):
         try:
@@ -381,5 +433,7 @@ def _check(asked: Asked) -> None:
             f"the words have {len(asked.words):,} characters; at most {MAX_WORDS_CHARACTERS:,}"
             " can be asked with"
         )
+    if is_sorted and (asked.words.strip() or asked.picture or asked.like or asked.unlike):
+        raise QueryError(SORTED_AND_RANKED)  # before a model is loaded for it
     if asked.unlike and not (asked.words.strip() or asked.picture or asked.like):
         raise QueryError(ONLY_AWAY)  # before a model is loaded for it

@@ -28,7 +28,8 @@ class Search:
 
     `near` is latitude, longitude in degrees and a radius in km; `per` a column of which each value
     gives its best record alone; `neighbours` how many pages before and after each come along.
-    `also` is a filter that no one typed, beside `where`.
+    `sort` is a column to list by what a filter alone passes, `taken` or `taken:desc`; `start` how
+    many of the first are left out. `also` is a filter that no one typed, beside `where`.
     """
 
     words: str = ""
@@ -44,6 +45,8 @@ class Search:
     weights: Mapping[str, float] | None = None
     per: str | None = None
     neighbours: int = 0
+    sort: str | None = None
+    start: int = 0
 
     @property
     def chosen_mode(self) -> str:
@@ -125,6 +128,8 @@ class Searcher:
             weights=search.weights,
             per=search.per,
             neighbours=search.neighbours,
+            sort=search.sort,
+            start=search.start,
         )
 
     def _asked(self, search: Search, opened: Open) -> Asked:

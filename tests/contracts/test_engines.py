@@ -262,11 +262,24 @@ def test_commonest_values_come_with_their_counts(engine: Engine) -> None:
     assert engine.commonest("fields.city", 5) == [("Ghent", 2), ("Bonn", 1)]
 
 
-def test_extremes_are_the_payloads_at_either_end(engine: Engine) -> None:
-    assert engine.extremes("fields.safer") is None
+def test_points_come_in_the_order_of_an_index_without_those_that_have_no_value(
+    engine: Engine,
+) -> None:
+    assert engine.ordered("fields.safer", 5) == []
     engine.upsert(POINTS)
-    least, greatest = engine.extremes("fields.safer") or ({}, {})
-    assert (least["record_id"], greatest["record_id"]) == ("a", "b")
+    rising = [payload["record_id"] for _, payload in engine.ordered("fields.safer", 9)]
+    falling = engine.ordered("fields.safer", 9, descending=True)
+    assert rising == ["a", "b"]
+    assert [payload["record_id"] for _, payload in falling] == ["b", "a"]
+    assert [id_ for id_, _ in engine.ordered("fields.safer", 1)] == [id_of(1)]
+    safe = engine.filters.all_of([engine.filters.number_range("fields.safer", gt=3)])
+    assert [id_ for id_, _ in engine.ordered("fields.safer", 9, safe)] == [id_of(2)]
+
+
+def test_points_are_read_by_id_so_many_at_a_time(engine: Engine) -> None:
+    ids = [id_of(number) for number in range(11)]
+    engine.upsert([Point(id_, {"image": list(EAST)}, {"record_id": id_}) for id_ in ids])
+    assert [id_ for id_, _ in engine.scroll(["record_id"], size=4)] == sorted(ids)
 
 
 def test_the_manifest_is_replaced_whole(engine: Engine) -> None:
@@ -279,7 +292,7 @@ def test_an_index_can_be_added_twice(engine: Engine) -> None:
     engine.add_index("fields.later", "datetime")
     engine.add_index("fields.later", "datetime")
     engine.upsert([Point(id_of(1), {"image": list(EAST)}, {"fields": {"later": "2020-01-01"}})])
-    assert engine.extremes("fields.later") is not None
+    assert [id_ for id_, _ in engine.ordered("fields.later", 5)] == [id_of(1)]
 
 
 def test_what_was_written_is_there_when_opened_again(open_engine: Open) -> None:

@@ -229,7 +229,7 @@ def test_a_hit_has_what_the_filter_asks_about(searcher: Searcher) -> None:
 
 def test_a_filter_alone_tells_how_many_pass(searcher: Searcher) -> None:
     found = searcher.search(Search(where='shade.contains("red")', top_k=2))
-    assert found.notices == ["3 pass; these are the first 2 by record id"]
+    assert found.notices == ["3 pass; these are the first 2, by record id"]
     assert searcher.search(Search(where='shade.contains("red")')).notices == []
 
 

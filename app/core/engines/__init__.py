@@ -17,6 +17,9 @@ STRANGERS = (
 """Another program may write on a server; and a replica that restarts can leave empty payloads
 (github.com/qdrant/qdrant/issues/4627)."""
 
+SCROLL_SIZE = 4096
+"""Points a page; 50,000 take 0.34 s."""
+
 SparseVector = tuple[list[int], list[float]]
 """Indices and values, in step."""
 
@@ -159,18 +162,26 @@ class Engine(Protocol):
         """Return points by id, in no order, with the named vectors; missing ones are left out."""
 
     def scroll(
-        self, keys: Sequence[str], filter: NativeFilter = None
+        self, keys: Sequence[str], filter: NativeFilter = None, *, size: int = SCROLL_SIZE
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield id and the named top-level payload keys of every point that passes."""
+        """Yield id and the named top-level payload keys of every point that passes, by id.
+
+        They are read `size` at a time.
+        """
+
+    def ordered(
+        self, key: str, limit: int, filter: NativeFilter = None, *, descending: bool = False
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Return ids and payloads by the value of an ordered index; of equal ones in any order.
+
+        Points without a value there are left out.
+        """
 
     def count(self, filter: NativeFilter = None) -> int:
         """Count the points that pass, exactly."""
 
     def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
         """Return the commonest values of a keyword-indexed key with their counts."""
-
-    def extremes(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the payloads with the least and the greatest value of an ordered index."""
 
     def optimise(self) -> None:
         """Build what makes large collections fast. May take minutes."""

@@ -18,6 +18,7 @@ from typing import Any
 from qdrant_client import QdrantClient, models
 
 from app.core.engines import (
+    SCROLL_SIZE,
     STRANGERS,
     FirstStage,
     IndexKind,
@@ -53,8 +54,6 @@ logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 4_000_000
 """JSON of one upsert: Qdrant advises under 5 MB; time-outs on large ones are the common report."""
-
-SCROLL_SIZE = 4096
 
 AliasChange = models.CreateAliasOperation | models.DeleteAliasOperation
 
@@ -289,7 +288,7 @@ class ServerEngine:
         return [Point(str(point.id), _plain(point.vector), point.payload or {}) for point in found]
 
     def scroll(
-        self, keys: Sequence[str], filter: NativeFilter = None
+        self, keys: Sequence[str], filter: NativeFilter = None, *, size: int = SCROLL_SIZE
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         offset = None
         while True:
@@ -298,7 +297,7 @@ class ServerEngine:
                     QdrantClient.scroll,
                     collection_name=self._at,
                     scroll_filter=filter,
-                    limit=min(SCROLL_SIZE, self._limits.max_query_limit or SCROLL_SIZE),
+                    limit=min(size, self._limits.max_query_limit or size),
                     offset=offset,
                     with_payload=list(keys) or False,
                 )
@@ -322,14 +321,20 @@ class ServerEngine:
         )
         return [(str(hit.value), hit.count) for hit in response.hits]
 
-    def extremes(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        ends: list[dict[str, Any]] = []
-        for direction in (models.Direction.ASC, models.Direction.DESC):
-            order = models.OrderBy(key=key, direction=direction)
-            scroll = partial(QdrantClient.scroll, collection_name=self._at, order_by=order)
-            points, _ = self._ask(partial(scroll, limit=1))
-            ends += [point.payload or {} for point in points]
-        return (ends[0], ends[1]) if len(ends) == 2 else None
+    def ordered(
+        self, key: str, limit: int, filter: NativeFilter = None, *, descending: bool = False
+    ) -> list[tuple[str, dict[str, Any]]]:
+        direction = models.Direction.DESC if descending else models.Direction.ASC
+        points, _ = self._ask(
+            partial(
+                QdrantClient.scroll,
+                collection_name=self._at,
+                scroll_filter=filter,
+                limit=min(limit, self._limits.max_query_limit or limit),
+                order_by=models.OrderBy(key=key, direction=direction),
+            )
+        )
+        return [(str(point.id), point.payload or {}) for point in points]
 
     def optimise(self) -> None:
         """Nothing to do: a server optimises by itself, in the background."""

@@ -1,0 +1,176 @@
+"""Order: what passes a filter, with nothing to rank it by → the first of it, in an order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from app.core.collection import Collection
+from app.core.conditions import (
+    AllOf,
+    Column,
+    Compare,
+    Condition,
+    Exists,
+    Near,
+    Not,
+    Order,
+    columns_of,
+    find_column,
+)
+from app.core.records import Field, Place
+from app.core.words import composed
+
+READ = 1_000
+"""Records that are read to be put in order. Of more that pass, the engine gives the first alone."""
+
+LEAST_KM = 0.001
+"""A circle of a metre is not made smaller: all its records may be of one place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A column to list by; records without a value there come last either way."""
+
+    column: Column
+    descending: bool = False
+
+    @property
+    def told(self) -> str:
+        """What a person is told of the order."""
+        return f"by {self.column.slug}{', descending' if self.descending else ''}"
+
+
+def sort_of(text: str, fields: Sequence[Field]) -> Sort:
+    """Read `taken`, `taken:desc` or `taken:asc`. Raises QueryError when there is no such column."""
+    name, _, way = text.rpartition(":")
+    if way.strip().lower() not in ("asc", "desc"):
+        name, way = text, ""
+    name = name.strip()
+    quoted = len(name) > 1 and name[0] == name[-1] == "`"
+    column = find_column(columns_of(fields), name.strip("`") if quoted else name, quoted=quoted)
+    return Sort(column, way.strip().lower() == "desc")
+
+
+def first_passing(
+    collection: Collection, where: Condition | None, sort: Sort | None, limit: int
+) -> tuple[list[str], str]:
+    """Return the ids of the first records that pass, and in which order they are.
+
+    That of a column; else nearest first, if the filter asks for one place; else by record id, or,
+    where too many pass to read them all, as they are stored. It is always the same.
+    """
+    if sort is not None:
+        by = _by_engine if sort.column.type in ("number", "time") else _by_words
+        return by(collection, where, sort, limit), sort.told
+    nearby = list(_places(where)) if where else []
+    if where and len(nearby) == 1:
+        return _nearest(collection, where, nearby[0], limit), "nearest first"
+    if collection.count(where) <= READ:
+        return [id_ for _, id_ in collection.record_ids(where)][:limit], "by record id"
+    stored = "as they are stored (--sort FIELD orders them)"
+    return [id_ for id_, _ in collection.first(where, limit)], stored
+
+
+def _by_engine(
+    collection: Collection, where: Condition | None, sort: Sort, limit: int
+) -> list[str]:
+    """Return ids by value, and among equal values by id: the engine breaks ties as it likes.
+
+    So of the last value that it gives, all records are asked for again.
+    """
+    key = sort.column.key
+    beyond: Order = "<" if sort.descending else ">"
+    ids: list[str] = []
+    left = where
+    while len(ids) < limit:
+        found = collection.ordered(key, limit - len(ids), left, descending=sort.descending)
+        values = [(_comparable(payload, sort.column), id_) for id_, payload in found]
+        if not values:
+            return ids + _first(collection, where, Not(Exists(key)), limit - len(ids))
+        last = values[-1][0]
+        for value, ties in groupby(values, _value):
+            if value != last:
+                ids += sorted(id_ for _, id_ in ties)
+        ids += _first(collection, where, Compare(key, "==", last), limit - len(ids))
+        left = _both(where, Compare(key, beyond, last))
+    return ids
+
+
+def _value(pair: tuple[Any, str]) -> Any:  # noqa: ANN401 - a number or a time
+    return pair[0]
+
+
+def _first(
+    collection: Collection, where: Condition | None, also: Condition, limit: int
+) -> list[str]:
+    return [id_ for id_, _ in collection.first(_both(where, also), limit)]
+
+
+def _both(where: Condition | None, also: Condition) -> Condition:
+    return also if where is None else AllOf((where, also))
+
+
+def _by_words(collection: Collection, where: Condition | None, sort: Sort, limit: int) -> list[str]:
+    """Return ids by a column of words, in the order of the alphabet; no index has that order."""
+    top = sort.column.key.partition(".")[0]
+    found = [
+        (_folded(value_of(payload, sort.column)), id_)
+        for id_, payload in collection.first(where, None, keys=("record_id", top))
+    ]
+    return _in_order(found, descending=sort.descending)[:limit]
+
+
+def _in_order(found: Iterable[tuple[Any, str]], *, descending: bool = False) -> list[str]:
+    """Return ids by their values, ties by id, those without a value last."""
+    by_id = sorted(found, key=lambda pair: pair[1])
+    valued = [pair for pair in by_id if pair[0] is not None]
+    valued.sort(key=_value, reverse=descending)  # stable, also in reverse
+    return [id_ for _, id_ in (*valued, *(pair for pair in by_id if pair[0] is None))]
+
+
+def _nearest(collection: Collection, where: Condition, near: Near, limit: int) -> list[str]:
+    """Return ids by distance, ties by id. The circle shrinks until it holds few enough to read."""
+    circle = where
+    while collection.count(circle) > READ:
+        near = replace(near, km=near.km / 2)
+        smaller = _both(where, near)
+        if collection.count(smaller) < limit or near.km < LEAST_KM:
+            break
+        circle = smaller
+    centre = Place(near.lat, near.lon)
+    found = collection.first(circle, None, keys=("record_id", "place"))
+    return _in_order((Place(**at["place"]).km_to(centre), id_) for id_, at in found)[:limit]
+
+
+def _places(where: Condition) -> Iterable[Near]:
+    """Yield the circles that all that passes lies in."""
+    match where:
+        case Near():
+            yield where
+        case AllOf(parts):
+            for part in parts:
+                yield from _places(part)
+
+
+def value_of(payload: Mapping[str, Any], column: Column) -> Any:  # noqa: ANN401 - what it holds
+    """Return what a record has in a column; None for nothing."""
+    if column.name:
+        return payload.get("fields", {}).get(column.slug)
+    top, _, rest = column.key.partition(".")
+    value = payload.get(top)
+    return value.get(rest) if rest and isinstance(value, dict) else value
+
+
+def _comparable(payload: Mapping[str, Any], column: Column) -> float | datetime:
+    value = value_of(payload, column)
+    if column.type == "number":
+        return float(value)
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _folded(value: object) -> str | None:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    return composed(text).casefold() or None
