@@ -1,23 +1,46 @@
 """Searching: what `search` and `ask` do alike, once the options are read."""
 
+from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from app.core.errors import QueryError
 from app.terminal import notice
 
 if TYPE_CHECKING:
+    from app.core.collection import Collection
     from app.core.settings import Settings
     from app.retrieval.retriever import Found
     from app.retrieval.search import Search
 
 
 def found_by(collection: str, search: "Search", settings: "Settings") -> "Found":
-    """Open a collection and search it."""
+    """Open a collection and search it; told of `outfit` where that is what is asked."""
     from app.core.collection import open_collection
     from app.retrieval.search import Searcher
 
     with open_collection(collection, settings) as opened:
-        return Searcher(opened, settings).search(search)
+        found = Searcher(opened, settings).search(search)
+        return replace(found, notices=[*found.notices, *_told_of_outfit(search, opened)])
+
+
+def _told_of_outfit(search: "Search", collection: "Collection") -> list[str]:
+    """Say that another command finds what goes with a garment, in a collection of garments."""
+    from app.assistants.outfit.asked import asks_what_goes_with
+    from app.assistants.outfit.catalogue import read_catalogue
+
+    if not asks_what_goes_with(search.words):
+        return []
+    try:
+        read_catalogue(collection)
+    except QueryError:  # it holds no garments, or none of its columns says so
+        return []
+    garment = quote(str(search.image)) if search.image else "PICTURE"
+    return [
+        "a search finds what is like its words; what goes with a garment is found by: sightline"
+        f" outfit {garment} --collection {collection.name}"
+    ]
 
 
 def require_target(figure: Path | None, *, force: bool) -> None:
