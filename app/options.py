@@ -1,6 +1,7 @@
 """Options: what several commands take, each written once; options → settings."""
 
-from pathlib import Path
+import os
+from pathlib import Path, PureWindowsPath
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -32,6 +33,22 @@ def _circle(text: str) -> Circle:
         return Circle(*map(float, text.split(",")))
     except (TypeError, ValueError) as error:
         raise typer.BadParameter(f"it takes LAT,LON,KM, not {text!r}") from error
+
+
+def _example(text: str) -> Path | str:
+    """Tell a picture from words: by its ending, or as a file that is named with its folder.
+
+    So `tea and/or coffee` is words, and so is `car` where a file is called that: `./car` is the
+    file.
+    """
+    from app.core.images import SUFFIXES
+
+    is_picture = PureWindowsPath(text).suffix.lower() in SUFFIXES
+    try:
+        is_file = ("/" in text or os.sep in text) and Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        is_file = False
+    return Path(text) if is_picture or is_file else text
 
 
 def _weight(text: str) -> tuple[str, float]:
@@ -107,11 +124,14 @@ Near = Annotated[
     typer.Option(parser=_circle, metavar="LAT,LON,KM", help="Only within KM of a place."),
 ]
 Like = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FILE|WORDS", help="Push towards a picture or words; repeatable."),
+    list[Any] | None,
+    typer.Option(
+        parser=_example, metavar="FILE|WORDS", help="Push towards a picture or words; repeatable."
+    ),
 ]
 Unlike = Annotated[
-    list[str] | None, typer.Option(metavar="FILE|WORDS", help="Push away from them; repeatable.")
+    list[Any] | None,
+    typer.Option(parser=_example, metavar="FILE|WORDS", help="Push away from them; repeatable."),
 ]
 TopK = Annotated[
     int, typer.Option("--top-k", "-k", min=1, metavar="N", help="How many hits come back.")

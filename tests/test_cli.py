@@ -13,6 +13,7 @@ from PIL import Image
 
 from app.core.collection import Collection
 from app.core.settings import Settings
+from app.options import _example
 from app.render import shown
 from ingest import ingest
 from tests.checkpoints import save_colmodernvbert
@@ -766,3 +767,32 @@ def test_pages_without_words_are_told_with_what_would_read_them(
     sightline("ingest", tmp_path / "scan.pdf", "-c", "scans", "--offline")
     assert "2 pages without words; `ingest --ocr`" in sightline("info", "scans").out
     assert "again with --ocr" in sightline("search", "rain", "-c", "scans").err
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("tea and/or coffee", str),
+        ("24/7", str),
+        ("car", str),  # although a file is called that
+        ("./car", Path),
+        ("folder/", str),
+        ("gone.PNG", Path),
+        ("C:\\pictures\\a.jpg", Path),
+        ("red.txt", str),
+        ("a\0/b", str),
+        ("a/" * 5000, str),
+    ],
+)
+def test_a_value_of_like_is_a_picture_by_its_ending_or_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, expected: type
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "car").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    assert isinstance(_example(value), expected)
+
+
+def test_like_takes_words_with_a_slash(sightline: Run, home: Path) -> None:
+    ran = sightline("search", "x", "-c", "squares", "--like", "tea and/or coffee", "--json")
+    assert "like:tea and/or coffee" in ran.json["hits"][0]["signals"]

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from PIL import Image
 
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, nearness
 from app.core.errors import QueryError, SightlineError, SourceError
-from app.core.images import SUFFIXES, open_image
+from app.core.images import open_image
 from app.core.models import Models, QueryVectors, Wanted
 from app.core.settings import Settings
 from app.core.where import parse
@@ -26,6 +26,7 @@ Open = Callable[[Path], Image.Image]
 class Search:
     """A search as it is typed.
 
+    `like` and `unlike` are pictures, each a Path, and words, each a string: a string opens no file.
     `near` is latitude, longitude in degrees and a radius in km; `per` a column of which each value
     gives its best record alone; `neighbours` how many pages before and after each come along.
     `sort` is a column to list by what a filter alone passes, `taken` or `taken:desc`; `start` how
@@ -38,8 +39,8 @@ class Search:
     where: str | None = None
     near: tuple[float, float, float] | None = None
     also: Condition | None = None
-    like: tuple[str, ...] = ()
-    unlike: tuple[str, ...] = ()
+    like: tuple[str | Path, ...] = ()
+    unlike: tuple[str | Path, ...] = ()
     top_k: int = 5
     min_score: float | None = None
     weights: Mapping[str, float] | None = None
@@ -159,13 +160,10 @@ class Searcher:
             raise SourceError(error.code, f"the picture {path} is not there") from error
 
 
-def _example(value: str, opened: Open) -> Example:
-    """Tell a file from words: what looks like a path and is not there is an error."""
-    looks_like_path = (
-        "/" in value or "\\" in value or PureWindowsPath(value).suffix.lower() in SUFFIXES
-    )
-    if not looks_like_path:
-        if not value.strip():
-            raise QueryError("--like and --unlike need a picture or words")
-        return Example(value)
-    return Example(value, opened(Path(value)))
+def _example(value: str | Path, opened: Open) -> Example:
+    """Return a picture for a path, and words for a string, whatever that looks like."""
+    if isinstance(value, Path):
+        return Example(str(value), opened(value))
+    if not value.strip():
+        raise QueryError("--like and --unlike need a picture or words")
+    return Example(value)

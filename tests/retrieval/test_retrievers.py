@@ -172,7 +172,7 @@ def test_a_filter_alone_returns_what_passes_by_record_id(searcher: Searcher) -> 
 
 
 def test_like_pulls_and_unlike_pushes_away(searcher: Searcher, collection: Collection) -> None:
-    blue, red = (str(picture(collection, f"middle-{name}.png")) for name in ("blue", "red"))
+    blue, red = (picture(collection, f"middle-{name}.png") for name in ("blue", "red"))
     pulled = searcher.search(Search(words="a square", like=(blue,), top_k=9))
     assert pulled.hits[0].path == "middle-blue.png"
     pushed = searcher.search(Search(words="a square", unlike=(red,), top_k=9))
@@ -184,13 +184,23 @@ def test_unlike_alone_has_nothing_to_push_away_from(
     searcher: Searcher, collection: Collection
 ) -> None:
     with pytest.raises(QueryError, match="what to search for"):
-        searcher.search(Search(unlike=(str(picture(collection, "light-red.png")),)))
+        searcher.search(Search(unlike=(picture(collection, "light-red.png"),)))
 
 
-def test_a_path_that_is_not_there_is_an_error_never_words(searcher: Searcher) -> None:
+def test_a_path_that_is_not_there_is_an_error(searcher: Searcher) -> None:
     for value in ("gone.png", "some/folder", "C:\\pictures\\a.jpg"):
         with pytest.raises(SourceError, match=re.escape(f"the picture {value} is not there")):
-            searcher.search(Search(words="red", like=(value,)))
+            searcher.search(Search(words="red", like=(Path(value),)))
+
+
+def test_a_string_is_words_and_opens_no_file(
+    searcher: Searcher, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blue = str(picture(collection, "middle-blue.png"))
+    monkeypatch.setattr("app.retrieval.search.open_image", lambda path, **_: pytest.fail(path))
+    for words in (blue, "tea and/or coffee", "gone.png", "/etc/passwd", "."):
+        found = searcher.search(Search(words="a square", like=(words,), unlike=(words,)))
+        assert f"like:{words}" in found.hits[0].signals
 
 
 def test_min_score_keeps_a_hit_if_any_cosine_reaches_it(searcher: Searcher) -> None:
