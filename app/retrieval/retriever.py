@@ -25,6 +25,7 @@ from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
 from app.core.images import open_image
 from app.core.messages import counted
 from app.core.models import QueryVectors, Wanted
+from app.retrieval.codes import codes_in, having, number_had
 from app.retrieval.documents import beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
 from app.retrieval.explain import answers, misspelt, told_of_null_island
@@ -160,7 +161,7 @@ class CollectionRetriever(BaseRetriever):
         if not signals.found:
             return self._passing(asked)
         where = _both(self._where, asked.where)
-        ranked, hits = self._ranked(partial(self._rank, signals.found), where)
+        ranked, hits = self._ranked(self._ranks(signals.found, asked.words), where)
         notices = signals.notices if hits else self._why_nothing(where, signals.notices)
         notices = [*notices, *self._beyond(hits)]
         hits = hits[self._start :]
@@ -247,6 +248,28 @@ class CollectionRetriever(BaseRetriever):
         finding = {signal.name for signal in signals if signal.weight > 0}
         kept = [id_ for id_ in order if self._reaches(said[id_], finding)]
         return _Ranking(kept, fused, said, () if kept else tuple(order[:1]))
+
+    def _ranks(self, signals: Sequence[Signal], words: str) -> _Rank:
+        """Return what ranks by signals; records that have a code as it was asked for come first."""
+        rank, codes = partial(self._rank, signals), codes_in(words)
+        if not codes:
+            return rank
+
+        def codes_first(where: Condition | None, at_least: int) -> _Ranking:
+            usual = rank(where, at_least)
+            likely = _both(where, having(codes, self._collection.fields))
+            ranked = rank(likely, max(at_least, CANDIDATES))
+            ids = dict.fromkeys(ranked.ids)
+            if self._min_score is None:  # one without a caption has no score, but the code
+                ids |= dict.fromkeys(id_ for id_, _ in self._collection.first(likely, CANDIDATES))
+            points = self._collection.fetch([*ids]) if ids else {}
+            had = {id_: number_had(point.payload, codes) for id_, point in points.items()}
+            exact = sorted(filter(had.get, ids), key=lambda id_: -had[id_])
+            merged = list(dict.fromkeys((*exact, *usual.ids)))
+            scores, said = {**ranked.scores, **usual.scores}, {**ranked.said, **usual.said}
+            return _Ranking(merged, scores, said, () if exact else usual.nearest)
+
+        return codes_first
 
     def _lists(
         self, signals: Sequence[Signal], limit: int, where: Condition | None

@@ -1,0 +1,105 @@
+"""Codes: what is asked with its hyphens is found with its hyphens, first."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.core.collection import open_collection
+from app.core.settings import Settings
+from app.retrieval.codes import MAX_CODES, codes_in, number_had
+from app.retrieval.search import Search, Searcher
+from ingest import ingest
+
+CAPTIONS = {
+    "spoken": "the KX-200-B pump, manual",
+    "sibling": "KX-200-C pump",
+    "parts": "pump B of series KX, 200 bar",
+    "longer": "KX-200-B-2 seal for a pump",
+    "typeset": "pump kx\u2011200\u2011b",
+    "plain": "a pump for a garden",
+    "decoy": "200 KX B KX B 200 KX 200 B pump",
+}
+
+EXACT = {"spoken", "typeset", "column", "silent"}
+
+
+@pytest.fixture
+def searcher(tmp_path: Path, either_engine: Settings):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    rows = {**{name: (text, "") for name, text in CAPTIONS.items()}}
+    rows |= {"column": ("a thing in a box", "KX-200-B"), "silent": ("", "KX-200-B")}
+    with (folder / "m.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["image", "caption", "article"])
+        for number, (name, row) in enumerate(rows.items()):
+            Image.new("RGB", (64, 48), (30 * number, 90, 120)).save(folder / f"{name}.png")
+            table.writerow([f"{name}.png", *row])
+    ingest(folder, "parts", either_engine, image="palette", text="minilm")
+    with open_collection("parts", either_engine) as opened:
+        yield Searcher(opened, either_engine)
+
+
+def names(found) -> list[str]:
+    return [hit.path.removesuffix(".png") for hit in found.hits]
+
+
+@pytest.mark.parametrize("words", ["KX-200-B", "a pump, kx-200-b", "the KX\u2013200\u2013B?"])
+@pytest.mark.parametrize("mode", ["hybrid", "text"])
+def test_what_has_the_code_comes_first(searcher, words, mode):
+    found = names(searcher.search(Search(words=words, mode=mode, top_k=9)))
+    assert set(found[:4]) == EXACT
+    assert len(found) == len(set(found)) == 9
+
+
+def test_a_record_with_both_codes_comes_before_one_with_either(searcher):
+    found = names(searcher.search(Search(words="KX-200-C or KX-200-B", top_k=9)))
+    assert set(found[:5]) == EXACT | {"sibling"}
+
+
+def test_a_filter_and_pages_of_hits_hold_for_codes_too(searcher):
+    asked = Search(words="KX-200-B", where='not caption.contains("manual")', top_k=3)
+    assert set(names(searcher.search(asked))) == EXACT - {"spoken"}
+    whole = names(searcher.search(Search(words="KX-200-B", top_k=9)))
+    after = names(searcher.search(Search(words="KX-200-B", top_k=9, start=2)))
+    assert after == whole[2:]
+
+
+def test_a_code_that_nobody_has_changes_nothing(searcher, monkeypatch):
+    asked = Search(words="a KX-900-Z", top_k=9)
+    found = searcher.search(asked)
+    monkeypatch.setattr("app.retrieval.retriever.codes_in", lambda words: [])
+    usual = searcher.search(asked)
+    assert [(hit.path, hit.score) for hit in found.hits] == [
+        (hit.path, hit.score) for hit in usual.hits
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        ("KX-200-B", ["kx-200-b"]),
+        ("is abc-123 like ABC-123?", ["abc-123"]),
+        ("4a-77 v2.0.1 NX_12 A/7", ["4a-77", "v2.0.1", "nx_12", "a/7"]),
+        ("978-3-16-148410-0 of 2010-01-27", ["978-3-16-148410-0", "2010-01-27"]),
+        ("a 10-year-old in a 3-door car, 19th-century, 1990s-style", []),
+        ("and/or 24/7 t-shirt 5-10 people 3.5 1,000 well-known e.g.", []),
+        ("ПК-7", ["пк-7"]),
+        ("-- - -7 7- KX- -200", []),
+        ("", []),
+    ],
+)
+def test_a_code_is_told_from_plain_words(words, codes):
+    assert codes_in(words) == codes
+
+
+def test_a_question_has_so_many_codes_at_most():
+    assert len(codes_in(" ".join(f"KX-{n}" for n in range(2_000)))) == MAX_CODES
+
+
+def test_what_a_stranger_wrote_has_no_code():
+    assert number_had({"captions": ["KX-1"], "fields": {"a": [1, None]}}, ["kx-1"]) == 1
+    for content in ("[]", "{", None, "[" * 10_000):
+        assert number_had({"_node_content": content}, ["kx-1"]) == 0
