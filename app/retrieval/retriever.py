@@ -19,7 +19,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from app.core.callbacks import own_callbacks
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, Exists, Ids
-from app.core.engines import ScoredId
+from app.core.engines import Point, ScoredId
 from app.core.errors import QueryError
 from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
 from app.core.images import open_image
@@ -161,11 +161,10 @@ class CollectionRetriever(BaseRetriever):
         if not signals.found:
             return self._passing(asked)
         where = _both(self._where, asked.where)
-        ranked, hits = self._ranked(self._ranks(signals.found, asked.words), where)
-        notices = signals.notices if hits else self._why_nothing(where, signals.notices)
-        notices = [*notices, *self._beyond(hits)]
-        hits = hits[self._start :]
-        nearest = self._hits(dict.fromkeys(ranked.nearest, ()), ranked, where)
+        ranked, number, hits = self._ranked(self._ranks(signals.found, asked.words), where)
+        notices = signals.notices if number else self._why_nothing(where, signals.notices)
+        notices = [*notices, *self._beyond(number)]
+        nearest = self._hits(*self._fetched(dict.fromkeys(ranked.nearest, ())), ranked, where)
         hits += self._beside(hits)
         for hit in hits:
             if hit.page is not None and asked.words:
@@ -188,16 +187,17 @@ class CollectionRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
 
-    def _ranked(self, rank: _Rank, where: Condition | None) -> tuple[_Ranking, list[Hit]]:
-        """Rank, and return the best hits too; those whose pictures are gone after the others.
+    def _ranked(self, rank: _Rank, where: Condition | None) -> tuple[_Ranking, int, list[Hit]]:
+        """Rank; return also how many hits there are, and those from `start` on.
 
+        Those whose pictures are gone come after the others.
         Files are looked for of the best alone. Only if some of them are gone, more candidates are
         looked at, without the sources that are gone as a whole: their records are last of all.
         """
         ranked = rank(where, 0)
-        hits = self._hits(self._best(ranked.ids), ranked, where)
-        if not any(hit.gone for hit in hits):
-            return ranked, hits
+        best, points = self._fetched(self._best(ranked.ids))
+        if not any(self._is_gone(point) for point in points.values()):
+            return ranked, len(best), self._hits(self._page(best), points, ranked, where)
         there = _both(where, outside_dead_sources(self._collection))
         number = max(GROUP_CANDIDATES if self._per else GONE_CANDIDATES, 2 * self._wanted)
         wider = rank(there, number)
@@ -205,8 +205,23 @@ class CollectionRetriever(BaseRetriever):
         merged = _Ranking(
             list(ids), {**ranked.scores, **wider.scores}, {**ranked.said, **wider.said}
         )
-        hits = self._hits(self._best(merged.ids), merged, where)
-        return merged, sorted(hits, key=lambda hit: hit.gone)  # the others stay in their order
+        best, points = self._fetched(self._best(merged.ids))
+        order = sorted(best, key=lambda id_: self._is_gone(points[id_]))  # else as they were
+        page = self._page({id_: best[id_] for id_ in order})
+        return merged, len(best), self._hits(page, points, merged, where)
+
+    def _fetched(
+        self, best: Mapping[str, Sequence[str]]
+    ) -> tuple[dict[str, Sequence[str]], dict[str, Point]]:
+        """Return what of the best is there, with its points."""
+        points = self._collection.fetch([*best]) if best else {}
+        return {id_: others for id_, others in best.items() if id_ in points}, points
+
+    def _page(self, best: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+        return dict(islice(best.items(), self._start, None))
+
+    def _is_gone(self, point: Point) -> bool:
+        return is_gone(point.payload, self._collection)
 
     def _with_pictures(self, ids: Sequence[str]) -> list[str]:
         """Return those whose pictures are not gone; of groups all, else as many as are wanted."""
@@ -216,11 +231,7 @@ class CollectionRetriever(BaseRetriever):
             if len(found) < wanted:
                 some = ids[start : start + wanted]
                 points = self._collection.fetch(some)
-                found += [
-                    id_
-                    for id_ in some
-                    if id_ in points and not is_gone(points[id_].payload, self._collection)
-                ]
+                found += [id_ for id_ in some if id_ in points and not self._is_gone(points[id_])]
         return found
 
     def _rank(self, signals: Sequence[Signal], where: Condition | None, at_least: int) -> _Ranking:
@@ -331,21 +342,20 @@ class CollectionRetriever(BaseRetriever):
             ids, order = first_passing(self._collection, where, self._sort, limit)
             return _Ranking(ids)
 
-        _, hits = self._ranked(first, where)
-        notices = [*self._beyond(hits), *told_of_null_island(where)]
-        if not hits:
+        _, number, hits = self._ranked(first, where)
+        notices = [*self._beyond(number), *told_of_null_island(where)]
+        if not number:
             notices = [*self._why_nothing(where), *notices]
-        hits = hits[self._start :]
         more = [_told_of_more(passing, self._start, len(hits), order)]
         notices = [*(more if passing > len(hits) > 0 else []), *notices]
         told = told_of_gone(hits, self._collection)
         return Found(hits, [*notices, *told], start=self._start, passing=passing)
 
-    def _beyond(self, hits: Sequence[Hit]) -> list[str]:
+    def _beyond(self, number: int) -> list[str]:
         """Say that there are hits, but none after as many as are left out."""
-        if not 0 < len(hits) <= self._start:
+        if not 0 < number <= self._start:
             return []
-        return [f"there are {counted(len(hits), 'hit')}, and none from {self._start} on"]
+        return [f"there are {counted(number, 'hit')}, and none from {self._start} on"]
 
     def _why_nothing(self, where: Condition | None, notices: Sequence[str] = ()) -> list[str]:
         if not self._collection.count():
@@ -382,23 +392,25 @@ class CollectionRetriever(BaseRetriever):
         """The pages beside those that were found; nothing scored them."""
         pages = [(hit.record_id, hit.page) for hit in hits if hit.page is not None]
         ids = beside(pages, self._neighbours) if self._neighbours else []
-        return self._hits(dict.fromkeys(ids, ()), _Ranking([]), None)
+        return self._hits(*self._fetched(dict.fromkeys(ids, ())), _Ranking([]), None)
 
     def _hits(
-        self, best: Mapping[str, Sequence[str]], ranked: _Ranking, where: Condition | None
+        self,
+        best: Mapping[str, Sequence[str]],
+        points: Mapping[str, Point],
+        ranked: _Ranking,
+        where: Condition | None,
     ) -> list[Hit]:
-        found = self._collection.fetch([*best]) if best else {}
-        points = [found[id_] for id_ in best if id_ in found]
-        asked = answers(where, self._collection, [point.payload for point in points])
+        asked = answers(where, self._collection, [points[id_].payload for id_ in best])
         return [
             self._hit(
-                point.payload,
-                ranked.scores.get(point.id),
-                ranked.said.get(point.id, {}),
+                points[id_].payload,
+                ranked.scores.get(id_),
+                ranked.said.get(id_, {}),
                 has,
-                best[point.id],
+                others,
             )
-            for point, has in zip(points, asked, strict=True)
+            for (id_, others), has in zip(best.items(), asked, strict=True)
         ]
 
     def _hit(
