@@ -181,6 +181,7 @@ def _evidence_json(evidence: "Evidence") -> Json:
         "number": evidence.number,
         "record_id": evidence.record_id,
         "source": evidence.source,
+        "path": evidence.path,
         "caption": evidence.caption,
         "metadata": dict(evidence.metadata),
     }

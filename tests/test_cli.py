@@ -513,7 +513,7 @@ def test_ask_answers_from_cited_evidence_as_json(sightline: Run, home: Path) -> 
         [1],
     )
     first = said["evidence"][0]
-    assert list(first) == ["number", "record_id", "source", "caption", "metadata", "cited"]
+    assert list(first) == ["number", "record_id", "source", "path", "caption", "metadata", "cited"]
     assert (first["number"], first["record_id"]) == (1, "squares/red.png")
     assert said["model"] == "llava"
 
@@ -535,7 +535,7 @@ def test_ask_with_a_picture_shows_it_to_the_model(sightline: Run, home: Path, re
             *("--ollama", ollama.url, "--json"),
         )
         assert "QUESTION" in ollama.requests[0].text
-    assert ran.json["evidence"][0]["source"] == "red.png"
+    assert ran.json["evidence"][0]["path"] == "red.png"
 
 
 @pytest.mark.parametrize(

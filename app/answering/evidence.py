@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Evidence:
     """One record that the model is shown; `number` is what an answer cites it by.
 
-    `source` is the picture's path relative to its root, `file` the picture on this disk, if there
+    `path` is the picture's, relative to the root of its source, whose label is `source` (nothing
+    for what came through `open_index`), `file` the picture on this disk, if there
     is one that may be opened, `snippet` what to show of it in a line. Of a page, `page` is its
     number in the document, and `text` what its text layer says, as far as it has one. `shared_path`
     says that another piece of evidence has the same path in another source.
@@ -25,6 +26,7 @@ class Evidence:
     number: int
     record_id: str
     source: str
+    path: str
     caption: str
     captions: tuple[str, ...]
     metadata: Mapping[str, Any]
@@ -40,16 +42,16 @@ class Evidence:
 
         Where evidence of two sources has the same one, it begins with the source's label.
         """
-        return document_of(self._path, self.page)
+        return document_of(self._told_path, self.page)
 
     @property
     def name(self) -> str:
         """What a person calls it: `report.pdf, page 3`."""
-        return name_of(self._path, self.page)
+        return name_of(self._told_path, self.page)
 
     @property
-    def _path(self) -> str:
-        return self.record_id if self.shared_path else self.source
+    def _told_path(self) -> str:
+        return self.record_id if self.shared_path else self.path
 
 
 def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
@@ -60,7 +62,8 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
         Evidence(
             number=number,
             record_id=hit.record_id,
-            source=hit.path,
+            source=hit.source,
+            path=hit.path,
             caption=hit.caption,
             captions=tuple(hit.captions),
             metadata=dict(hit.node.metadata),

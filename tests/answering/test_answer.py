@@ -59,7 +59,7 @@ def test_answer_cites_its_evidence(hits):
     assert said.status == "answered"
     assert said.text == "It is red [1], not blue [3]."
     assert said.citations == (1, 3)
-    assert [(piece.number, piece.source) for piece in said.evidence] == [
+    assert [(piece.number, piece.path) for piece in said.evidence] == [
         (1, "red.JPG"),
         (2, "green.JPG"),
         (3, "blue.JPG"),
@@ -144,7 +144,7 @@ def test_asked_for_fewer_pictures_fewer_are_sent(hits):
     with OllamaDouble() as ollama:
         said = ask(ollama, hits, max_images=1)
     assert ollama.requests[0].pictures[0].size == (672, 504)
-    assert [piece.source for piece in said.evidence] == ["red.JPG"]
+    assert [piece.path for piece in said.evidence] == ["red.JPG"]
 
 
 def test_query_picture_is_shown_as_the_question_and_not_as_evidence(hits):
@@ -174,14 +174,14 @@ def test_the_evidence_is_told_before_the_first_word_with_its_numbers(hits):
 
     def note(evidence):
         assert not heard
-        told.append(tuple(f"{piece.number} {piece.source}" for piece in evidence))
+        told.append(tuple(f"{piece.number} {piece.path}" for piece in evidence))
 
     hits[0].file.unlink()
     with OllamaDouble(models=["gemma3:4b"]) as ollama:
         said = ask(ollama, hits[:3], on_evidence=note, on_text=heard.append)
     assert told == [("1 green.JPG", "2 blue.JPG")]
     assert [piece.number for piece in said.evidence] == [1, 2]
-    assert [(piece.number, piece.source) for piece in said.unshown] == [(0, "red.JPG")]
+    assert [(piece.number, piece.path) for piece in said.unshown] == [(0, "red.JPG")]
 
 
 def test_evidence_that_a_server_refuses_is_told_anew(hits):
@@ -189,7 +189,7 @@ def test_evidence_that_a_server_refuses_is_told_anew(hits):
     with OllamaDouble(script=["img8"]) as ollama:
         said = ask(ollama, hits[:6], on_evidence=lambda evidence: told.append(len(evidence)))
     assert told == [6, 3]
-    assert [piece.source for piece in said.unshown] == ["yellow.JPG", "purple.JPG", "orange.JPG"]
+    assert [piece.path for piece in said.unshown] == ["yellow.JPG", "purple.JPG", "orange.JPG"]
 
 
 def test_record_found_twice_is_one_piece_of_evidence(hits):
@@ -202,7 +202,7 @@ def test_picture_that_has_gone_is_left_out_and_named(hits):
     hits[0].file.unlink()
     with OllamaDouble() as ollama:
         said = ask(ollama, hits[:2])
-    assert [(piece.number, piece.source) for piece in said.evidence] == [(1, "green.JPG")]
+    assert [(piece.number, piece.path) for piece in said.evidence] == [(1, "green.JPG")]
     assert "red.JPG" in said.notices[0]
 
 

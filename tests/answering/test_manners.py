@@ -38,7 +38,7 @@ def hit(folder: Path, source: str, page: int | None = None) -> Hit:
     Image.new("RGB", (96, 64), "red").save(file)
     node = ImageNode(image_path=str(file), text="Rain fell." if page else "")
     captions = () if page else ("a red car",)
-    return Hit(node=node, score=1.0, record_id=source, source=source, captions=captions, page=page)
+    return Hit(node=node, score=1.0, record_id=source, path=source, captions=captions, page=page)
 
 
 @pytest.fixture(params=["ollama", "vision_url"])
