@@ -194,11 +194,83 @@ def test_half_clear_is_half_white() -> None:
     assert opened.getpixel((0, 0)) == (127, 127, 127)
 
 
-def test_sixteen_bit_greys_are_scaled_by_their_full_range() -> None:
-    values = np.array([[0, 257, 32896, 65535]], dtype=np.uint16)  # 257 · n is n of 255
-    for format in ("PNG", "TIFF"):
-        opened = np.asarray(open_image(encoded(Image.fromarray(values), format)))
-        assert opened[0, :, 0].tolist() == [0, 1, 128, 255]
+@pytest.mark.parametrize("bits", [4, 8, 10, 12, 16])
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_deep_greys_are_stretched_by_the_range_they_use(bits: int, format: str) -> None:
+    top = 2**bits - 1
+    values = np.array([[0, top // 2, top]], dtype=np.uint16)
+    opened = np.asarray(open_image(encoded(Image.fromarray(values), format)))
+    assert opened[0, :, 0].tolist() == [0, round(255 * (top // 2) / top), 255]
+
+
+def test_a_range_that_begins_above_black_begins_with_black() -> None:
+    values = np.array([[1000, 1500, 2000]], dtype=np.uint16)
+    assert np.asarray(open_image(encoded(Image.fromarray(values))))[0, :, 0].tolist() == [
+        0,
+        128,
+        255,
+    ]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_a_dead_pixel_does_not_make_a_deep_picture_black(dtype: type) -> None:
+    values = np.tile(np.arange(4096, dtype=dtype), (16, 1))
+    values[3, 3], values[5, 5] = 65535, 0
+    opened = np.asarray(open_image(encoded(Image.fromarray(values), "TIFF"), max_side=4096))
+    assert abs(int(opened[8, 2048, 0]) - 128) <= 1
+    assert opened[3, 3, 0] == 255
+
+
+def test_of_a_large_deep_picture_a_sample_tells_the_range() -> None:
+    values = np.tile(np.arange(2048, dtype=np.uint16), (1024, 1))
+    values[0, 0] = 65535
+    opened = np.asarray(open_image(encoded(Image.fromarray(values))))
+    assert abs(int(opened[512, 1024, 0]) - 128) <= 1
+
+
+def test_a_small_mark_on_an_even_ground_is_seen() -> None:
+    values = np.full((100, 100), 300, dtype=np.uint16)
+    values[50, 50] = 4095
+    opened = open_image(encoded(Image.fromarray(values)))
+    assert (opened.getpixel((0, 0)), opened.getpixel((50, 50))) == ((0,) * 3, (255,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "shade"),
+    [
+        (np.full((4, 4), 65535, dtype=np.uint16), 255),
+        (np.full((4, 4), 257 * 128, dtype=np.uint16), 128),
+        (np.zeros((4, 4), dtype=np.uint16), 0),
+        (np.full((4, 4), -7, dtype=np.int32), 0),
+        (np.full((4, 4), 1e30, dtype=np.float32), 0),
+    ],
+)
+def test_a_deep_picture_of_one_value_has_one_shade(values: np.ndarray, shade: int) -> None:
+    opened = open_image(encoded(Image.fromarray(values), "TIFF"))
+    assert opened.getextrema() == ((shade, shade),) * 3
+
+
+def deep_colours(top: int, alpha: bool = False) -> bytes:
+    """A PNG of 16 bits in each colour, which Pillow does not write: black, red, white of `top`."""
+    pixels = np.array([[[0] * 3, [top, 0, 0], [top] * 3]], dtype=">u2")
+    if alpha:
+        pixels = np.concatenate([pixels, np.full((1, 3, 1), 65535, dtype=">u2")], axis=2)
+    header = struct.pack(">IIBBBBB", 3, 1, 16, 6 if alpha else 2, 0, 0, 0)
+    data = zlib.compress(b"\0" + pixels.tobytes())
+    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("top", [4095, 65535])
+def test_deep_colours_that_leave_bits_unused_are_not_black(top: int, alpha: bool) -> None:
+    opened = np.asarray(open_image(deep_colours(top, alpha)))
+    assert opened[0].tolist() == [[0, 0, 0], [255, 0, 0], [255, 255, 255]]
+
+
+def test_deep_colours_of_a_dark_picture_stay_dark() -> None:
+    opened = np.asarray(open_image(deep_colours(32767)))
+    assert opened[0].tolist() == [[0, 0, 0], [127, 0, 0], [127, 127, 127]]
 
 
 def test_deeper_greys_are_scaled_by_their_own_range_and_no_number_is_dark() -> None:
