@@ -11,6 +11,7 @@ from app.core.engines import Placement
 from app.core.errors import QueryError
 from app.core.manifest import Manifest, Model
 from app.core.messages import counted
+from app.core.nodes import file_state
 from app.core.records import Field
 from app.render import shown, value_text
 from app.retrieval.weights import weights_of
@@ -23,12 +24,14 @@ def describe(collection: Collection) -> dict[str, Any]:
     manifest = collection.manifest
     bytes_ = collection.size_bytes()
     is_page, speaks = Exists("page"), Exists("words.caption")
+    pages = collection.count(is_page)
     return {
         "collection": collection.name,
         "records": collection.count(),
         "with_captions": collection.count(speaks),
         "unfinished": manifest.unfinished,
         "pages_without_words": collection.count(AllOf((is_page, Not(speaks)))),
+        "pages_unread": sum(file_state(p).unread for _, p in collection.ledger()) if pages else 0,
         "with_place": collection.count(Exists("place.lat")),
         "sources": {
             label: {"path": str(entry.path), "records": collection.count_source(label)}
@@ -92,7 +95,12 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
     if description["unfinished"]:
         yield "  not all is in: the last ingest did not end; the same command goes on from there"
     if mute := description["pages_without_words"]:
-        yield f"  {counted(mute, 'page')} without words; `ingest --ocr` reads what pages show"
+        yield f"  {counted(mute, 'page')} without words, found by the picture alone"
+    if unread := description["pages_unread"]:
+        yield (
+            f"  {counted(unread, 'page')} with no text layer, or one that says little;"
+            " `ingest --ocr` reads what they show"
+        )
     if server := description["server"]:
         copies = counted(server["replicas"], "copy", "copies")
         yield (

@@ -23,12 +23,12 @@ from app.core.errors import SettingsError, SourceError
 from app.core.images import open_with_place
 from app.core.isolated import Died, Worker, call_alone, deadline
 from app.core.page_pictures import as_kept, keep
-from app.core.pages import keeping_open, render_page
+from app.core.pages import keeping_open, picture_share, render_page
 from app.core.records import Place
 from app.core.settings import Settings
 from ingest.folder import reason_of
 from ingest.ocr import read_words
-from ingest.passages import readable
+from ingest.passages import Unread, joined, readable, says_little
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -69,7 +69,7 @@ class Decoded:
     text: str = ""
     page_hash: str = ""
     read_by: str = ""
-    is_broken: bool = False
+    unread: Unread = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ class Failure:
 class Wanted:
     """A picture file, or a page of a document with the place where its picture is to be kept.
 
-    OCR reads a page without words, unless its hash is among the `known`; without those, none.
+    OCR reads a page whose text layer says nothing or little, unless its hash is among the `known`;
+    without those, none.
     """
 
     file: Path
@@ -247,7 +248,7 @@ def _decode_one(
             image, found = _open(wanted, settings.max_megapixels)
     except SourceError as error:
         return Failure(error.code, reason_of(error, wanted.file.name))
-    if wanted.known is not None and not found.text and found.page_hash not in wanted.known:
+    if wanted.known is not None and found.unread and found.page_hash not in wanted.known:
         with deadline(seconds * OCR_TIMES):
             found = _read(image, found)
     if cheap is None:
@@ -265,17 +266,27 @@ def _open(wanted: Wanted, max_megapixels: float) -> "tuple[Image.Image, Decoded]
         with suppress(OSError):  # a full disk, say: it can be drawn again
             keep(jpeg, wanted.keep_at)
     page_hash = hashlib.sha256(jpeg + text.encode()).hexdigest()[:32]
-    read_by = LAYER if text else ""
-    return image, Decoded(jpeg, None, None, text, page_hash, read_by, is_broken=layer is None)
+    unread = _unread(wanted.file, wanted.page, layer, text)
+    return image, Decoded(jpeg, None, None, text, page_hash, "" if unread else LAYER, unread)
+
+
+def _unread(file: Path, page: int, layer: str | None, text: str) -> Unread:
+    if layer is None:
+        return "broken"
+    if not text:
+        return "none"
+    return "little" if says_little(text, partial(picture_share, file, page)) else ""
 
 
 def _read(image: "Image.Image", page: Decoded) -> Decoded:
     try:
-        return replace(page, text=readable(read_words(image)), read_by=OCR)
+        words = readable(read_words(image))
     except SettingsError:
         raise
     except Exception:  # noqa: BLE001 - its picture is worth having; the report says so
         return page
+    unread: Unread = "" if words else "nothing"
+    return replace(page, text=joined(page.text, words), read_by=OCR, unread=unread)
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,13 @@ MIN_CONFIDENCE = 0.5
 """Of a line, from 0 to 1. On 13 pages that have a text layer too, the one line below it was wrong;
 of the words in the 16 lines from here to .9, three in four are in the layer, above that 98 %."""
 
+SURE = 0.8
+"""Mean confidence of a page's letters. Of eleven scans, each turned four ways, those that RapidOCR
+had the right way up have .86 or more, and those on their heads .76 or less."""
+
+SIDEWAYS = 1.5
+"""How much higher than wide a line is that RapidOCR turns to the left."""
+
 COLUMN_CHARACTERS = 8
 """Of the middle line on either side of a gap: less is a column of a table, which is read by rows.
 On those pages 357 of 490 lines follow the line before them in the text layer, 237 as RapidOCR sorts
@@ -43,6 +50,12 @@ class Line(NamedTuple):
     top: float
     right: float
     bottom: float
+    confidence: float = 1.0
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether it is not a line that RapidOCR turns to the left before it is read."""
+        return self.bottom - self.top < SIDEWAYS * (self.right - self.left)
 
 
 def require_ocr() -> None:
@@ -53,10 +66,22 @@ def require_ocr() -> None:
 def read_words(image: "Image.Image") -> str:
     """Return the words in a picture, a line each, in reading order; hyphens at line ends are gone.
 
-    A page takes 2 to 12 s of one core, by its number of lines, and up to 1.4 GiB of address
-    space.
+    It may lie on its side or stand on its head. A page takes 2 to 12 s of one core, by its number
+    of lines, and up to 1.4 GiB of address space; twice the time if it is turned, or hard to read.
     Raises SettingsError when RapidOCR cannot be loaded.
     """
+    found = _lines(image)
+    if found and not _is_sure(found):
+        turned = _lines(image.rotate(270 if _is_sideways(found) else 180, expand=True))
+        found = max(found, turned, key=_conviction)  # the first of equals
+    if _is_sure(found) and _is_sideways(found):
+        found = [_turned(line, image.width) for line in found]
+    read = [line for line in found if line.confidence >= MIN_CONFIDENCE]
+    return _LINE_END_HYPHEN.sub("", "\n".join(line.words for line in in_reading_order(read)))
+
+
+def _lines(image: "Image.Image") -> list[Line]:
+    """Return all that may be lines, upright or sideways, also those that are hardly read."""
     import numpy as np
     from PIL import Image
 
@@ -64,10 +89,34 @@ def read_words(image: "Image.Image") -> str:
     padded.paste(image)
     found = _reader()(np.asarray(padded)[:, :, ::-1])  # as OpenCV has it: blue first
     if not found.txts:
-        return ""
-    read = zip(found.txts, found.boxes, strict=True)
-    lines = [Line(words, *corners.min(axis=0), *corners.max(axis=0)) for words, corners in read]
-    return _LINE_END_HYPHEN.sub("", "\n".join(line.words for line in in_reading_order(lines)))
+        return []
+    read = zip(found.txts, found.boxes, found.scores, strict=True)
+    return [
+        Line(words, *box.min(axis=0), *box.max(axis=0))._replace(confidence=score)
+        for words, box, score in read
+    ]
+
+
+def _conviction(lines: Sequence[Line]) -> float:
+    """Return how much was read, and how well: the letters, each by its line's confidence."""
+    return sum(len(line.words) * line.confidence for line in lines)
+
+
+def _is_sure(lines: Sequence[Line]) -> bool:
+    return _conviction(lines) >= SURE * sum(len(line.words) for line in lines)
+
+
+def _is_sideways(lines: Sequence[Line]) -> bool:
+    """Tell whether most letters are in lines that are much higher than wide."""
+    letters = [len(line.words) * (1 if line.is_upright else -1) for line in lines]
+    return sum(letters) < 0
+
+
+def _turned(line: Line, width: int) -> Line:
+    """Return where a line is once the page is turned to the left. RapidOCR read it like that."""
+    return line._replace(
+        left=line.top, right=line.bottom, top=width - line.right, bottom=width - line.left
+    )
 
 
 def in_reading_order(lines: Sequence[Line]) -> list[Line]:
@@ -127,8 +176,8 @@ def _reader() -> Any:  # noqa: ANN401 - its own types are there only when it is 
 def _parameters(finder: Path, reader: Path) -> dict[str, Any]:
     return {
         "Global.log_level": "critical",
-        "Global.text_score": MIN_CONFIDENCE,
-        # Pages are upright already; on four of them turning lines only lost 4 % of the letters.
+        "Global.text_score": 0.0,  # a page that is turned is told by what is read badly
+        # It is the page that is turned; on four upright ones turning lines lost 4 % of the letters.
         "Global.use_cls": False,
         # The decoders are as many as there are cores.
         "EngineConfig.onnxruntime.intra_op_num_threads": 1,

@@ -346,7 +346,7 @@ class _Run:
             raise
         finally:
             self._count(plan, writer, [*source.skips, *skips])
-            for told in told_unread(writer.unread, writer.broken, ocr=self.ocr):
+            for told in told_unread(writer.unread, ocr=self.ocr):
                 self.watch.notice(f"{source.label}: {told}")
 
     def _count(self, plan: Plan, writer: Writer, skips: list[Skip]) -> None:

@@ -14,7 +14,7 @@ from app.core.models import Models
 from app.core.nodes import file_state, node_from_payload, payload_of, point_id
 from app.core.records import FileState, Place, Record, Skip
 from ingest.decode import OCR, Decoded, Decoders, Failure, Wanted
-from ingest.passages import caption_of
+from ingest.passages import Unread, caption_of
 from ingest.plan import Picture, Plan, by_hash
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ class Writer:
     """Carries a plan out. However it ends, `done`, `failed` and `skips` say how far it came.
 
     `same` are those of `done` which show and say what they did before. `unread` are the paths of
-    pages that gave no words, `broken` of those whose text layer is broken. `skip` is told of each
-    picture that cannot be read, and may raise; `progress` of how many records of how many are
-    through.
+    pages whose words are not what they show, by why. `skip` is told of each picture that cannot be
+    read, and may raise; `progress` of how many records of how many are through.
     """
 
     def __init__(
@@ -83,8 +82,7 @@ class Writer:
         self.same: set[str] = set()
         self.failed: set[str] = set()
         self.skips: list[Skip] = []
-        self.unread: list[str] = []
-        self.broken: list[str] = []
+        self.unread: dict[Unread, list[str]] = {}
 
     def write(self) -> None:
         """Decode, embed and write every picture of the plan; then note the files' new times."""
@@ -155,7 +153,8 @@ class Writer:
         kept = stored.vectors.keys() if is_page else SHOWN & stored.vectors.keys()
         vectors = {space: stored.vectors[space] for space in kept}
         file = file_state(stored.payload)
-        found = Decoded(None, None, place, text, file.page_hash, file.read_by)
+        unread: Unread = ("little" if text else "none") if file.unread else ""
+        found = Decoded(None, None, place, text, file.page_hash, file.read_by, unread)
         self._add(picture, vectors, found)
 
     def _write_fresh(self, batch: Sequence[tuple[Picture, Decoded | Failure]]) -> None:
@@ -174,7 +173,7 @@ class Writer:
 
     def _with_words(self, page: Decoded) -> Decoded:
         words = None if page.read_by else self._ocr_words.get(page.page_hash)
-        return page if words is None else replace(page, text=words, read_by=OCR)
+        return page if words is None else replace(page, text=words, read_by=OCR, unread="")
 
     def _known_pages(self, hashes: set[str]) -> dict[str, Point]:
         """Return a point for each page hash that is stored, under whichever number."""
@@ -213,8 +212,8 @@ class Writer:
             id_ = point_id(record.record_id)
             if _says_the_same(self._plan.pages.get(id_), file):
                 self.same.add(id_)
-            if file.unread:
-                (self.broken if found.is_broken else self.unread).append(record.path)
+            if found.unread:
+                self.unread.setdefault(found.unread, []).append(record.path)
             if found.text and not record.captions:
                 caption = caption_of(found.text)
                 record = replace(record, text=found.text, captions=(caption,))

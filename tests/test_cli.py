@@ -765,7 +765,9 @@ def test_pages_without_words_are_told_with_what_would_read_them(
 ) -> None:
     (tmp_path / "scan.pdf").write_bytes(pdf("", ""))
     sightline("ingest", tmp_path / "scan.pdf", "-c", "scans", "--offline")
-    assert "2 pages without words; `ingest --ocr`" in sightline("info", "scans").out
+    told = sightline("info", "scans").out
+    assert "2 pages without words, found by the picture alone" in told
+    assert "2 pages with no text layer, or one that says little; `ingest --ocr`" in told
     assert "again with --ocr" in sightline("search", "rain", "-c", "scans").err
 
 

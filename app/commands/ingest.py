@@ -62,7 +62,8 @@ def ingest_command(
     ocr: Annotated[
         bool,
         typer.Option(
-            "--ocr", help="Read pages of PDFs that have no text layer, seconds each; not pictures."
+            "--ocr",
+            help="Read pages of PDFs whose text layer says little, seconds each; no picture.",
         ),
     ] = False,
     shards: Annotated[

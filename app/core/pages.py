@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,12 @@ MAX_CHARACTERS = 50_000
 """Of a page's text. A page of a newspaper has 40,000; each 400 more are one more to embed."""
 
 TITLE_CHARACTERS = 300
+
+GRID = 64
+"""Cells of a page in either direction, by which it is told how much of it pictures cover."""
+
+MAX_PICTURES = 10_000
+"""Of a page, that are looked at for that: a scan cut into strips has hundreds."""
 
 _PASSWORD_ERRORS = (4, 5)
 """FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY of fpdfview.h."""
@@ -79,6 +86,34 @@ def read_text(file: Path, number: int) -> str:
     """Return the text layer of a page alone, nothing of a broken one. Raises as `render_page`."""
     with _opened(file) as document, _page(document, number) as page:
         return _text(document, number, page) or ""
+
+
+def picture_share(file: Path, number: int) -> float:
+    """Return how much of a page is covered by pictures, from 0 to 1. Raises as `render_page`."""
+    import numpy as np
+    from pypdfium2 import raw
+
+    with _opened(file) as document, _page(document, number) as page:
+        left, bottom, right, top = page.get_bbox()
+        cells = np.zeros((GRID, GRID), dtype=bool)
+        objects = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE])
+        for picture in islice(objects, MAX_PICTURES):
+            bounds = np.array(_on_page(picture)) - (left, bottom, left, bottom)
+            width, height = max(right - left, 1e-6), max(top - bottom, 1e-6)
+            share = bounds / (width, height, width, height)
+            x0, y0, x1, y1 = (share.clip(0, 1) * GRID).round().astype(int)
+            cells[y0:y1, x0:x1] = True
+        return float(cells.mean())
+
+
+def _on_page(picture: Any) -> tuple[float, float, float, float]:  # noqa: ANN401 - a PdfObject
+    """Return left, bottom, right and top of a picture, which may lie in a form within forms."""
+    bounds: tuple[float, float, float, float] = picture.get_bounds()
+    form = picture.container
+    while form is not None:
+        bounds = form.get_matrix().on_rect(*bounds)
+        form = form.container
+    return bounds
 
 
 @contextmanager

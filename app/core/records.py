@@ -157,7 +157,7 @@ class FileState:
 
     @property
     def unread(self) -> bool:
-        """Whether this is of a page without a text layer, which OCR has not seen yet."""
+        """Whether this is of a page whose text layer says nothing or little, unseen by OCR."""
         return bool(self.page_hash) and not self.read_by
 
 

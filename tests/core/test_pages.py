@@ -8,7 +8,14 @@ from PIL import Image
 from pypdfium2 import PdfPage
 
 from app.core.errors import SourceError
-from app.core.pages import MAX_CHARACTERS, SIDE, read_document, read_text, render_page
+from app.core.pages import (
+    MAX_CHARACTERS,
+    SIDE,
+    picture_share,
+    read_document,
+    read_text,
+    render_page,
+)
 from tests.pdfs import FORM, TICKED, UNTICKED, Page, form, pdf, stream, written
 
 
@@ -324,3 +331,40 @@ def test_a_document_that_is_gone_or_a_folder_is_refused(file: Path) -> None:
     assert code_of(file) == "missing_file"
     file.mkdir()
     assert code_of(file) == "unreadable_file"
+
+
+# ---- pictures on pages
+
+
+DOT = "/Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray"
+
+
+@pytest.mark.parametrize(
+    ("content", "box", "share"),
+    [
+        ("", "0 0 100 200", 0),
+        ("q 100 0 0 200 0 0 cm /I Do Q", "0 0 100 200", 1),
+        ("q 100 0 0 100 0 0 cm /I Do Q", "0 0 100 200", 0.5),
+        ("q 100 0 0 200 50 0 cm /I Do Q", "50 0 150 200", 1),  # the page does not begin at 0
+        ("q 900 0 0 900 -50 -50 cm /I Do Q", "0 0 100 200", 1),  # a picture that is cut off
+        ("q 0 200 -100 0 100 0 cm /I Do Q", "0 0 100 200", 1),  # lies on its side
+        ("q 100 0 0 100 0 0 cm /I Do Q q 100 0 0 100 0 100 cm /I Do Q", "0 0 100 200", 1),
+        ("q 100 0 0 100 0 0 cm /I Do Q " * 3, "0 0 100 200", 0.5),  # one upon the other
+        ("q .5 0 0 1 0 0 cm /G Do Q", "0 0 100 200", 0.5),  # in a form within a form
+    ],
+)
+def test_how_much_of_a_page_is_picture(
+    content: str, box: str, share: float, tmp_path: Path
+) -> None:
+    form = "/Type /XObject /Subtype /Form /BBox [0 0 900 900] /Resources << /XObject"
+    objects = {
+        1000: stream(b"\x80", f"{DOT} /BitsPerComponent 8"),
+        1001: stream(b"q 50 0 0 100 0 0 cm /I Do Q", f"{form} << /I 1000 0 R >> >>"),
+        1002: stream(b"q 2 0 0 2 0 0 cm /F Do Q", f"{form} << /F 1001 0 R >> >>"),
+    }
+    names = "/XObject << /I 1000 0 R /F 1001 0 R /G 1002 0 R >>"
+    for more in ("", "/Rotate 90"):
+        page = Page(content=content.encode() or b" ", box=box, more=more)
+        file = tmp_path / "a.pdf"
+        file.write_bytes(pdf(page, resources=names, objects=objects))
+        assert picture_share(file, 1) == pytest.approx(share, abs=0.02)

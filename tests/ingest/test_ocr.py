@@ -12,16 +12,18 @@ from PIL import Image, ImageDraw, ImageFont
 from app.core.collection import open_collection
 from app.core.engines import Point
 from app.core.errors import SettingsError
+from app.core.images import to_jpeg
 from app.core.settings import Settings
 from app.retrieval.search import Search, Searcher
 from ingest import Report, Watch, ingest
 from ingest.decode import MAX_DEATHS, Decoders
-from ingest.ocr import Line, in_reading_order, read_words
+from ingest.ocr import Line, _turned, in_reading_order, read_words
 from ingest.sampling import PAGE_WORDS
 from ingest.write import BATCH
+from tests.conftest import Run
 from tests.ingest import readers
 from tests.ingest.test_pipeline import counts, stored
-from tests.pdfs import pdf
+from tests.pdfs import Page, pdf, stream
 
 real = pytest.mark.skipif(
     find_spec("rapidocr") is None or find_spec("onnxruntime") is None,
@@ -150,6 +152,26 @@ def test_a_page_without_words_says_nothing() -> None:
     assert read_words(Image.new("RGB", (1, 1536), "navy")) == ""
 
 
+@real
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_page_that_is_turned_is_read_as_if_it_were_upright(turn: int) -> None:
+    page = drawn(
+        (90, 100, "The baker in the village"),
+        (90, 190, "sells rye bread with honey"),
+        (90, 280, "every morning at seven"),
+        size=(900, 1240),
+    )
+    assert " ".join(read_words(page.rotate(turn, expand=True)).split()) == (
+        "The baker in the village sells rye bread with honey every morning at seven"
+    )
+
+
+def test_lines_of_a_page_on_its_side_are_put_where_they_stand_upright() -> None:
+    upright = Line("words", left=10, top=20, right=90, bottom=40)
+    sideways = Line("words", left=60, top=10, right=80, bottom=90)  # turned to the right, 100 wide
+    assert _turned(sideways, 100) == upright
+
+
 def row(top: int, *words: tuple[int, int, str]) -> list[Line]:
     return [Line(text, left, top, right, top + 20) for left, right, text in words]
 
@@ -197,6 +219,77 @@ def test_models_that_the_package_does_not_bring_are_not_fetched(
         bring(shelf, settings, ocr=True)
 
 
+# ---- text layers that say little
+
+
+GARBLED = "I9A8O-P$p$P$Ax31J 9zQ$kk1 -V8VceZWZTReVW9 daVTeeHVcZVd8EcVW e2WZ]V VScfRcj2&* 9ZZ$k2"
+
+
+def over_scan(layer: str, page: Image.Image | None = None, *, hidden: bool = False) -> bytes:
+    """A document of one page that is a scan, with these words on it in Helvetica."""
+    size = (1240, 1754)
+    jpeg = to_jpeg(page or drawn((90, 300, "Lighthouses of the north coast"), size=size))
+    kind = "/Type /XObject /Subtype /Image /Width 1240 /Height 1754 /Filter /DCTDecode"
+    image = stream(jpeg, f"{kind} /ColorSpace /DeviceRGB /BitsPerComponent 8")
+    words = f"BT {3 if hidden else 0} Tr /F1 9 Tf 20 820 Td ({layer}) Tj ET"
+    content = f"q 595 0 0 842 0 0 cm /I Do Q {words}".encode()
+    return pdf(Page(content=content), resources="/XObject << /I 1000 0 R >>", objects={1000: image})
+
+
+@real
+@pytest.mark.parametrize(
+    "layer", ["Registry of Northfield, page 1", ". . .", "RECEIVED 12 MAY 1987", GARBLED]
+)
+def test_a_scan_on_which_something_else_stands_is_found_by_what_it_shows(
+    layer: str, tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / "scan.pdf").write_bytes(over_scan(layer, hidden=layer == GARBLED))
+    assert told(tmp_path / "shelf", settings) == [
+        "shelf: 1 page with a text layer that says little of what they show, scan.pdf#page=1 first;"
+        " --ocr reads what they show"
+    ]
+    assert told(tmp_path / "shelf", settings, ocr=True) == []
+    said = words(settings)["scan.pdf#page=1"]
+    assert said.endswith("Lighthouses of the north coast")
+    assert GARBLED[:8] not in said
+    assert counts(bring(tmp_path / "shelf", settings, ocr=True)) == (0, 0, 1, 0, 0)
+
+
+def test_a_scan_whose_layer_says_all_of_it_is_not_read(
+    shelf: Path, settings: Settings, reads: Any
+) -> None:
+    (shelf / "scan.pdf").write_bytes(over_scan("every word of a page that was read before " * 5))
+    assert told(shelf, settings, ocr=True) == []
+    assert reads() == 0
+
+
+def test_a_stamp_stays_where_ocr_finds_nothing_and_it_is_told(
+    shelf: Path, settings: Settings, reads: Any
+) -> None:
+    white = Image.new("RGB", (1240, 1754), "white")
+    (shelf / "scan.pdf").write_bytes(over_scan("RECEIVED 12 MAY 1987", white))
+    assert told(shelf, settings, ocr=True) == [
+        "shelf: 1 page on which OCR found no words, scan.pdf#page=1 first"
+    ]
+    assert reads() == 1
+    assert words(settings)["scan.pdf#page=1"] == "RECEIVED 12 MAY 1987"
+    assert told(shelf, settings, ocr=True) == []
+    assert reads() == 0
+
+
+def test_info_advises_ocr_until_it_was_there(
+    shelf: Path, settings: Settings, reads: Any, sightline: Run
+) -> None:
+    (shelf / "stamped.pdf").write_bytes(over_scan("RECEIVED 12 MAY 1987"))
+    bring(shelf, settings)
+    assert "4 pages with no text layer, or one that says little" in sightline("info", "squares").out
+    bring(shelf, settings, ocr=True)
+    told = sightline("info", "squares").out
+    assert "1 page without words, found by the picture alone" in told
+    assert "--ocr" not in told
+
+
 # ---- in step
 
 
@@ -208,8 +301,11 @@ def test_pages_without_words_are_told_and_read_when_asked_for(
         " --ocr reads what they show"
     ]
     assert (words(settings), reads()) == (UNREAD, 0)
-    assert told(shelf, settings, ocr=True) == []
+    assert told(shelf, settings, ocr=True) == [
+        "shelf: 1 page on which OCR found no words, scan.pdf#page=2 first"
+    ]
     assert (words(settings), reads()) == (READ, 3)
+    assert told(shelf, settings, ocr=True) == []
 
 
 def test_an_ingest_that_reads_at_once_ends_in_the_same_collection(

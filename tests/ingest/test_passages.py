@@ -9,7 +9,7 @@ from app.core import isolated
 from app.core.embeddings import load_text_embedding
 from app.core.records import Record
 from app.core.settings import Settings
-from ingest.passages import caption_of, readable
+from ingest.passages import caption_of, is_prose, joined, readable, says_little
 from ingest.sampling import sample_texts
 from tests.pdfs import Page, pdf, words_of
 
@@ -34,6 +34,75 @@ def test_a_text_layer_becomes_words_on_one_line(layer: str, words: str) -> None:
 @pytest.mark.parametrize("layer", ["\x13\x14\x15 \x16\x17\x18 of", "\ufffd\ufffd\ufffd\ufffd ab"])
 def test_a_text_layer_that_nobody_can_read_is_none(layer: str) -> None:
     assert readable(layer) == ""
+
+
+STAMP = "RECEIVED 12 MAY 1987"
+PROSE = "The harbour is closed to all sailing boats until the market opens at seven each day. " * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "little"),
+    [
+        (STAMP, 1.0, True),
+        (STAMP, 0.3, False),  # a page of its own, with a small picture
+        (STAMP, 0.0, False),
+        (PROSE, 1.0, False),  # a scan whose words were read before
+        (PROSE, 0.0, False),
+        ("• • •", 0.0, True),
+        ("Xq3$vB9 zK%7pL Wd&4mT aR)8nJ 5gH=cF", 0.0, True),
+        ("數據與圖表" * 40, 1.0, False),
+    ],
+)
+def test_a_layer_says_little_where_it_is_no_words_or_few_over_a_picture(
+    text: str, share: float, little: bool
+) -> None:
+    assert says_little(text, lambda: share) == little
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die GmbH & Co. KG in der Straße der OECD-Länder, 1990s, 3rd",
+        "Dvořák četl čtvrtek, prst a krk; smrt",
+        "и слова на русском языке, для проверки",
+        "هذه كلمات من اللغة العربية للتجربة",
+        "यह हिन्दी में लिखे हुए कुछ शब्द हैं",
+        "這是 一些 中文 的 字 在 這裡",
+        "Revenue 1,234.5 -12% 2019 2020 (3.1) $4.00 €5",
+        "def read(self, words): return self.words + words[1:] if words else None",
+        "https://example.org/a/b?c=d is a link, me@example.org an address",
+        "H2O B747",  # too few to tell
+    ],
+)
+def test_words_and_numbers_of_any_language_are_prose(text: str) -> None:
+    assert is_prose(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I9A8O-P$p$P$Ax31J 9zQ$kk1 3FFQ& -V8VceZWZTReVW9 daVTeeHVcZVd8EcVW",
+        "Uif! rvjdl4 csp(xo gpy2 kvnq^t pwfs4 uif! mb=z eph6",
+        "xqzt vbnm jkl ghjkl wrtp sdfg zxcvb",
+    ],
+)
+def test_a_layer_in_an_encoding_of_its_own_is_none(text: str) -> None:
+    assert not is_prose(text)
+
+
+@pytest.mark.parametrize(
+    ("layer", "read", "words"),
+    [
+        ("", "what is on it", "what is on it"),
+        (STAMP, "", STAMP),
+        (STAMP, "received 12 may 1987 The harbour", "received 12 may 1987 The harbour"),
+        (STAMP, "The harbour is closed", f"{STAMP} The harbour is closed"),
+        ("Xq3$vB9 zK%7pL Wd&4mT aR)8nJ 5gH=cF", "The harbour", "The harbour"),
+        (STAMP, "k$f8 a&s3b q%9z w)x2y v=b4n", STAMP),  # of a script that OCR cannot read
+    ],
+)
+def test_what_ocr_read_is_joined_to_what_it_left_out(layer: str, read: str, words: str) -> None:
+    assert joined(layer, read) == words
 
 
 @pytest.mark.parametrize(
