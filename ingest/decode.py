@@ -5,7 +5,6 @@ hostile file takes nothing along: the pictures of its job are tried again one by
 """
 
 import hashlib
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from app.core import isolated
+from app.core.cores import usable_cores
 from app.core.embeddings import ImageEmbedding, load_image_embedding, spec_of
 from app.core.errors import SettingsError, SourceError
 from app.core.images import open_with_place
@@ -108,7 +108,7 @@ class Decoders:
     def __init__(self, embedding: str, settings: Settings) -> None:
         self._embedding = embedding
         self._settings = settings
-        number = os.cpu_count() or 1 if settings.workers is None else settings.workers
+        number = usable_cores() if settings.workers is None else settings.workers
         prepare = partial(_decode_chunk, (), embedding, settings)
         self._workers = [Worker(_times(settings), prepare) for _ in range(number)]
         self._idle = deque(self._workers)
