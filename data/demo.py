@@ -90,8 +90,8 @@ def shop() -> None:
         print(f"\nAn outfit needs a vision model, and none was reached: {error}.")
         print(f"So {MODEL} answers in its place: a script written for this one garment.")
         print("It sees no picture. Titles and verdicts are its author's; the search is real.")
-        with stand_in() as server:
-            run(f"{outfit} --vision-url {server.url} --model {MODEL}")
+        with stand_in() as url:
+            run(f"{outfit} --vision-url {url} --model {MODEL}")
         print(f"\nAgain: no model has looked at this outfit. {MODEL} has seen nothing.")
         return
     run(outfit)

@@ -50,6 +50,13 @@ def test_imports_go_down_only() -> None:
     assert not up
 
 
+def test_what_is_not_a_test_imports_none() -> None:
+    files = (*ROOT.glob("data/**/*.py"), *ROOT.glob("app/**/*.py"), *ROOT.glob("ingest/**/*.py"))
+    assert [
+        file.name for file in files if any(within(each, "tests") for each in imports(file))
+    ] == []
+
+
 def test_every_dependency_has_its_sentence() -> None:
     page = ROOT / "docs" / "ARCHITECTURE.md"
     if not page.is_file():

@@ -63,7 +63,7 @@ def ingest_command(
         bool,
         typer.Option(
             "--ocr",
-            help="Read pages of PDFs whose text layer says little, seconds each; no picture.",
+            help="Read pages of PDFs that have too little text, seconds each; not pictures.",
         ),
     ] = False,
     shards: Annotated[
