@@ -146,7 +146,12 @@ def scenes(folder: Path) -> dict[str, Scene]:
         only_a(settings)
         bring(b, label="b")(settings)
 
+    def compacting(settings: Settings) -> None:
+        edge.EdgeEngine._is_mostly_log = lambda *_: True  # type: ignore[method-assign]
+        only_a(settings)
+
     return {
+        "compact": Scene(only_a, compacting),
         "ingest": Scene(nothing, only_a),
         "second": Scene(only_a, bring(b, label="b")),
         "update": Scene(both, bring(c, label="a", allow_removals=True)),

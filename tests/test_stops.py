@@ -4,6 +4,7 @@ The acts are stopped at every so many of their steps; `python -m tests.stops ENG
 at every single one.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -11,7 +12,15 @@ import sys
 import pytest
 
 STRIDES = {
-    "edge": {"rebuild": 16, "remove": 16, "update": 7, "renamed": 7, "second": 6, "ingest": 5},
+    "edge": {
+        "compact": 12,
+        "rebuild": 16,
+        "remove": 16,
+        "update": 7,
+        "renamed": 7,
+        "second": 6,
+        "ingest": 5,
+    },
     "server": {"rebuild": 9, "update": 9, "renamed": 9, "second": 7, "ingest": 7},
 }
 """Of several hundred steps in all, those that take their turn in the suite."""
@@ -27,10 +36,12 @@ ACTS = (
     "remove_source",
     "remove_last",
 )
+"""On either engine; `compact` there is only where it is embedded."""
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("engine", STRIDES)
+@pytest.mark.parametrize(
+    ("engine", "act"), [*itertools.product(STRIDES, ACTS), ("edge", "compact")]
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_stopped_anywhere_and_done_again_it_is_the_same_collection(engine: str, act: str) -> None:
     stride = str(STRIDES[engine].get(act, 3))

@@ -289,6 +289,7 @@ class Collection:
         if finished:
             self.publish()
             self.engine.optimise()
+            self.engine.compact(_spaces(self.manifest), INDEXES | field_indexes(self.fields))
         if self.pages.is_dir():
             contents = (payload.get("content_hash", "") for _, payload in self.ledger())
             page_pictures.sweep(self.pages, {self.page_picture(content) for content in contents})

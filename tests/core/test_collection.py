@@ -32,6 +32,7 @@ from app.core.manifest import Manifest, Model, SourceEntry
 from app.core.nodes import payload_of, point_id
 from app.core.records import Field, Record
 from app.core.settings import Settings
+from ingest import ingest
 from tests.qdrant_double import QdrantDouble
 
 IMAGE = Model(name="palette", model_id="palette:1", dimensions=2)
@@ -389,3 +390,37 @@ def test_deleting_the_last_point_leaves_an_empty_collection_and_not_a_lost_one(
         opened.delete([point("red.png").id, point("never there.png").id])
     with open_collection("squares", settings) as opened:
         assert opened.count() == 0
+
+
+def test_a_collection_that_is_written_over_and_over_does_not_grow(
+    tmp_path: Path, squares: Path
+) -> None:
+    settings = Settings(home=tmp_path / "embedded")
+
+    def bring(number: int) -> int:
+        rows = json.loads((squares / "metadata.json").read_text())
+        for row in rows:
+            row["Caption"] = f"said {number} times of a {row['shade']} square"
+        (squares / "metadata.json").write_text(json.dumps(rows))
+        ingest(squares, "squares", settings, image="palette", text="minilm")
+        with open_collection("squares", settings) as opened:
+            return opened.size_bytes() or 0
+
+    first = bring(0)
+    filled = 0
+    with open_collection("squares", settings, purpose="write") as opened:
+        points = list(opened.fetch([id_ for id_, _ in opened.ledger()], vectors=SPACES).values())
+        while filled < 3 * first:
+            opened.upsert(points)
+            filled = opened.size_bytes() or 0
+    assert bring(1) < 1.2 * first
+    with open_collection("squares", settings) as opened:
+        after = opened.fetch([point.id for point in points], vectors=SPACES)
+        assert opened.engine.indexed() >= {"fields.shade", "fields.brightness", "place"}
+    for point in points:
+        assert after[point.id].vectors["image"] == pytest.approx(point.vectors["image"])
+        assert "said 1 times" in after[point.id].payload["captions"][0]
+    assert bring(2) < 1.3 * first
+
+
+SPACES = ("image", "text", "keywords")

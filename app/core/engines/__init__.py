@@ -186,6 +186,9 @@ class Engine(Protocol):
     def optimise(self) -> None:
         """Build what makes large collections fast. May take minutes."""
 
+    def compact(self, spaces: Spaces, indexes: Mapping[str, IndexKind]) -> None:
+        """Give back what many writings of the same points have taken, where that is much."""
+
     def size_bytes(self) -> int | None:
         """Bytes on disk; None when the engine cannot tell."""
 

@@ -19,6 +19,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import qdrant_edge as q
 
 from app.core.engines import (
@@ -46,6 +47,18 @@ MIN_FREE_BYTES = 256 << 20
 MIN_FREE_TO_OPEN_BYTES = 96 << 20
 """Opening a shard takes 37 MB where holes in files are filled when read (tmpfs), and a delete some
 more; half of that ends the process with SIGBUS."""
+
+LOG = "wal"
+"""The folder of a shard's write-ahead log."""
+
+LEAST_LOG_BYTES = 1 << 19
+"""Of less, nobody minds that most of it is of points that were written over since."""
+
+NUMBER_BYTES = 5
+"""Of a vector's number in the log, which is CBOR."""
+
+COPIED = 64
+"""Points that are copied at a time."""
 
 MANIFEST = "manifest.json"
 
@@ -287,8 +300,35 @@ class EdgeEngine:
         else:
             self.shard.optimize()
 
+    def compact(self, spaces: Spaces, indexes: Mapping[str, IndexKind]) -> None:
+        # The engine keeps up to 64 MiB of what was written, also when it is safe in its segments,
+        # and takes no call to let go of it. So the points are written anew, beside it.
+        self.shard.flush()
+        names = [*spaces.dense, *spaces.rows, *spaces.sparse, *spaces.late]
+        manifest, old = self.read_manifest(), self._path
+        room = self._free_bytes() - MIN_FREE_BYTES
+        if manifest is None or room < 2 * _disk_bytes(old) or not self._is_mostly_log(names):
+            return
+        self.create(spaces, indexes, manifest, replace=True)
+        source = q.EdgeShard.load(str(old))
+        try:
+            for points in _batches(source, names):
+                self.upsert(points)
+        finally:
+            source.close()
+        self.publish()
+
+    def _is_mostly_log(self, names: Sequence[str]) -> bool:
+        """Tell whether the log is larger than all else, and twice what the points need in it."""
+        log = _disk_bytes(self._path / LOG)
+        if log < max(LEAST_LOG_BYTES, _disk_bytes(self._path) - log):
+            return False
+        sample = next(_batches(self.shard, names), [])
+        written = sum(map(_log_bytes, sample)) / max(1, len(sample))
+        return log > 2 * self.count() * written
+
     def size_bytes(self) -> int:
-        return sum(file.stat().st_blocks * 512 for file in self._folder.rglob("*"))
+        return _disk_bytes(self._folder)
 
     def placement(self) -> None:
         return None
@@ -383,6 +423,33 @@ class EdgeEngine:
                 " command again. `sightline remove NAME` frees a whole collection, and needs no"
                 " space to do so"
             )
+
+
+def _disk_bytes(folder: Path) -> int:
+    """Return what files take; the holes in those of the engine take nothing."""
+    return sum(file.stat().st_blocks * 512 for file in folder.rglob("*"))
+
+
+def _log_bytes(point: Point) -> int:
+    """Return about what a point takes in the log."""
+    numbers = sum(np.size(part) for vector in point.vectors.values() for part in vector)
+    return NUMBER_BYTES * numbers + len(json.dumps(point.payload))
+
+
+def _batches(shard: q.EdgeShard, spaces: Sequence[str]) -> Iterator[list[Point]]:
+    """Yield all points of a shard with their vectors, some at a time."""
+    offset = None
+    while True:
+        request = q.ScrollRequest(
+            offset=offset, limit=COPIED, with_payload=True, with_vector=list(spaces)
+        )
+        found, offset = shard.scroll(request)
+        if found:
+            yield [
+                Point(str(each.id), _plain(each.vector or {}), each.payload or {}) for each in found
+            ]
+        if offset is None:
+            return
 
 
 def shards_in(folder: Path) -> list[Path]:

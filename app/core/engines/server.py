@@ -339,6 +339,9 @@ class ServerEngine:
     def optimise(self) -> None:
         """Nothing to do: a server optimises by itself, in the background."""
 
+    def compact(self, spaces: Spaces, indexes: Mapping[str, IndexKind]) -> None:
+        """Nothing to do: a server sees to that itself."""
+
     def size_bytes(self) -> int | None:
         return None
 
