@@ -12,7 +12,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import typer
 
@@ -32,7 +33,12 @@ USAGE_ERROR: type = typer.BadParameter.__mro__[1]
 """UsageError. Typer brings a click of its own, of which it gives out only some names."""
 
 PROGRESS_SECONDS = 30
-"""Between two lines of progress where no terminal can show a bar: in a log."""
+"""Between two lines on one step where no terminal can show a bar: in a log."""
+
+HUSH_SECONDS = 1.5
+"""After which a step that goes on is shown."""
+
+TICK_SECONDS = 0.2
 
 
 def run(app: typer.Typer) -> None:
@@ -96,41 +102,80 @@ def stream(text: str) -> None:
 
 @contextmanager
 def watching() -> "Iterator[Watch]":
-    """Show an ingest's progress on stderr, with a rate and an end; in a log, a line at times."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    """Show how far an ingest is on stderr: a bar, or lines in a log. Nothing of what ends at once.
 
-    from ingest.pipeline import Watch
+    From the first: also the imports take seconds on a slow disk.
+    """
+    with _Progress() as progress:
+        from ingest.pipeline import Watch
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    started = said = time.monotonic()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("records", total=None, rate="")
+        yield Watch(progress=progress.records, step=progress.step, notice=notice)
 
-        def tell(done: int, total: int) -> None:
-            nonlocal said
+
+class _Progress:
+    """Shows a step once it takes long, and then how it goes on: a thread of its own looks at it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("starting", total=None, rate="")
+        self._step, self._line = "starting", "starting"
+        self._since = self._said_at = self._begun = time.monotonic()
+        self._said = ""
+        self._ended = Event()
+        self._ticker = Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._ticker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._ticker.join()
+        self._bar.stop()
+
+    def step(self, text: str) -> None:
+        """Take up another step, or how far one is, which stands behind a colon."""
+        step = text.partition(":")[0]
+        if step != self._step:
+            self._step, self._since = step, time.monotonic()
+            self._bar.update(self._task, completed=0, total=None, rate="")
+        self._line = text
+        self._bar.update(self._task, description=text)
+
+    def records(self, done: int, total: int) -> None:
+        """Take up how many records of how many are through."""
+        spent = time.monotonic() - self._since
+        rate = done / max(spent, 1e-6)
+        left = f", {_span((total - done) / rate)} left" if rate and done < total else ""
+        self._line = f"{self._step}: {done:,} of {total:,} records, {_rate(rate)}{left}"
+        self._bar.update(self._task, completed=done, total=total, rate=_rate(rate))
+
+    def _tick(self) -> None:
+        while not self._ended.wait(TICK_SECONDS):
             now = time.monotonic()
-            rate = done / max(now - started, 1e-6)
-            progress.update(task, completed=done, total=total, rate=_rate(rate))
-            if progress.disable and now - said >= PROGRESS_SECONDS and done < total:
-                said = now
-                left = (total - done) / rate if rate else 0
-                notice(f"{done:,} of {total:,} records, {_rate(rate)}, {_span(left)} left")
-
-        yield Watch(progress=tell, notice=notice)
+            if now - self._begun >= HUSH_SECONDS and not self._bar.disable:
+                self._bar.start()  # once more does nothing
+            is_new = self._step != self._said and now - self._since >= HUSH_SECONDS
+            if self._bar.disable and (is_new or now - self._said_at >= PROGRESS_SECONDS):
+                self._said, self._said_at = self._step, now
+                notice(f"{self._line} …")
 
 
 def _rate(rate: float) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from app.core.errors import SourceError
 from app.core.images import SUFFIXES
 from app.core.inside import inside, is_usable, shown
+from ingest.telling import tell
 
 FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir"})
 """Made by archivers and file servers; what they hold is named like pictures and is none."""
@@ -166,9 +167,10 @@ def named(error: SourceError, file: str) -> SourceError:
 
 def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
     """Yield every path below the root, with a code when it must not be used."""
-    waiting = [""]
+    waiting, seen = [""], 0
     while waiting:
         below = waiting.pop()
+        tell(f"looking through {shown(root.name)}: {seen:,} files so far")
         try:
             entries = list(os.scandir(root / below))
         except OSError:
@@ -177,6 +179,7 @@ def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
         for entry in entries:
             path = posixpath.join(below, entry.name)
             if not entry.is_dir(follow_symlinks=False):
+                seen += 1
                 yield path, _code(root, path, entry)
             elif not entry.name.startswith(".") and entry.name not in FOREIGN_FOLDERS:
                 waiting.append(path)

@@ -38,6 +38,7 @@ from ingest.folder import (
 )
 from ingest.loaders import Row, loader_for, pdf_pages, pictures
 from ingest.rows import Table, examples
+from ingest.telling import tell
 
 METADATA_SUFFIXES = frozenset(
     {".json", ".jsonl", ".ndjson", ".jsonlines", ".csv", ".tsv", ".txt", ".pdf"}
@@ -86,9 +87,11 @@ def read_folder(path: Path, given: DatasetFile) -> Contents:
     say would be missing from every record.
     """
     contents = Contents(index_folder(path))
-    for file in sorted(contents.folder.files):
-        if posixpath.splitext(file)[1].lower() in METADATA_SUFFIXES:
-            _add_file(contents, file, given)
+    found = sorted(contents.folder.files)
+    files = [name for name in found if posixpath.splitext(name)[1].lower() in METADATA_SUFFIXES]
+    for done, file in enumerate(files):
+        tell(f"reading tables and documents: {done:,} of {len(files):,}, {shown(file)}")
+        _add_file(contents, file, given)
     _require_columns(contents, given)
     deeper = [file for file in contents.folder.files if file.endswith(f"/{NAME}")]
     if deeper:
@@ -120,6 +123,7 @@ def read_file(path: Path, given: DatasetFile) -> Contents:
 
     Raises SourceError when it is no metadata, SettingsError as `read_folder` does.
     """
+    tell(f"reading {shown(path.name)}")
     try:
         rows, skips = _rows(path, path.name)
     except SourceError as error:

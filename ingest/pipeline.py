@@ -1,5 +1,6 @@
 """Pipeline: plan → decode → embed → upsert → sweep → report. The whole of the writing side."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,7 @@ from ingest.sources import (
     told_guesses,
     told_of_alike,
 )
+from ingest.telling import tell, telling
 from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
@@ -79,9 +81,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told what while an ingest runs: progress in pictures, and notices."""
+    """Who is told what while an ingest runs: progress in pictures, other steps, and notices."""
 
     progress: Callable[[int, int], None] = lambda _done, _total: None
+    step: Callable[[str], None] = lambda _text: None
     notice: Callable[[str], None] = lambda _text: None
 
 
@@ -115,9 +118,10 @@ def ingest(
     if ocr:
         require_ocr()
     report = Report(collection)
-    run = _Run(settings, watch or Watch(), label, strict, allow_removals, rebuild, ocr, report)
+    watch = watch or Watch()
+    run = _Run(settings, watch, label, strict, allow_removals, rebuild, ocr, report)
     try:
-        with in_this_process(settings.workers == 0):
+        with in_this_process(settings.workers == 0), telling(watch.step):
             manifest = run.manifest()
             try:
                 run.bring(path, manifest, (image, text, page))
@@ -284,6 +288,7 @@ class _Run:
             stored = 0 if manifest is None or self.rebuild else manifest.points
             new = sum(len(source.records) for source in sources) - stored
             decoders.start(max(0, new))  # a guess: they start while models load and files are read
+            tell("loading the models, and opening the collection")
             with _opened(name, manifest, sources, models, self.rebuild, settings) as opened:
                 try:
                     for source in sources:
@@ -295,9 +300,11 @@ class _Run:
                     raise type(error)(f"{error}. {self._so_far()}") from error
                 finally:
                     is_empty = manifest is None and not self.report.new
-                    if is_empty:
+                    # Where another process made it meanwhile, there is one, and it is gone on with.
+                    if is_empty and not isinstance(sys.exception(), CollectionBusyError):
                         self.nothing_taken(sources[0].path)
                 if not is_empty:
+                    tell("making it fast to search")
                     opened.settle()
 
     def _so_far(self) -> str:
@@ -312,6 +319,7 @@ class _Run:
     ) -> None:
         """Plan, write and sweep one source, and count it in the report."""
         collection.hold(source.label)
+        tell("reading what is stored")
         everything = list(_stored(collection))
         plan, skips = self._plan(everything, source)
         for told in self._told_of_new(collection, source, plan, everything):
@@ -335,8 +343,10 @@ class _Run:
             skip=self.refuse_if_strict,
             progress=self.watch.progress,
         )
+        tell("reading and embedding")
         try:
             writer.write()
+            tell("taking out what is gone")
             stale = plan.gone | (plan.changed & writer.failed)
             self._refuse_losses(stale - plan.moved.keys(), plan.stored, source, was)
             collection.delete(sorted(stale))
@@ -388,7 +398,8 @@ class _Run:
         pool = ThreadPoolExecutor()  # hashing lets go of the interpreter
         try:
             states = pool.map(lambda record: _file_state(record, own), source.records)
-            for record, state in zip(source.records, states, strict=True):
+            for done, (record, state) in enumerate(zip(source.records, states, strict=True)):
+                tell(f"comparing files: {done:,} of {len(source.records):,}")
                 if isinstance(state, FileState):
                     files[record.record_id] = state
                 else:

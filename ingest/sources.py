@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from app.core.errors import SourceError
+from app.core.inside import shown
 from app.core.manifest import Manifest, SourceEntry, TextKind
 from app.core.messages import counted
 from app.core.records import Field, Record
@@ -16,6 +17,7 @@ from ingest.dataset import Source, default_label, load
 from ingest.dataset_file import NAME
 from ingest.plan import Plan, Stored
 from ingest.rows import examples
+from ingest.telling import tell
 
 MOST = 0.5
 """Of a source's contents. Where more of them came in again it is rather the same source than
@@ -46,6 +48,7 @@ def read_sources(
     if rebuild:
         paths = _with_all(paths, manifest, collection)
     for name, where in paths.items():
+        tell(f"reading {shown(where.name)}")
         sources.append(source := load(where, label=name, known_fields=fields))
         guesses = told_guesses(source) if kept is None or name not in kept.sources else []
         text_kind = kept.text_kind if kept else sources[0].text_kind

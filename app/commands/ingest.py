@@ -81,13 +81,8 @@ def ingest_command(
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Bring a collection in step with pictures, PDFs and metadata on disk."""
-    from app.render import report_lines
-    from ingest.pipeline import OFFLINE_IMAGE, OFFLINE_TEXT, ingest
-
     if offline and (image or text):
         raise SettingsError("--offline chooses the embeddings; leave out --image and --text")
-    if offline:
-        image, text = OFFLINE_IMAGE, OFFLINE_TEXT
     settings = settings_of(
         home=home,
         qdrant=qdrant,
@@ -97,6 +92,11 @@ def ingest_command(
         max_megapixels=max_megapixels,
     )
     with watching() as watch:
+        from app.render import report_lines
+        from ingest.pipeline import OFFLINE_IMAGE, OFFLINE_TEXT, ingest
+
+        if offline:
+            image, text = OFFLINE_IMAGE, OFFLINE_TEXT
         report = ingest(
             path,
             collection,

@@ -613,6 +613,7 @@ def test_of_two_first_ingests_of_one_name_the_second_waits_and_goes_on(
         ingest(squares, "both", settings, label="two", watch=watch, **offline)
         assert first.result().new == 3
     assert "another process is making 'both': waiting for its first records" in notices
+    assert not [told for told in notices if "no collection was made" in told]
     assert len(records(settings, "both")) == 6
 
 
