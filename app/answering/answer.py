@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from app.answering import prompts
-from app.answering.bound import BoundText, schema_of
+from app.answering.bound import schema_of
 from app.answering.budget import (
     PAGE_SIDES,
     Budget,
@@ -17,22 +17,25 @@ from app.answering.budget import (
     plan_pages,
     smaller,
 )
-from app.answering.citations import CitedText
-from app.answering.evidence import Evidence, build_evidence, unambiguous_pages
-from app.answering.manners import is_refusal, loose_citations, repeats_prompt
-from app.answering.page_lines import without_nothing
+from app.answering.evidence import Evidence, build_evidence
+from app.answering.judging import (
+    WORDLESS,
+    AnswerText,
+    Status,
+    judge,
+    told_of_cut_front,
+    told_of_dropped,
+)
 from app.answering.reading import take_notes
 from app.answering.sheet import QUERY_LABEL, draw_contact_sheet
 from app.answering.vision import (
     Prompt,
     PromptTooLargeError,
-    Reply,
     SchemaRefusedError,
     VisionModel,
     discard,
     open_model,
 )
-from app.answering.vision.spoken import THOUGHT_END
 from app.core.errors import ModelMissingError, QueryError, ServiceUnavailableError, SourceError
 from app.core.images import open_image, shrink, to_jpeg
 from app.core.messages import counted
@@ -46,30 +49,11 @@ if TYPE_CHECKING:
 
     _Shown = tuple[tuple[Evidence, Image.Image], ...]
 
-Status = Literal[
-    "answered", "not_enough_evidence", "model_unavailable", "model_missing", "incomplete"
-]
-
 MAX_SENT_SIDE = 1024
 """Pixels. Larger photographs have run Ollama out of memory (ollama#2543, #10753, #17804)."""
 
-NOT_ANSWERED = "the model says that what it was shown does not answer the question"
-
 GONE_NAMED = 5
 """Of the pictures that are gone, in a notice."""
-
-WORDLESS = "the model ended without an answer; ask again, or another model"
-
-REPEATED = "the model repeated what it was told, and answered nothing; ask again, or another model"
-
-UNCITED = "the model's text cites none of the pictures: nothing shows that it rests on them"
-
-OTHER_JSON = "the model wrote JSON that is no answer; ask again, or another model"
-
-UNMARKED = (
-    "the model did not mark its answer: shown is all that it wrote of pages that bear on the"
-    " question"
-)
 
 BESIDE_A_PICTURE = (
     "beside a picture that is asked about, pages are shown as pictures, without their text, and"
@@ -353,7 +337,7 @@ def _answered(
     listener: _Listener,
 ) -> Answer:
     """Ask, and see to it that the answer cites this evidence and nothing else."""
-    text = _AnswerText(evidence, marked=prompt.schema is None, on_text=listener.text)
+    text = AnswerText(evidence, marked=prompt.schema is None, on_text=listener.text)
     ask = partial(
         model.reply, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=text.take
     )
@@ -363,86 +347,10 @@ def _answered(
         reply = ask(replace(prompt, schema=None))
     text.end()
     cited = text.cited
-    status, citations, why = _judge(reply, text, evidence)
-    notices = (*why, *_dropped(cited), *_cut_front(prompt, reply))
+    status, citations, why = judge(reply, text, evidence)
+    notices = (*why, *told_of_dropped(cited), *told_of_cut_front(prompt, reply))
     return Answer(
         status, cited.text, tuple(sorted(citations)), evidence, model.name, notices, cited.dropped
-    )
-
-
-class _AnswerText:
-    """What a model writes, piece by piece → the answer's text, which cites this evidence alone."""
-
-    def __init__(
-        self, evidence: Sequence[Evidence], *, marked: bool, on_text: Callable[[str], None]
-    ) -> None:
-        numbers = {piece.number for piece in evidence}
-        self.cited = CitedText(numbers, pages=unambiguous_pages(evidence), marked=marked)
-        self.bound = BoundText()
-        self._on_text = on_text
-
-    def take(self, piece: str) -> None:
-        thought, ended, rest = piece.rpartition(THOUGHT_END)
-        if ended:
-            self._hand_on(self.cited.add(self.bound.add(thought)))
-            self.cited.restart()
-            self.bound = BoundText()
-        self._hand_on(self.cited.add(self.bound.add(rest)))
-
-    def end(self) -> None:
-        self._hand_on(self.cited.add(self.bound.end()))
-        if self.bound.evidence and not self.cited.cites:
-            self._hand_on(self.cited.add(f" [{', '.join(map(str, self.bound.evidence))}]"))
-        self._hand_on(self.cited.end())
-
-    def _hand_on(self, piece: str) -> None:
-        if piece:
-            self._on_text(piece)
-
-
-def _judge(
-    reply: Reply, text: _AnswerText, evidence: Sequence[Evidence]
-) -> tuple[Status, set[int], tuple[str, ...]]:
-    """Say what a reply is worth, what it rests on, and why it is worth no more.
-
-    What names no evidence is not grounded, however it sounds; unless there is but one piece of it.
-    """
-    cited = text.cited
-    said_nothing = bool(cited.text) and not without_nothing(f"\n{cited.text}").strip()
-    citations = cited.citations or loose_citations(cited.text, evidence)
-    if reply.broke_off:
-        return "incomplete", citations, (f"the answer is incomplete: {reply.broke_off}",)
-    if cited.not_enough or said_nothing or (cited.nothing and not cited.text):
-        return "not_enough_evidence", citations, (NOT_ANSWERED,)
-    if not cited.text:
-        return "incomplete", citations, (WORDLESS,)
-    if is_refusal(cited.text):
-        return "not_enough_evidence", citations, (NOT_ANSWERED,)
-    if repeats_prompt(cited.text) or text.bound.is_other:
-        return "not_enough_evidence", set(), (OTHER_JSON if text.bound.is_other else REPEATED,)
-    if not citations and len(evidence) > 1:
-        return "not_enough_evidence", citations, (UNCITED,)
-    citations = citations or {piece.number for piece in evidence}
-    return "answered", citations, (UNMARKED,) if cited.awaits_mark else ()
-
-
-def _dropped(cited: CitedText) -> tuple[str, ...]:
-    if not cited.dropped:
-        return ()
-    return (f"removed {cited.dropped} citation(s) that point at no evidence",)
-
-
-def _cut_front(prompt: Prompt, reply: Reply) -> tuple[str, ...]:
-    """Notice when the server read far less than it was sent: the front, with the question, is gone.
-
-    It answers 200 all the same (ollama#3839). Words alone are estimated; pictures come on top.
-    """
-    expected = estimate_tokens(prompt.before + prompt.after)
-    if reply.prompt_tokens is None or reply.prompt_tokens >= expected / 2:
-        return ()
-    return (
-        f"the server read {reply.prompt_tokens} tokens where at least {expected // 2} were sent: it"
-        " dropped the front of the prompt. Raise OLLAMA_CONTEXT_LENGTH, or ask with --max-images 1",
     )
 
 

@@ -1,0 +1,111 @@
+"""Judging: what a model writes, as it streams → the answer's text, what it rests on, its status."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from app.answering.bound import BoundText
+from app.answering.budget import estimate_tokens
+from app.answering.citations import CitedText
+from app.answering.evidence import Evidence, unambiguous_pages
+from app.answering.manners import is_refusal, loose_citations, repeats_prompt
+from app.answering.page_lines import without_nothing
+from app.answering.vision import Prompt, Reply
+from app.answering.vision.spoken import THOUGHT_END
+
+Status = Literal[
+    "answered", "not_enough_evidence", "model_unavailable", "model_missing", "incomplete"
+]
+
+NOT_ANSWERED = "the model says that what it was shown does not answer the question"
+
+WORDLESS = "the model ended without an answer; ask again, or another model"
+
+REPEATED = "the model repeated what it was told, and answered nothing; ask again, or another model"
+
+UNCITED = "the model's text cites none of the pictures: nothing shows that it rests on them"
+
+OTHER_JSON = "the model wrote JSON that is no answer; ask again, or another model"
+
+UNMARKED = (
+    "the model did not mark its answer: shown is all that it wrote of pages that bear on the"
+    " question"
+)
+
+
+class AnswerText:
+    """What a model writes, piece by piece → the answer's text, which cites this evidence alone."""
+
+    def __init__(
+        self, evidence: Sequence[Evidence], *, marked: bool, on_text: Callable[[str], None]
+    ) -> None:
+        numbers = {piece.number for piece in evidence}
+        self.cited = CitedText(numbers, pages=unambiguous_pages(evidence), marked=marked)
+        self.bound = BoundText()
+        self._on_text = on_text
+
+    def take(self, piece: str) -> None:
+        """Take a piece of what the model writes, and hand on what of it is settled."""
+        thought, ended, rest = piece.rpartition(THOUGHT_END)
+        if ended:
+            self._hand_on(self.cited.add(self.bound.add(thought)))
+            self.cited.restart()
+            self.bound = BoundText()
+        self._hand_on(self.cited.add(self.bound.add(rest)))
+
+    def end(self) -> None:
+        """Hand on the rest: the model has finished, or broke off."""
+        self._hand_on(self.cited.add(self.bound.end()))
+        if self.bound.evidence and not self.cited.cites:
+            self._hand_on(self.cited.add(f" [{', '.join(map(str, self.bound.evidence))}]"))
+        self._hand_on(self.cited.end())
+
+    def _hand_on(self, piece: str) -> None:
+        if piece:
+            self._on_text(piece)
+
+
+def judge(
+    reply: Reply, text: AnswerText, evidence: Sequence[Evidence]
+) -> tuple[Status, set[int], tuple[str, ...]]:
+    """Say what a reply is worth, what it rests on, and why it is worth no more.
+
+    What names no evidence is not grounded, however it sounds; unless there is but one piece of it.
+    """
+    cited = text.cited
+    said_nothing = bool(cited.text) and not without_nothing(f"\n{cited.text}").strip()
+    citations = cited.citations or loose_citations(cited.text, evidence)
+    if reply.broke_off:
+        return "incomplete", citations, (f"the answer is incomplete: {reply.broke_off}",)
+    if cited.not_enough or said_nothing or (cited.nothing and not cited.text):
+        return "not_enough_evidence", citations, (NOT_ANSWERED,)
+    if not cited.text:
+        return "incomplete", citations, (WORDLESS,)
+    if is_refusal(cited.text):
+        return "not_enough_evidence", citations, (NOT_ANSWERED,)
+    if repeats_prompt(cited.text) or text.bound.is_other:
+        return "not_enough_evidence", set(), (OTHER_JSON if text.bound.is_other else REPEATED,)
+    if not citations and len(evidence) > 1:
+        return "not_enough_evidence", citations, (UNCITED,)
+    citations = citations or {piece.number for piece in evidence}
+    return "answered", citations, (UNMARKED,) if cited.awaits_mark else ()
+
+
+def told_of_dropped(cited: CitedText) -> tuple[str, ...]:
+    """Return a notice of citations that point at nothing, if there were any."""
+    if not cited.dropped:
+        return ()
+    return (f"removed {cited.dropped} citation(s) that point at no evidence",)
+
+
+def told_of_cut_front(prompt: Prompt, reply: Reply) -> tuple[str, ...]:
+    """Notice when the server read far less than it was sent: the front, with the question, is gone.
+
+    It answers 200 all the same (ollama#3839). Words alone are estimated; pictures come on top.
+    """
+    expected = estimate_tokens(prompt.before + prompt.after)
+    if reply.prompt_tokens is None or reply.prompt_tokens >= expected / 2:
+        return ()
+    return (
+        f"the server read {reply.prompt_tokens} tokens where at least {expected // 2} were sent: it"
+        " dropped the front of the prompt. Raise OLLAMA_CONTEXT_LENGTH, or ask with --max-images 1",
+    )
