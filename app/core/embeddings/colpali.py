@@ -20,11 +20,11 @@ from app.core.checkpoints import (
     loading,
     model_id,
     pick_device,
-    text_of,
 )
 from app.core.embeddings import EmbeddingSpec, FloatMatrix
 from app.core.errors import EmbeddingError
 from app.core.settings import Settings
+from app.core.windows import text_of
 
 logger = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ def load(checkpoint: str | None, settings: Settings) -> "Sentence":
 
 
 class Sentence:
-    """A loaded checkpoint; shared by `minilm`."""
+    """A loaded checkpoint."""
 
     def __init__(self, model: "HuggingFaceEmbedding", name: str) -> None:
         self.model_id = name
