@@ -15,6 +15,7 @@ from app.core.collection import (
     begin_collection,
     find_manifest,
     open_collection,
+    unreadable_folder,
 )
 from app.core.conditions import AllOf, Compare, Exists
 from app.core.errors import (
@@ -47,6 +48,7 @@ from ingest.sources import (
     told_of_alike,
 )
 from ingest.telling import tell, telling
+from ingest.unreadable import Known, memory_of, recall, remember, skip_of
 from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
@@ -321,7 +323,9 @@ class _Run:
         collection.hold(source.label)
         tell("reading what is stored")
         everything = list(_stored(collection))
-        plan, skips = self._plan(everything, source)
+        memory = memory_of(unreadable_folder(collection.name, self.settings), source.label)
+        known = {} if self.rebuild else recall(memory, self.settings)
+        plan, skips, states = self._plan(everything, source, known)
         for told in self._told_of_new(collection, source, plan, everything):
             self.watch.notice(f"{source.label}: {told}")
         if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
@@ -330,9 +334,9 @@ class _Run:
         was = collection.manifest.sources.get(source.label)
         self._refuse_losses(plan.lost, plan.stored, source, was)
         self._refuse_silence(plan.bare, collection, source)
-        known = {field.name for field in collection.fields}
+        columns = {field.name for field in collection.fields}
         collection.remember(
-            fields=[field for field in source.fields if field.name not in known],
+            fields=[field for field in source.fields if field.name not in columns],
             sources={source.label: _entry(source)},
         )
         writer = Writer(
@@ -351,6 +355,10 @@ class _Run:
             self._refuse_losses(stale - plan.moved.keys(), plan.stored, source, was)
             collection.delete(sorted(stale))
             self.report.gone += len(stale)
+            both = [*skips, *writer.skips]
+            remember(
+                memory, self.settings, ((s, states[s.source]) for s in both if s.source in states)
+            )
         except KeyboardInterrupt:
             writer.flush()
             raise
@@ -390,25 +398,32 @@ class _Run:
         return [*told_of_alike(source, alike, collection.name), *length]
 
     def _plan(
-        self, everything: Sequence[tuple[str, str, Stored]], source: Source
-    ) -> tuple[Plan, list[Skip]]:
+        self,
+        everything: Sequence[tuple[str, str, Stored]],
+        source: Source,
+        unreadable: Mapping[str, Known],
+    ) -> tuple[Plan, list[Skip], dict[str, FileState]]:
+        """Return what is to be done, what cannot be read, and the state of each file by path."""
         own = {id_: known for id_, label, known in everything if label == source.label}
         files: dict[str, FileState] = {}
+        states: dict[str, FileState] = {}
         skips: list[Skip] = []
         pool = ThreadPoolExecutor()  # hashing lets go of the interpreter
         try:
-            states = pool.map(lambda record: _file_state(record, own), source.records)
-            for done, (record, state) in enumerate(zip(source.records, states, strict=True)):
+            found = pool.map(lambda each: _file_state(each, own, unreadable), source.records)
+            for done, (record, state) in enumerate(zip(source.records, found, strict=True)):
                 tell(f"comparing files: {done:,} of {len(source.records):,}")
                 if isinstance(state, FileState):
-                    files[record.record_id] = state
-                else:
-                    self.refuse_if_strict(state)
-                    skips.append(state)
+                    files[record.record_id] = states[record.path] = state
+                    continue
+                self.refuse_if_strict(state)
+                skips.append(state)
+                if seen := unreadable.get(record.path):
+                    states[record.path] = FileState("", seen.size, seen.mtime_ns)
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C the rest is not wanted
         plan = make_plan(source.records, files, own, everything, ocr=self.ocr)
-        return plan, skips
+        return plan, skips, states
 
     def _refuse_losses(
         self, lost: frozenset[str], before: int, source: Source, was: SourceEntry | None
@@ -464,13 +479,18 @@ def _stored(collection: Collection) -> Iterator[tuple[str, str, Stored]]:
         yield id_, payload["source"], known
 
 
-def _file_state(record: Record, own: Mapping[str, Stored]) -> FileState | Skip:
+def _file_state(
+    record: Record, own: Mapping[str, Stored], unreadable: Mapping[str, Known]
+) -> FileState | Skip:
     """Return the state of a record's file; its bytes are read only if size or time changed."""
     before = own.get(point_id(record.record_id))
     try:
         stat = record.file.stat()
         if before is not None and same_stat(before, stat.st_size, stat.st_mtime_ns):
             return before.file
+        skip = skip_of(unreadable, record.path, stat.st_size, stat.st_mtime_ns)
+        if before is None and skip is not None:
+            return skip
         contents = _content_hash(record, stat.st_size, stat.st_mtime_ns)
         return FileState(contents, stat.st_size, stat.st_mtime_ns)
     except OSError as error:

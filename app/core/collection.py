@@ -417,6 +417,7 @@ def remove_collection(name: str, settings: Settings) -> None:
     if not there:
         raise CollectionMissingError(_missing(name, settings))
     shutil.rmtree(_pages(name, settings), ignore_errors=True)
+    shutil.rmtree(unreadable_folder(name, settings), ignore_errors=True)
 
 
 def _sweep(settings: Settings) -> None:
@@ -427,10 +428,19 @@ def _sweep(settings: Settings) -> None:
         sweep(settings.collections_folder)
 
 
+def unreadable_folder(name: str, settings: Settings) -> Path:
+    """Return where it is remembered which files could not be read: a cache, which may be lost."""
+    return _cache("unreadable", name, settings)
+
+
 def _pages(name: str, settings: Settings) -> Path:
     """The folder with the pictures of a collection's pages: a cache, which may be lost."""
+    return _cache("pages", name, settings)
+
+
+def _cache(kind: str, name: str, settings: Settings) -> Path:
     digest = hashlib.sha256((settings.qdrant or "embedded").encode()).hexdigest()[:12]
-    return settings.home.expanduser() / "pages" / digest / name
+    return settings.home.expanduser() / kind / digest / name
 
 
 def _manifest(name: str, engine: Engine) -> Manifest | None:

@@ -64,9 +64,9 @@ def open_image(
     The first frame of an animation and the first page of a TIFF stand for the file. Transparent
     pixels are laid on white. Greys deeper than 8 bits are stretched by the range that they use: an
     X-ray has 12 bits of its file's 16.
-    Raises SourceError with a code: missing_file, not_a_file, empty_file, file_too_large,
-    not_an_image, too_many_pixels, broken_image. Its message begins with the name of the file. None
-    is the picture of a record that has none to be opened: no_picture.
+    Raises SourceError with a code: missing_file, not_a_file, unreadable_file, empty_file,
+    file_too_large, not_an_image, too_many_pixels, broken_image. Its message begins with the name of
+    the file. None is the picture of a record that has none to be opened: no_picture.
     """
     if source is None:
         raise SourceError("no_picture", "it has no picture that may be opened")
@@ -86,6 +86,9 @@ def open_with_place(
             turned = _upright(image, exif)
             upright = _to_rgb(_brightened(turned) if is_deep else turned)
         except Exception as error:  # decoders raise anything from struct.error to MemoryError
+            if isinstance(error, OSError) and error.errno:  # the disk's, not the decoder's
+                told = f"{_name(source)} cannot be read: {error.strerror}"
+                raise SourceError("unreadable_file", told) from error
             raise SourceError(
                 "broken_image", f"{_name(source)} is damaged: its pixels cannot be decoded"
             ) from error

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-OWN = ("collections", "pages", "servers")
+OWN = ("collections", "pages", "servers", "unreadable")
 """What this program has in a home."""
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

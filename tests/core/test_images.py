@@ -466,6 +466,16 @@ def test_a_decoder_that_raises_anything_is_a_broken_image(
     assert "0x7f" not in str(error)
 
 
+def test_a_disk_that_fails_is_no_broken_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    error = refusal(encoded(marked()))
+    assert error.code == "unreadable_file"
+    assert str(error) == "the picture cannot be read: Input/output error"
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("make", ["folder", "pipe", "device", "nothing", "loop", "too long", "NUL"])
 def test_what_is_no_file_is_refused_without_waiting(make: str, tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Unreadable: files that could not be read → remembered, so that no run reads them in vain.
+
+A file of JSON for each source, in the home of this machine: what a decoder makes of a file is its
+own affair, and times of files are too. A cache: where it is lost, the files are read again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from app.core.manifest import PIXELS
+from app.core.private import make_private, tighten
+from app.core.records import FileState, Skip
+from app.core.settings import Settings
+
+LASTING = frozenset(
+    {
+        *("not_an_image", "broken_image", "empty_file", "file_too_large", "too_many_pixels"),
+        *("damaged_page", "no_such_page"),
+    }
+)
+"""Codes of what a file is, whenever it is read. That a process ended or memory ran out passes."""
+
+MAX_FILES = 10_000
+"""Of a source: 2 MB. The others are read again each time."""
+
+
+class Known(NamedTuple):
+    """A file that could not be read, as it was then, and why."""
+
+    size: int
+    mtime_ns: int
+    code: str
+    reason: str
+
+
+def recall(file: Path, settings: Settings) -> dict[str, Known]:
+    """Return what is remembered, by path; nothing of what other decoders or limits gave."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["read_by"] == _decoders(settings):
+            return {path: _known(*each) for path, each in kept["files"].items()}
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        pass  # there is none, or it was damaged: the files are read again
+    return {}
+
+
+def skip_of(known: Mapping[str, Known], path: str, size: int, mtime_ns: int) -> Skip | None:
+    """Return why a file could not be read, if it has not changed since."""
+    found = known.get(path)
+    is_same = found is not None and (found.size, found.mtime_ns) == (size, mtime_ns)
+    return Skip(path, found.code, found.reason) if found and is_same else None
+
+
+def remember(file: Path, settings: Settings, skips: Iterator[tuple[Skip, FileState]]) -> None:
+    """Remember these and no others; nothing where nothing can be written."""
+    files: dict[str, Known] = {}
+    for skip, state in skips:
+        if skip.code in LASTING and len(files) < MAX_FILES:
+            files[skip.source] = Known(state.size, state.mtime_ns, skip.code, skip.reason)
+    with suppress(OSError):
+        if not files:
+            file.unlink(missing_ok=True)
+            return
+        make_private(file.parent)
+        new = file.with_name(f".{file.name}.{os.getpid()}")
+        new.write_text(json.dumps({"read_by": _decoders(settings), "files": files}))
+        tighten(new)
+        new.replace(file)
+
+
+def memory_of(folder: Path, label: str) -> Path:
+    """Return the file in which the unreadable files of a source are remembered."""
+    return folder / f"{hashlib.sha256(label.encode()).hexdigest()[:16]}.json"
+
+
+def _known(size: Any, mtime_ns: Any, code: Any, reason: Any) -> Known:  # noqa: ANN401 - JSON
+    if code not in LASTING:
+        raise ValueError(code)
+    return Known(int(size), int(mtime_ns), str(code), str(reason))
+
+
+def _decoders(settings: Settings) -> str:
+    parts = [f"{name} {version(name)}" for name in ("sightline", "pillow", "pypdfium2")]
+    return ", ".join([*parts, f"pixels {PIXELS}", f"{settings.max_megapixels:g} megapixels"])

@@ -1,0 +1,155 @@
+"""Unreadable: what could not be read is told each time, and read again only when it changed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app.core.collection import remove_collection, unreadable_folder
+from app.core.settings import Settings
+from ingest import Report, ingest, unreadable
+from ingest.decode import Decoders
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are decoded."""
+    names: list[str] = []
+    decode = Decoders.decode
+
+    def noting(self: Decoders, wanted: Any) -> Any:
+        found = list(wanted)
+        names.extend(each.file.name for each in found)
+        return decode(self, found)
+
+    monkeypatch.setattr(Decoders, "decode", noting)
+    return names
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of a picture, one that is cut off, and one that is none."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("whole", "cut"):
+        Image.effect_noise((64, 64), 50).save(folder / f"{name}.png")
+    (folder / "cut.png").write_bytes((folder / "cut.png").read_bytes()[:900])
+    (folder / "none.png").write_text("no picture")
+    return folder
+
+
+def bring(folder: Path, settings: Settings, **options: Any) -> Report:
+    return ingest(folder, "pictures", settings, image="palette", text="minilm", **options)
+
+
+def memories(settings: Settings) -> list[Path]:
+    return list(unreadable_folder("pictures", settings).glob("*"))
+
+
+def test_what_could_not_be_read_is_told_again_and_not_read_again(
+    pictures: Path, either_engine: Settings, opened: list[str]
+) -> None:
+    first = bring(pictures, either_engine)
+    assert sorted(opened) == ["cut.png", "none.png", "whole.png"]
+    opened.clear()
+    for _ in range(2):
+        again = bring(pictures, either_engine)
+        assert (again.read, again.unchanged, again.gone) == (3, 1, 0)
+        assert sorted(again.skipped, key=str) == sorted(first.skipped, key=str)
+    assert opened == []
+
+
+def test_a_file_that_changed_is_read_and_the_other_stays_known(
+    pictures: Path, settings: Settings, opened: list[str]
+) -> None:
+    bring(pictures, settings)
+    opened.clear()
+    Image.new("RGB", (64, 64), "navy").save(pictures / "none.png")
+    assert (bring(pictures, settings).new, opened) == (1, ["none.png"])
+    opened.clear()
+    bring(pictures, settings)
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda monkeypatch: monkeypatch.setattr(unreadable, "version", lambda _: "99"),
+        lambda monkeypatch: monkeypatch.setattr(unreadable, "PIXELS", 99),
+    ],
+)
+def test_another_decoder_reads_all_again(
+    change: Any, pictures: Path, settings: Settings, opened: list[str], monkeypatch: Any
+) -> None:
+    bring(pictures, settings)
+    opened.clear()
+    change(monkeypatch)
+    bring(pictures, settings)
+    assert sorted(opened) == ["cut.png", "none.png"]
+
+
+def test_a_higher_limit_reads_what_was_too_large(
+    pictures: Path, settings: Settings, opened: list[str]
+) -> None:
+    tight = settings.model_copy(update={"max_megapixels": 0.001})
+    assert {skip.code for skip in bring(pictures, tight).skipped} >= {"too_many_pixels"}
+    assert bring(pictures, settings).new == 1
+
+
+def test_a_rebuild_reads_all_again(pictures: Path, settings: Settings, opened: list[str]) -> None:
+    bring(pictures, settings)
+    opened.clear()
+    bring(pictures, settings, rebuild=True)
+    assert sorted(opened) == ["cut.png", "none.png", "whole.png"]
+
+
+def test_a_picture_that_broke_leaves_and_is_not_read_again(
+    pictures: Path, settings: Settings, opened: list[str]
+) -> None:
+    for number in range(9):
+        Image.new("RGB", (64, 64), (20 * number, 0, 0)).save(pictures / f"{number}.png")
+    bring(pictures, settings)
+    (pictures / "3.png").write_text("broken since")
+    assert bring(pictures, settings).gone == 1
+    opened.clear()
+    assert (bring(pictures, settings).gone, opened) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"read_by": 1}', "[" * 9999, '{"files": {"a": 1}}']
+)
+def test_a_memory_that_is_damaged_is_none(
+    text: str, pictures: Path, settings: Settings, opened: list[str]
+) -> None:
+    bring(pictures, settings)
+    opened.clear()
+    (memory,) = memories(settings)
+    memory.write_text(text)
+    assert len(bring(pictures, settings).skipped) == 2
+    assert sorted(opened) == ["cut.png", "none.png"]
+
+
+def test_a_memory_with_another_code_is_none(pictures: Path, settings: Settings) -> None:
+    bring(pictures, settings)
+    (memory,) = memories(settings)
+    kept = json.loads(memory.read_text())
+    kept["files"]["whole.png"] = [1, 2, "made_up", "it is mine"]
+    memory.write_text(json.dumps(kept))
+    assert unreadable.recall(memory, settings) == {}
+
+
+def test_the_memory_is_bounded_private_and_goes_with_the_collection(
+    pictures: Path, settings: Settings, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unreadable, "MAX_FILES", 1)
+    bring(pictures, settings)
+    opened.clear()
+    assert len(bring(pictures, settings).skipped) == 2
+    assert len(opened) == 1
+    (memory,) = memories(settings)
+    assert os.name != "posix" or memory.stat().st_mode & 0o77 == 0
+    remove_collection("pictures", settings)
+    assert memories(settings) == []
