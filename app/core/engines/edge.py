@@ -35,7 +35,7 @@ from app.core.engines import (
     edge_filters,
 )
 from app.core.engines.copies import readable_copy
-from app.core.engines.lock import Purpose, hold, refuse_second
+from app.core.engines.lock import Purpose, hold, keep_still, refuse_second
 from app.core.errors import CollectionBusyError, CollectionError
 from app.core.private import make_private, tighten
 
@@ -102,6 +102,7 @@ class EdgeEngine:
         self._purpose: Purpose = purpose
         self._held = ExitStack()
         self._locked = False
+        self._is_guest = False
         self._shard: q.EdgeShard | None = None
         self._beside: tuple[Path, dict[str, Any]] | None = None
 
@@ -151,7 +152,7 @@ class EdgeEngine:
         self._hold()
         if self._shard is None:
             try:
-                self._shard = q.EdgeShard.load(str(self._readable()))
+                self._shard = self._loaded()
             except CollectionError:
                 self.close()
                 raise
@@ -334,6 +335,14 @@ class EdgeEngine:
         return None
 
     @property
+    def _name(self) -> str:
+        return f"collection {self._folder.name!r}"
+
+    @property
+    def _lock(self) -> Path:
+        return self._folder.with_name(f".{self._folder.name}.lock")
+
+    @property
     def _path(self) -> Path:
         """The shard that counts: the one beside it, once that is begun."""
         if self._beside is not None:
@@ -365,6 +374,23 @@ class EdgeEngine:
             os.fsync(file.fileno())  # else a power cut may leave an empty file under the name
         new.replace(self._folder / MANIFEST)
 
+    def _loaded(self) -> q.EdgeShard:
+        """Open the shard, or a copy of it. Nobody copies it meanwhile: opening writes into it."""
+        if self._purpose == "write":
+            return q.EdgeShard.load(str(self._readable()))
+        still = keep_still(self._lock, self._name, changing=not self._is_guest)
+        if self._is_guest:
+            with still:
+                copy = self._held.enter_context(readable_copy(self._path))
+            if copy is None:
+                raise CollectionBusyError(
+                    f"{self._name} is being read by another process, and no disk has room for a"
+                    " copy to read beside it; wait for that process, or free some space"
+                )
+            return q.EdgeShard.load(str(copy))
+        with still:
+            return q.EdgeShard.load(str(self._readable()))
+
     def _readable(self) -> Path:
         """Return the shard, or a copy of it: the engine writes also where it only reads."""
         if self._purpose == "write":
@@ -378,9 +404,9 @@ class EdgeEngine:
 
     def _hold(self) -> None:
         if not self._locked:
-            what = f"collection {self._folder.name!r}"
-            lock = self._folder.with_name(f".{self._folder.name}.lock")
-            self._held.enter_context(hold(lock, self._purpose, what))
+            self._is_guest = not self._held.enter_context(
+                hold(self._lock, self._purpose, self._name)
+            )
             self._held.callback(tighten, self._folder)
             self._locked = True
             if self._purpose == "write":

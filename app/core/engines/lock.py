@@ -6,8 +6,9 @@ clean up; the note beside it only says who it was.
 
 import json
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -19,15 +20,30 @@ from app.core.private import make_private, tighten
 
 Purpose = Literal["read", "write"]
 
+CAN_SHARE = sys.platform != "win32"
+"""Whether a lock can be shared, which the copies of readers need."""
+
+STILL = ".still"
+"""The ending of a second lock, which is held while what is guarded is copied or changed."""
+
 WAIT_SECONDS = 5.0
 """How long a reader, or a writer that meets a reader, waits. A search holds a shard for ~0.3 s."""
 
 
+SHARE_SECONDS = 0.5
+"""How long a reader waits for another reader, before it takes a copy: most are done by then."""
+
+COPY_SECONDS = 30.0
+"""How long is waited for a copy that is being made. 500 MB take a second or two."""
+
+
 @contextmanager
-def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
+def hold(file: Path, purpose: Purpose, what: str) -> Iterator[bool]:
     """Hold `file` while the block runs. A writer that meets a writer is refused at once.
 
-    A reader needs nothing that can be written: see `_try_reading`.
+    Yields whether it is held. A reader that meets another which stays, such as a notebook, does not
+    hold it: it may read a copy that is made under `keep_still`. A reader needs nothing that can be
+    written: see `_try_reading`.
     Raises CollectionBusyError, naming the process that holds it; CollectionError when a writer
     finds a folder that cannot be written to.
     """
@@ -35,13 +51,47 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[None]:
     with ExitStack() as held:
         if purpose == "write" or _is_writable(file):
             _require_writable(file)
-            _acquire(lambda: _try_alone(file, held), note, purpose, what)
-            held.callback(tighten, file)
+            still = file.with_suffix(STILL)
+            files = [file, still] if purpose == "write" else [file]
+            share = purpose == "read" and CAN_SHARE
+            if not _acquire(lambda: _try_alone(files, held), note, purpose, what, share=share):
+                yield False
+                return
+            for each in files:
+                held.callback(tighten, each)
             held.callback(_forget, note)
             with suppress(OSError):  # the disk is full; the note only helps a message
                 note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
         elif file.exists():
             _acquire(lambda: _try_reading(file, held), note, purpose, what)
+        yield True
+
+
+@contextmanager
+def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
+    """Keep what a lock guards as it is on disk, while the block copies it.
+
+    A writer keeps others from that as long as it holds the lock; a reader does while it opens what
+    is guarded, which writes into it (`changing`). Raises CollectionBusyError.
+    """
+    still = file.with_suffix(STILL)
+    if not _is_made(still):
+        if not changing:
+            raise CollectionBusyError(
+                f"{what} is being read by another process, and cannot be copied to be read beside"
+                f" it: {still} cannot be written. Wait for that process"
+            )
+        yield  # where no copy can be made, none is being made
+        return
+    with ExitStack() as held:
+        deadline = time.monotonic() + COPY_SECONDS
+        while not (_try_alone([still], held) if changing else _try_reading(still, held)):
+            if time.monotonic() > deadline:
+                raise CollectionBusyError(
+                    f"{what} is still being written or copied by another process; wait for that,"
+                    " and run the command again"
+                )
+            time.sleep(0.05)
         yield
 
 
@@ -53,10 +103,16 @@ def refuse_second(name: str, manifest: object) -> None:
         )
 
 
-def _acquire(take: Callable[[], bool], note: Path, purpose: Purpose, what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
+def _acquire(
+    take: Callable[[], bool], note: Path, purpose: Purpose, what: str, *, share: bool = False
+) -> bool:
+    """Wait until it is taken. False tells one who would `share` it that a reader has it."""
+    started = time.monotonic()
+    deadline = started + WAIT_SECONDS
     while not take():
         pid, other = _holder(note)
+        if share and other == "read" and time.monotonic() > started + SHARE_SECONDS:
+            return False
         if (purpose, other) == ("write", "write") or time.monotonic() > deadline:
             raise CollectionBusyError(
                 f"{what} is held by process {pid or 'that just started'}"
@@ -64,6 +120,7 @@ def _acquire(take: Callable[[], bool], note: Path, purpose: Purpose, what: str) 
                 " With a Qdrant server (--qdrant URL) many processes can share a collection."
             )
         time.sleep(0.05)
+    return True
 
 
 def _require_writable(file: Path) -> None:
@@ -86,14 +143,25 @@ def _is_writable(file: Path) -> bool:
     return os.access(file if file.exists() else file.parent, os.W_OK)
 
 
-def _try_alone(file: Path, held: ExitStack) -> bool:
-    lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    held.callback(lock.release)
+def _try_alone(files: Sequence[Path], held: ExitStack) -> bool:
+    """Take all of the locks or none."""
+    with ExitStack() as taken:
+        for file in files:
+            lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return False
+            taken.callback(lock.release)
+        held.push(taken.pop_all())
     return True
+
+
+def _is_made(file: Path) -> bool:
+    with suppress(OSError):  # read-only, full, or another's
+        file.touch(mode=0o600)
+        return os.access(file, os.W_OK)
+    return False
 
 
 def _try_reading(file: Path, held: ExitStack) -> bool:

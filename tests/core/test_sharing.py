@@ -1,0 +1,128 @@
+"""Sharing: a notebook that keeps an embedded collection open, and a terminal, both read it."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.core.collection import open_collection
+from app.core.engines import lock
+from app.core.errors import CollectionBusyError
+from app.core.settings import Settings
+from app.retrieval.search import Search, Searcher
+from ingest import ingest
+from tests.conftest import Run
+
+pytestmark = pytest.mark.skipif(not lock.CAN_SHARE, reason="locks cannot be shared on Windows")
+
+NOTEBOOK = """
+    import sys
+    from app import Search, Searcher, Settings, open_collection
+
+    with open_collection("squares", Settings()) as opened:
+        searcher = Searcher(opened, Settings())
+        for line in sys.stdin:
+            print(searcher.search(Search(where="exists(caption)")).passing, flush=True)
+"""
+
+
+@pytest.fixture
+def home(squares: Path, settings: Settings) -> Settings:
+    ingest(squares, "squares", settings, image="palette", text="minilm")
+    return settings
+
+
+@contextmanager
+def notebook() -> Iterator[subprocess.Popen[str]]:
+    """Another process that has searched the collection, and keeps it open."""
+    command = [sys.executable, "-c", textwrap.dedent(NOTEBOOK)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert answer(process) == 3
+        yield process
+        assert answer(process) == 3  # it was not disturbed
+        process.stdin.close()
+
+
+def answer(process: subprocess.Popen[str]) -> int:
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return int(process.stdout.readline())
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_second_reader_gets_its_answer_beside_a_first(home: Settings, sightline: Run) -> None:
+    with notebook():
+        before = state(home.collections_folder / "squares")
+        ran = sightline("search", "a red square", "-c", "squares", "--json")
+        assert ran.json["hits"][0]["path"] == "red.png"
+        assert state(home.collections_folder / "squares") == before
+
+
+def test_two_handles_of_one_process_read_at_once(home: Settings) -> None:
+    with open_collection("squares", home) as one, open_collection("squares", home) as other:
+        assert (one.count(), other.count()) == (3, 3)
+        assert Searcher(other, home).search(Search(words="red")).hits[0].path == "red.png"
+        one.close()
+        assert other.count() == 3
+
+
+def test_a_writer_still_waits_for_a_reader_that_holds_it(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "WAIT_SECONDS", 0.2)
+    with notebook() as other, pytest.raises(CollectionBusyError, match=rf"{other.pid}.*search"):
+        open_collection("squares", home, purpose="write")
+
+
+def test_a_reader_of_a_copy_keeps_no_writer_waiting(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_collection("squares", home) as one, open_collection("squares", home) as other:
+        assert (one.count(), other.count()) == (3, 3)
+        one.close()
+        with open_collection("squares", home, purpose="write") as writing:
+            writing.delete([id_ for _, id_ in writing.record_ids(None)][:1])
+            assert (writing.count(), other.count()) == (2, 3)
+
+
+def test_nothing_is_copied_while_it_is_written(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "COPY_SECONDS", 0.2)
+    file = home.collections_folder / ".squares.lock"
+    with lock.hold(file, "write", "squares"):  # noqa: SIM117 - one after the other
+        with pytest.raises(CollectionBusyError, match="written or copied"):
+            with lock.keep_still(file, "squares", changing=False):
+                pass
+    with lock.keep_still(file, "squares", changing=False):
+        with lock.keep_still(file, "squares", changing=False):
+            pass
+        monkeypatch.setattr(lock, "WAIT_SECONDS", 0.2)
+        with pytest.raises(CollectionBusyError), lock.hold(file, "write", "squares"):
+            pass
+
+
+def test_where_no_disk_has_room_for_a_copy_that_is_said(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.engines.copies._is_roomy", lambda place, needed: False)
+    with (
+        open_collection("squares", home) as one,
+        open_collection("squares", home) as other,
+    ):
+        assert one.count() == 3
+        with pytest.raises(CollectionBusyError, match="no disk has room for a copy"):
+            other.count()
