@@ -49,7 +49,7 @@ def test_a_proxy_is_not_used_for_this_machine_however_bad_it_is(
     monkeypatch.setenv(name, value)
     with OllamaDouble() as ollama, OpenAIDouble() as server:
         assert OllamaModel("llava", ollama.url).version() == ollama.version
-        OpenAILikeModel("llava", server.url).require()
+        OpenAILikeModel("llava", server.url).facts()
     Connection("http://localhost:6333", Settings()).client.close()
 
 

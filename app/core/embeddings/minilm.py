@@ -65,8 +65,9 @@ def load(checkpoint: str | None, settings: Settings) -> "MiniLM":
     options = SessionOptions()
     options.intra_op_num_threads = usable_cores()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = InferenceSession(_checked(*GRAPH), options, providers=["CPUExecutionProvider"])
-    tokenizer = Tokenizer.from_buffer(_checked(*TOKENIZER))
+    graph = str(_checked(*GRAPH))
+    session = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    tokenizer = Tokenizer.from_file(str(_checked(*TOKENIZER)))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return MiniLM(session, tokenizer)
@@ -131,20 +132,21 @@ def _batches(encoded: Sequence["Encoding"]) -> Iterator[list[int]]:
         yield order[start : start + BATCH_SIZE]
 
 
-def _checked(package: str, file: str, digest: str) -> bytes:
-    """Return the bytes of a file in a package that is not imported. Raises EmbeddingError."""
+def _checked(package: str, file: str, digest: str) -> Path:
+    """Return where a file lies in a package that is not imported. Raises EmbeddingError."""
     name = package.replace("_", "-")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddingError(f"minilm wants the package {name}: `pip install {name}`")
     path = Path(spec.submodule_search_locations[0]) / file
     try:
-        read = path.read_bytes()
+        with path.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise EmbeddingError(f"{path} cannot be read: {error.strerror}") from error
-    if hashlib.sha256(read).hexdigest() != digest:
+    if found != digest:
         raise EmbeddingError(
             f"{path} is not the file that minilm was tried with: `pip install --force-reinstall"
             f" {name}`, of the version that pyproject.toml has"
         )
-    return read
+    return path
