@@ -236,11 +236,14 @@ def _twins(fields: Sequence[Field]) -> list[str]:
 
 
 def _untyped(given: DatasetFile, columns: Collection[str], keys: Collection[str]) -> list[str]:
-    """Tell of the names in [types] that are no column with a type."""
-    odd = [name for name in given.types if name not in columns]
+    """Tell of the names in [types] and [scales] that are no column with a type."""
     used = "is the picture, a caption or the place and has no type"
-    told = [f"{name!r}, which {used if name in keys else 'no row has'}" for name in odd]
-    return [f"[types] in {NAME} names {examples(told)}"] if told else []
+    notices = []
+    for key, names in (("types", given.types), ("scales", given.scales)):
+        odd = [name for name in names if name not in columns]
+        told = [f"{name!r}, which {used if name in keys else 'no row has'}" for name in odd]
+        notices += [f"[{key}] in {NAME} names {examples(told)}"] if told else []
+    return notices
 
 
 def _guesses(contents: Contents, given: DatasetFile, pattern: str | None) -> dict[str, str]:

@@ -19,6 +19,10 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+MAX_SCALE_CHARACTERS = 200
+"""Of what a scale means: a model reads it beside each value."""
+
+
 def _checked_pattern(value: object) -> object:
     if isinstance(value, str):
         compile_pattern(value)
@@ -55,6 +59,9 @@ class DatasetFile(BaseModel):
         None,
         description="the columns category, audience and colour, a list everyone, and slots, each"
         " top, bottom, dress, outerwear, shoes, bag, accessory or none",
+    )
+    scales: dict[str, Annotated[str, Field(max_length=MAX_SCALE_CHARACTERS)]] = Field(
+        {}, description="for each column a text of up to 200 characters: what its numbers mean"
     )
     types: dict[str, FieldType] = Field(
         {}, description='"number", "time", "boolean" or "words" for each column'

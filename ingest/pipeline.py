@@ -191,7 +191,8 @@ def _opened(
 
 
 def _entry(source: Source) -> SourceEntry:
-    return SourceEntry(path=source.path, root=source.root, outfit=source.given.outfit)
+    given = source.given
+    return SourceEntry(path=source.path, root=source.root, outfit=given.outfit, scales=given.scales)
 
 
 def _count_skips(report: Report, sources: Sequence[Source]) -> None:

@@ -518,6 +518,14 @@ def test_ask_answers_from_cited_evidence_as_json(sightline: Run, home: Path) -> 
     assert said["model"] == "llava"
 
 
+def test_what_a_scale_means_is_told_to_the_model(sightline: Run, squares: Path, home: Path) -> None:
+    (squares / "dataset.toml").write_text('[scales]\nbrightness = "0 dark, 1 bright"')
+    sightline("ingest", squares, "-c", "scaled", "--offline")
+    with OllamaDouble(reply="Red [1].") as ollama:
+        sightline("ask", "Which is bright?", "-c", "scaled", "--ollama", ollama.url)
+    assert '(scale: "0 dark, 1 bright")' in ollama.requests[0].text
+
+
 def test_ask_streams_and_then_shows_the_evidence(sightline: Run, home: Path) -> None:
     with OllamaDouble(reply="Red\x1b[2J \u202eit is [1].\nThat is all.") as ollama:
         ran = sightline("ask", "Which is red?", "-c", "squares", "--ollama", ollama.url)

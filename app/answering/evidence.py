@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ class Evidence:
     `path` is the picture's, relative to the root of its source, whose label is `source` (nothing
     for what came through `open_index`), `file` the picture on this disk, if there
     is one that may be opened, `snippet` what to show of it in a line. Of a page, `page` is its
-    number in the document, and `text` what its text layer says, as far as it has one. `shared_path`
+    number in the document, and `text` what its text layer says, as far as it has one. `scales` say
+    what the numbers in its metadata mean. `shared_path`
     says that another piece of evidence has the same path in another source.
     """
 
@@ -35,6 +36,7 @@ class Evidence:
     text: str = ""
     snippet: str = ""
     shared_path: bool = False
+    scales: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def document(self) -> str:
@@ -72,6 +74,7 @@ def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:
             text="" if hit.page is None else hit.node.get_content(),
             snippet=hit.snippet,
             shared_path=document_of(hit.path, hit.page) in shared,
+            scales=hit.scales,
         )
         for number, hit in enumerate(first, start=1)
     ]

@@ -125,7 +125,10 @@ def describe(evidence: Evidence) -> str:
     lines = [f"[{evidence.number}] picture{name}"]
     lines += [f"  caption: {quote(caption)}" for caption in evidence.captions[:MAX_CAPTIONS]]
     fields = [(name, value) for name, value in evidence.metadata.items() if _is_fact(value)]
-    lines += [f"  {quote(str(name))}: {_value(value)}" for name, value in fields[:MAX_FIELDS]]
+    lines += [
+        f"  {quote(str(name))}: {_value(value)}{_scale(name, evidence)}"
+        for name, value in fields[:MAX_FIELDS]
+    ]
     more = len(evidence.captions[MAX_CAPTIONS:]) + len(fields[MAX_FIELDS:])
     return "\n".join([*lines, f"  ({more} more left out)"] if more else lines)
 
@@ -233,6 +236,11 @@ _WORDS = re.compile(r"(?<![0-9])[^\W\d_]{3,}(?![0-9])")
 
 _CAMERA = frozenset({"img", "image", "images", "dsc", "dscn", "dcim", "pic", "photo", "photos"})
 """What cameras and folders call every picture."""
+
+
+def _scale(name: str, evidence: Evidence) -> str:
+    meaning = evidence.scales.get(name)
+    return f" (scale: {quote(meaning)})" if meaning else ""
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - metadata holds whatever its user put there

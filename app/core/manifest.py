@@ -67,13 +67,15 @@ class OutfitColumns(_Frozen):
 class SourceEntry(_Frozen):
     """Where a source lies: the path that was ingested and the root its pictures are relative to.
 
-    `outfit` is what its dataset.toml says of garments. `unfinished` says that an ingest of it began
+    `outfit` is what its dataset.toml says of garments, `scales` what the numbers of its columns
+    mean, by the columns' own names. `unfinished` says that an ingest of it began
     and did not end: not all is in.
     """
 
     path: UsablePath
     root: UsablePath
     outfit: OutfitColumns | None = None
+    scales: dict[str, str] = {}
     unfinished: bool = False
 
     @property

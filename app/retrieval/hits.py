@@ -1,5 +1,6 @@
 """Hits: what a retriever hands on. A LlamaIndex NodeWithScore that can say why it is there."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ class Hit(NodeWithScore):
     """Of a page of a document: its number, from 1."""
     excerpt: str = ""
     """Of a page: the part of its text that bears most on the words that were asked."""
+    scales: Mapping[str, str] = {}
+    """What the numbers of columns mean, where the source says so, by the columns' own names."""
     gone: bool = False
     """Whether its picture is not on this machine: such hits come after the others."""
     others: tuple[str, ...] = ()

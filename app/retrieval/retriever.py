@@ -421,13 +421,16 @@ class CollectionRetriever(BaseRetriever):
         has: dict[str, Any],
         others: Sequence[str],
     ) -> Hit:
+        label = payload.get("source", "")
+        entry = self._collection.manifest.sources.get(label)
         return Hit(
+            scales=entry.scales if entry else {},
             node=self._collection.node(payload),  # a page that was lost is drawn again by this
             gone=is_gone(payload, self._collection),
             score=score,
             record_id=payload["record_id"],
             path=payload.get("path", ""),
-            source=payload.get("source", ""),
+            source=label,
             captions=tuple(payload.get("captions", ())),
             signals=said,
             answers=has,

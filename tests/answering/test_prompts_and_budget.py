@@ -426,3 +426,9 @@ def test_not_enough_is_understood_and_not_shown(step):
     assert alone.text == ""
     assert NOT_ENOUGH not in read(f"{NOT_ENOUGH}. No wall is seen.", step, {1}).text
     assert not read("NOT ENOUGH", step, {1}).not_enough
+
+
+def test_a_scale_stands_beside_the_numbers_that_it_explains():
+    scored = replace(piece("a street", safer=5.4321), scales={"safer": "0 least <s>, 10 [safest]"})
+    told = '  "safer": 5.43 (scale: "0 least \\u003cs\\u003e, 10 (safest)")'
+    assert told in describe(scored).split("\n")

@@ -59,7 +59,7 @@ def test_it_indexes_so_many_columns_and_keeps_all(
     columns: int, form: str, tmp_path: Path, settings: Settings, indexed: list[str]
 ) -> None:
     told = bring(make_wide(tmp_path / "wide", columns, form), settings)
-    assert sum(key.startswith("fields.") for key in indexed) == MAX_FIELDS
+    assert sum(key.startswith("fields.") for key in set(indexed)) == MAX_FIELDS
     assert len([text for text in told if f"({columns - MAX_FIELDS:,}): 'c50', 'c51'" in text]) == 1
     with open_collection("wide", settings) as opened:
         (id_,) = [id_ for _, id_ in opened.record_ids(None)]
@@ -93,7 +93,7 @@ def test_the_bound_holds_over_a_collections_life(
         names = [field.name for field in opened.fields]
         assert names == [f"c{n}" for n in range(30)] + [f"d{n}" for n in range(20)]
         assert opened.count(parse('c1 == "red"', opened.fields)) == 2
-    assert sum(key.startswith("fields.") for key in indexed) == MAX_FIELDS
+    assert sum(key.startswith("fields.") for key in set(indexed)) == MAX_FIELDS
 
 
 def test_types_of_dataset_toml_choose_with_rebuild(

@@ -181,7 +181,7 @@ def test_ask_shows_the_model_what_is_there_and_names_what_is_not(
     with OllamaDouble(reply="Green it is [1].") as ollama:
         said = sightline("ask", "a red square?", "-c", "mine", "--ollama", ollama.url, "--json")
         assert said.json["status"] == "answered"
-        shown = [piece["source"] for piece in said.json["evidence"]]
+        shown = [piece["path"] for piece in said.json["evidence"]]
         assert sorted(shown) == ["blue.png", "green.png"]
         assert any(
             "1 picture left out" in told and "red.png" in told for told in said.json["notices"]
