@@ -603,7 +603,8 @@ def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: 
     folder = many_squares(tmp_path / "squares", 600)
     process = start_ingest(folder, tmp_path / "home", stderr=subprocess.PIPE)
     assert process.stderr is not None
-    assert "guessed" in process.stderr.readline()  # read, and nothing else done
+    while "guessed" not in process.stderr.readline():  # until it is read, and nothing else done
+        assert process.poll() is None
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
     out, err = process.communicate(timeout=300)

@@ -123,7 +123,8 @@ def photos(captions, tmp_path_factory) -> Recalls:
 
 
 def test_captions_are_found_by_meaning_as_well_as_minilm_finds_them(photos):
-    assert photos.text == pytest.approx([0.579, 0.816, 0.888], abs=0.002)
+    # Its weights of 32 bits: .579, .816, .888. Those of 8 that are run: .581, .812, .886.
+    assert photos.text == pytest.approx([0.579, 0.816, 0.888], abs=0.005)
 
 
 def test_captions_are_found_by_their_words_better_than_plain_bm25_finds_them(photos):
