@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from app.core.messages import decimal
 from app.core.records import document_of
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def found_lines(found: "Found") -> Iterator[str]:
             yield f"            {shown(hit.snippet)}"
         if hit.others:
             yield f"            also {', '.join(map(shown, hit.others))}"
-        if why := [*_scores(hit.signals), *_answers(hit.answers), *_beside(hit, found.hits)]:
+        if why := [*_scores(hit.signals), *answer_texts(hit.answers), *_beside(hit, found.hits)]:
             yield f"            {'  '.join(why)}"
 
 
@@ -142,9 +143,21 @@ def _beside(hit: "Hit", hits: "Sequence[Hit]") -> Iterator[str]:
         yield f"beside {shown(found[min(found)].path)}"
 
 
-def _answers(answers: Mapping[str, Any]) -> Iterator[str]:
+def answer_texts(answers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a hit has where the filter asks, in words."""
     for name, value in answers.items():
-        yield f"{value:.2f} km away" if name == "km" else f"{shown(name)} {value_text(value)}"
+        yield f"{value:.2f} km away" if name == "km" else column_text(name, value)
+
+
+def column_text(name: str, value: object) -> str:
+    """Return a column's name and value; degrees as exactly as they are told apart on the ground.
+
+    >>> column_text("lon", 103.792352), column_text("safer", 5.1532543)
+    ('lon 103.792352', 'safer 5.15325')
+    """
+    if name in ("lat", "lon") and isinstance(value, float):
+        return f"{name} {decimal(value)}"
+    return f"{shown(name)} {value_text(value)}"
 
 
 def value_text(value: object) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ from app.figures import (
 )
 from app.figures import text as lettering
 from app.retrieval.hits import Hit
+from app.retrieval.retriever import Found
+from app.retrieval.search import Search
 
 SINGAPORE, LISBON, MELBOURNE = (1.3, 103.8), (38.72, -9.14), (-37.81, 144.96)
 
@@ -39,6 +42,10 @@ def hit(file: Path, caption: str = "", score: float | None = 0.5) -> Hit:
     captions = (caption,) if caption else ()
     node = ImageNode(text=caption, image_path=str(file))
     return Hit(node=node, score=score, record_id=file.name, path=file.name, captions=captions)
+
+
+def sheet_of(words: str, hits: list[Hit], **asked: Any) -> Figure:
+    return result_sheet(Search(words, **asked), Found(hits))
 
 
 def words_in(figure: Figure) -> str:
@@ -61,45 +68,45 @@ def pixel(figure: Figure, across: float, down: float) -> tuple[int, ...]:
 
 def test_a_sheet_shows_the_query_and_the_numbered_hits_with_score_and_caption(squares):
     hits = [hit(squares / "red.png", "a red square", 0.91), hit(squares / "blue.png", "a blue one")]
-    words = words_in(result_sheet("something red", hits))
+    words = words_in(sheet_of("something red", hits))
     for expected in ("something red", "2 hits", "1", "0.910", "a red square", "2", "0.500"):
         assert expected in words
 
 
 def test_a_sheet_shows_the_pictures_in_order_left_to_right(squares):
-    sheet = result_sheet("colours", [hit(squares / "green.png"), hit(squares / "blue.png")])
+    sheet = sheet_of("colours", [hit(squares / "green.png"), hit(squares / "blue.png")])
     assert pixel(sheet, 1.0, 2.0) == (30, 160, 60)
     assert pixel(sheet, 4.5, 2.0) == (30, 60, 220)
 
 
 def test_the_picture_that_was_asked_with_stands_at_the_top(squares):
-    sheet = result_sheet("", [hit(squares / "blue.png")], query_image=squares / "red.png")
+    sheet = sheet_of("", [hit(squares / "blue.png")], image=squares / "red.png")
     assert pixel(sheet, 1.0, 1.0) == (220, 30, 30)
 
 
 def test_a_picture_that_is_gone_or_broken_is_a_grey_tile_that_says_so(squares):
     (squares / "broken.png").write_bytes((squares / "red.png").read_bytes()[:60])
     hits = [hit(squares / "gone.png", "it was here"), hit(squares / "broken.png")]
-    words = words_in(result_sheet("what is left", hits, query_image=squares / "gone too.png"))
+    words = words_in(sheet_of("what is left", hits, image=squares / "gone too.png"))
     assert words.count("cannot be opened") == 3
     assert "missing file" in words
     assert "it was here" in words
 
 
 def test_a_hit_without_a_caption_is_named_by_its_file_and_one_without_a_score_has_none(squares):
-    words = words_in(result_sheet("city", [hit(squares / "red.png", score=None)]))
+    words = words_in(sheet_of("city", [hit(squares / "red.png", score=None)]))
     assert "red.png" in words
     assert "0." not in words
 
 
 def test_a_sheet_of_nothing_says_so():
-    words = words_in(result_sheet("a unicorn", []))
+    words = words_in(sheet_of("a unicorn", []))
     assert "0 hits" in words
     assert "Nothing found." in words
 
 
 def test_a_sheet_is_one_page_and_says_how_many_more_there_are(squares):
-    sheet = result_sheet("many", [hit(squares / "red.png")] * 1_000)
+    sheet = sheet_of("many", [hit(squares / "red.png")] * 1_000)
     assert "… and 970 more" in words_in(sheet)
     assert sheet.get_figheight() < 20
 
@@ -118,14 +125,14 @@ def test_a_sheet_is_one_page_and_says_how_many_more_there_are(squares):
 )
 def test_any_text_is_drawn_as_it_stands(squares, text):
     hits = [hit(squares / "red.png", text)]
-    words_in(result_sheet(text, hits))  # a warning or a mathtext error would fail the test
+    words_in(sheet_of(text, hits))  # a warning or a mathtext error would fail the test
     words_in(histograms({text: [1.0, 2.0]}))
     words_in(bar_chart({text: 3}))
     words_in(place_map([LISBON], values=[text], label=text, names=[text]))
 
 
 def test_dollar_signs_stay_dollar_signs(squares):
-    assert "from $5 to $9" in words_in(result_sheet("from $5 to $9", []))
+    assert "from $5 to $9" in words_in(sheet_of("from $5 to $9", []))
 
 
 def test_a_sign_that_no_font_has_becomes_a_box_and_accents_stay():
@@ -180,13 +187,13 @@ def test_what_the_font_lacks_is_drawn_with_one_that_was_installed_since(
     fonts[:] = lettering._families()
     assert fonts == ["DejaVu Sans", "VL Gothic"]
     assert drawable("夜 Café") == "夜 Café"
-    sheet = result_sheet("夜夜夜", [hit(squares / "red.png")])
+    sheet = sheet_of("夜夜夜", [hit(squares / "red.png")])
     assert pixel(sheet, 0.3 + 1.5 * 15 / 72, 0.63) == (31, 41, 51)  # the ink of the middle one
     assert lettering.wrap("夜" * 20, inches=1, points=9, lines=2) == "夜夜夜夜夜夜夜\n夜夜夜夜夜夜…"
 
 
 def test_of_signs_that_no_font_draws_a_person_is_told_once(fonts, squares, caplog):
-    words = words_in(result_sheet("夜市", [hit(squares / "red.png", "東京")]))
+    words = words_in(sheet_of("夜市", [hit(squares / "red.png", "東京")]))
     assert words.count("□□") == 2
     (told,) = caplog.messages
     assert "Noto Sans CJK" in told
@@ -199,14 +206,14 @@ def test_of_signs_that_no_font_can_have_nothing_is_said(fonts, caplog):
 
 def test_a_long_caption_is_cut_after_a_word(squares):
     caption = "houses and trees " * 100
-    words = words_in(result_sheet("long", [hit(squares / "red.png", caption)]))
+    words = words_in(sheet_of("long", [hit(squares / "red.png", caption)]))
     assert words.count("houses") < 30
     assert "houses…" in words or "and…" in words or "trees…" in words
 
 
 def test_no_text_of_a_sheet_leaves_it_or_runs_into_the_next_column(squares):
     wide = hit(squares / "red.png", "WWWW " * 60)
-    sheet = result_sheet("W" * 300, [wide] * 5)
+    sheet = sheet_of("W" * 300, [wide] * 5)
     sheet.savefig(io.BytesIO(), format="png")
     edges = [text.get_window_extent() for text in sheet.texts]
     assert max(edge.x1 for edge in edges) <= sheet.bbox.x1

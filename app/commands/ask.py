@@ -122,7 +122,7 @@ def ask_command(
     if figure:
         from app.figures import answer_sheet, write_figure
 
-        write_figure(answer_sheet(question, said, query_image=image), figure, force=force)
+        write_figure(answer_sheet(question, said, search, found), figure, force=force)
         notice(f"wrote {figure}")
     if json_:
         shown = answer_json(said, elapsed_ms)

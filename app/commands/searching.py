@@ -57,13 +57,5 @@ def write_sheet(file: Path | None, search: "Search", found: "Found", *, force: b
         return
     from app.figures import result_sheet, write_figure
 
-    picture = search.image.name if search.image else ""
-    asked = search.words or picture or (_place(search) if search.near else "")
-    title = " · ".join(part for part in (asked, search.where) if part)
-    write_figure(result_sheet(title, found.hits, query_image=search.image), file, force=force)
+    write_figure(result_sheet(search, found), file, force=force)
     notice(f"wrote {file}")
-
-
-def _place(search: "Search") -> str:
-    lat, lon, km = search.near or (0, 0, 0)
-    return f"within {km:g} km of {lat:g}, {lon:g}"

@@ -21,14 +21,16 @@ from app.figures.tiles import (
     MARGIN,
     TITLE_POINTS,
     Picture,
+    Words,
     add_frame,
-    caption_of,
     cell_width,
     common_shape,
     draw_picture,
+    headline_of,
     open_picture,
-    text_height,
+    words_height,
     write,
+    write_words,
 )
 
 if TYPE_CHECKING:
@@ -57,15 +59,15 @@ def outfit_board(outfit: "Outfit") -> Figure:
     opened is a grey tile that says so.
     """
     head, foot = _head(outfit), _foot(outfit)
-    top = MARGIN + _height(head) + 0.25
+    top = MARGIN + words_height(head) + 0.25
     grid, blocks = _layout(outfit)
     garment = _garment(outfit, grid.width(GARMENT_COLUMNS))
     garment_end = top + garment.height
     rows = _rows(blocks, grid, top, garment_end)
     end = max([garment_end, *(row.top + row.height for row in rows)])
-    height = end + (0.2 + _height(foot) if foot else 0) + MARGIN
+    height = end + (0.2 + words_height(foot) if foot else 0) + MARGIN
     figure = Figure((WIDTH_INCHES, height), facecolor="white")
-    _say(figure, MARGIN, MARGIN, head)
+    write_words(figure, MARGIN, MARGIN, head)
     _draw_tile(figure, MARGIN, top, garment)
     for row in rows:
         _draw_row(figure, row, grid)
@@ -77,40 +79,26 @@ def outfit_board(outfit: "Outfit") -> Figure:
             else "Nothing was found to go with it."
         )
         write(figure, left, top, told, size=11, color=MUTED)
-    _say(figure, MARGIN, end + 0.2, foot)
+    write_words(figure, MARGIN, end + 0.2, foot)
     return figure
 
 
 # What is said.
 
 
-class _Words(NamedTuple):
-    """Lines of text, and the inches that are left above them. Bold are only words of our own."""
-
-    text: str
-    size: float = CAPTION_POINTS
-    color: str = INK
-    bold: bool = False
-    above: float = 0.05
-
-
-def _height(words: Sequence[_Words]) -> float:
-    return sum(each.above + text_height(each.text, each.size) for each in words if each.text)
-
-
-def _head(outfit: "Outfit") -> list[_Words]:
+def _head(outfit: "Outfit") -> list[Words]:
     count = len(outfit.suggestions)
     counted = f"outfit · {count} suggestion{'' if count == 1 else 's'}"
     record = outfit.worn.record
-    name = caption_of(record) if record else outfit.worn.picture.name
+    name = headline_of(record) if record else outfit.worn.picture.name
     return [
-        _Words(counted, color=MUTED, above=0),
+        Words(counted, color=MUTED, above=0),
         _across(name, TITLE_POINTS, INK, lines=3),
         _how_checked(outfit),
     ]
 
 
-def _how_checked(outfit: "Outfit") -> _Words:
+def _how_checked(outfit: "Outfit") -> Words:
     """Say how much of what is shown a model has looked at; plainly, where that is not all."""
     count = len(outfit.suggestions)
     checked = sum(each.verdict.status == "fits" for each in outfit.suggestions)
@@ -125,7 +113,7 @@ def _how_checked(outfit: "Outfit") -> _Words:
     return _across(told, 10, UNCHECKED)
 
 
-def _foot(outfit: "Outfit") -> list[_Words]:
+def _foot(outfit: "Outfit") -> list[Words]:
     said = []
     if outfit.empty:
         said.append(f"empty: {', '.join(outfit.empty)}")
@@ -134,10 +122,10 @@ def _foot(outfit: "Outfit") -> list[_Words]:
     return [_across(text, CAPTION_POINTS, MUTED) for text in said]
 
 
-def _across(text: str, size: float, color: str, *, lines: int = 2) -> _Words:
+def _across(text: str, size: float, color: str, *, lines: int = 2) -> Words:
     """Lay words over the whole width."""
     inches = WIDTH_INCHES - 2 * MARGIN
-    return _Words(wrap(text, inches=inches, points=size, lines=lines), size, color)
+    return Words(wrap(text, inches=inches, points=size, lines=lines), size, color)
 
 
 # What is shown, and how it is laid out.
@@ -163,12 +151,12 @@ class _Tile(NamedTuple):
     picture: Picture
     width: float
     frame: float
-    words: list[_Words]
+    words: list[Words]
 
     @property
     def height(self) -> float:
         """The inches from the top of the picture to the end of the words."""
-        return self.frame + _height(self.words)
+        return self.frame + words_height(self.words)
 
 
 class _Block(NamedTuple):
@@ -205,8 +193,8 @@ def _garment(outfit: "Outfit", width: float) -> _Tile:
     what = outfit.analysis.category or "something to wear"
     whom = f"for {outfit.analysis.audience}" if outfit.analysis.audience else ""
     words = [
-        _Words(wrap(what, inches=width, points=12, lines=2), 12, above=0.1),
-        _Words(wrap(whom, inches=width, points=9.5, lines=2), 9.5, MUTED),
+        Words(wrap(what, inches=width, points=12, lines=2), 12, above=0.1),
+        Words(wrap(whom, inches=width, points=9.5, lines=2), 9.5, MUTED),
     ]
     return _Tile(picture, width, width * min(1.5, shape), words)
 
@@ -237,16 +225,16 @@ def _block(slot: "Slot", count: int, tiles: Iterator[_Tile]) -> _Block:
     return _Block(slot, lines, count - shown)
 
 
-def _suggested(suggestion: "Suggestion", width: float, known: str) -> list[_Words]:
+def _suggested(suggestion: "Suggestion", width: float, known: str) -> list[Words]:
     """Lay out a suggestion's name, verdict and reason; a reason that is `known` is not said."""
     verdict = suggestion.verdict
-    name = wrap(caption_of(suggestion.hit), inches=width, points=CAPTION_POINTS, lines=4)
+    name = wrap(headline_of(suggestion.hit), inches=width, points=CAPTION_POINTS, lines=4)
     fits = verdict.status == "fits"
     reason = "" if verdict.reason == known else verdict.reason
     return [
-        _Words(name, above=0.07),
-        _Words("✓ fits" if fits else "not checked", 8, FITS if fits else UNCHECKED, bold=True),
-        _Words(wrap(reason, inches=width, points=8, lines=8), 8, MUTED, above=0.02),
+        Words(name, above=0.07),
+        Words("✓ fits" if fits else "not checked", 8, FITS if fits else UNCHECKED, bold=True),
+        Words(wrap(reason, inches=width, points=8, lines=8), 8, MUTED, above=0.02),
     ]
 
 
@@ -302,15 +290,4 @@ def _draw_tile(figure: Figure, left: float, top: float, tile: _Tile) -> None:
     frame = add_frame(figure, left, top, tile.width, tile.frame)
     draw_picture(frame, tile.picture)
     frame.set_adjustable("datalim")  # a card of the frame's size, the picture in its middle
-    _say(figure, left, top + tile.frame, tile.words)
-
-
-def _say(figure: Figure, left: float, top: float, words: Sequence[_Words]) -> None:
-    """Write words below one another."""
-    for each in words:
-        if each.text:
-            style = {"weight": "bold", "family": FONT} if each.bold else {}
-            write(
-                figure, left, top + each.above, each.text, size=each.size, color=each.color, **style
-            )
-            top += _height([each])
+    write_words(figure, left, top + tile.frame, tile.words)

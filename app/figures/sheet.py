@@ -11,75 +11,91 @@ from typing import TYPE_CHECKING, NamedTuple
 from matplotlib.figure import Figure
 from PIL import Image
 
-from app.core.messages import counted
+from app.figures.asked import conditions_of, count_of, title_of
 from app.figures.style import ACCENT, MUTED, WIDTH_INCHES
-from app.figures.text import FONT, wrap
+from app.figures.text import FONT, squeeze, wrap
 from app.figures.tiles import (
     CAPTION_POINTS,
     GAP,
     MARGIN,
     TITLE_POINTS,
     Picture,
+    Words,
     add_frame,
-    caption_of,
     cell_width,
     common_shape,
     draw_picture,
+    file_name_of,
+    headline_of,
     open_picture,
-    text_height,
+    shown_width,
+    words_height,
     write,
+    write_words,
 )
+from app.render import answer_texts
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer
+    from app.answering.evidence import Evidence
     from app.retrieval.hits import Hit
+    from app.retrieval.retriever import Found
+    from app.retrieval.search import Search
 
 MAX_SHEET_HITS = 30
 """Six rows of five: one page. The sheet says how many more there are."""
 
-CAPTION_LINES = 6
+CAPTION_LINES, NAME_POINTS = 6, 7
 
-ANSWER_POINTS, ANSWER_LINES = 10.5, 12
+ASKED_POINTS, ASKED_LINES = 9.5, 6
+
+ANSWER_POINTS, ANSWER_LINES = 10.5, 40
 
 QUERY_INCHES = 1.4
 """The height of the picture that was asked with."""
 
+SCORE_INCHES = 0.8
+"""Of a label and a score beside it; a picture may be narrower."""
 
-def result_sheet(title: str, hits: "Sequence[Hit]", *, query_image: Path | None = None) -> Figure:
-    """Return the query and its numbered hits, each with picture, score and caption.
+
+def result_sheet(search: "Search", found: "Found") -> Figure:
+    """Return all that was asked, and the numbered hits, each with picture, score and caption.
 
     A picture that can no longer be opened is a grey tile that says so.
     """
     tiles = [
-        _Tile(open_picture(hit.file), caption_of(hit), str(rank), _score(hit.score))
-        for rank, hit in enumerate(hits[:MAX_SHEET_HITS], 1)
+        _Tile(
+            hit,
+            open_picture(hit.file),
+            str(rank),
+            "" if hit.score is None else f"{hit.score:.3f}",
+            " · ".join(answer_texts(hit.answers)),
+        )
+        for rank, hit in enumerate(found.hits[:MAX_SHEET_HITS], 1)
     ]
-    head = _Head(f"query · {counted(len(hits), 'hit')}", title, query_image)
-    return _sheet(head, tiles, len(hits) - len(tiles), "Nothing found.")
+    head = _Head(f"query · {count_of(found)}", title_of(search), search)
+    return _sheet(head, tiles, len(found.hits) - len(tiles))
 
 
-def answer_sheet(question: str, answer: "Answer", *, query_image: Path | None = None) -> Figure:
+def answer_sheet(question: str, answer: "Answer", search: "Search", found: "Found") -> Figure:
     """Return a question, its answer, and the evidence under the numbers that the answer cites.
 
     What is cited is framed. What was found and not shown to the model stands last, with no number.
+    `search` and `found` are where the evidence comes from, and how much else there was.
     """
-    found = (*answer.evidence, *answer.unshown)
+    pieces = (*answer.evidence, *answer.unshown)
     tiles = [
         _Tile(
+            piece,
             open_picture(piece.file),
-            caption_of(piece),
             str(piece.number) if piece.number else "not shown",
             is_marked=piece.number in answer.citations,
         )
-        for piece in found[:MAX_SHEET_HITS]
+        for piece in pieces[:MAX_SHEET_HITS]
     ]
-    said = f"{answer.status.replace('_', ' ')} · {answer.model}"
-    head = _Head(said, question, query_image, answer.text or "No answer.")
-    return _sheet(head, tiles, len(found) - len(tiles), "Nothing found.")
-
-
-def _score(score: float | None) -> str:
-    return "" if score is None else f"{score:.3f}"
+    said = f"{answer.status.replace('_', ' ')} · {answer.model} · {count_of(found)}"
+    head = _Head(said, question, search, answer.text or "No answer.")
+    return _sheet(head, tiles, len(pieces) - len(tiles))
 
 
 # What is shown, and how it is laid out.
@@ -90,21 +106,22 @@ class _Head(NamedTuple):
 
     kind: str
     title: str
-    picture: Path | None
+    search: "Search"
     text: str = ""
 
 
 class _Tile(NamedTuple):
     """What a sheet shows of a hit, or of a piece of evidence."""
 
+    hit: "Hit | Evidence"
     picture: Picture
-    caption: str
     label: str
     score: str = ""
+    asked_for: str = ""
     is_marked: bool = False
 
 
-def _sheet(head: _Head, tiles: Sequence[_Tile], more: int, nothing: str) -> Figure:
+def _sheet(head: _Head, tiles: Sequence[_Tile], more: int) -> Figure:
     grid = _grid(tiles)
     header = _header_height(head)
     rows = math.ceil(len(tiles) / grid.columns)
@@ -116,9 +133,9 @@ def _sheet(head: _Head, tiles: Sequence[_Tile], more: int, nothing: str) -> Figu
         corner = (MARGIN + column * (grid.cell + GAP), MARGIN + header + row * grid.row)
         _draw_tile(figure, corner, grid, tile)
     if not tiles:
-        write(figure, MARGIN, MARGIN + header, nothing, size=11, color=MUTED)
+        write(figure, MARGIN, MARGIN + header, "Nothing found.", size=11, color=MUTED)
     if more > 0:
-        write(figure, MARGIN, height - 0.45, f"… and {more} more", color=MUTED)
+        write(figure, MARGIN, height - 0.45, f"… and {more:,} more", color=MUTED)
     return figure
 
 
@@ -137,21 +154,32 @@ def _grid(tiles: Sequence[_Tile]) -> _Grid:
     columns = max(1, count if count <= 5 else min(5, math.ceil(count / 2)))
     cell = cell_width(max(3, columns))
     picture = cell * common_shape(tile.picture for tile in tiles)
-    captions = max((text_height(_caption(tile.caption, cell)) for tile in tiles), default=0)
-    return _Grid(columns, cell, picture, picture + 0.3 + captions + 0.25)
+    words = max((words_height(_words(tile, cell)) for tile in tiles), default=0)
+    return _Grid(columns, cell, picture, picture + 0.25 + words + 0.25)
 
 
-def _caption(text: str, cell: float) -> str:
-    return wrap(text, inches=cell, points=CAPTION_POINTS, lines=CAPTION_LINES)
+def _words(tile: _Tile, cell: float) -> list[Words]:
+    """Say of a hit what it shows, what it has where the filter asks, and, small, its name."""
+    headline, name = headline_of(tile.hit), file_name_of(tile.hit)
+    shown = wrap(headline, inches=cell, points=CAPTION_POINTS, lines=CAPTION_LINES)
+    asked_for = wrap(tile.asked_for, inches=cell, points=CAPTION_POINTS, lines=CAPTION_LINES)
+    small = squeeze(name, inches=cell, points=NAME_POINTS) if name != headline else ""
+    return [Words(shown), Words(asked_for, color=MUTED), Words(small, NAME_POINTS, MUTED)]
 
 
-def _heading(title: str, left: float) -> str:
-    return wrap(title, inches=WIDTH_INCHES - MARGIN - left, points=TITLE_POINTS, lines=3)
-
-
-def _answer_text(text: str, left: float) -> str:
-    across = WIDTH_INCHES - MARGIN - left
-    return wrap(text, inches=across, points=ANSWER_POINTS, lines=ANSWER_LINES)
+def _head_words(head: _Head, left: float) -> list[Words]:
+    inches = WIDTH_INCHES - MARGIN - left
+    asked = conditions_of(head.search, head.title)
+    return [
+        Words(head.kind, color=MUTED, above=0),
+        Words(wrap(head.title, inches=inches, points=TITLE_POINTS, lines=3), TITLE_POINTS),
+        Words(wrap(asked, inches=inches, points=ASKED_POINTS, lines=ASKED_LINES), ASKED_POINTS),
+        Words(
+            wrap(head.text, inches=inches, points=ANSWER_POINTS, lines=ANSWER_LINES),
+            ANSWER_POINTS,
+            above=0.12,
+        ),
+    ]
 
 
 def _beside(picture: Path | None) -> tuple[Picture | None, float, float]:
@@ -165,26 +193,19 @@ def _beside(picture: Path | None) -> tuple[Picture | None, float, float]:
 
 
 def _header_height(head: _Head) -> float:
-    left = _beside(head.picture)[2]
-    words = 0.2 + text_height(_heading(head.title, left), TITLE_POINTS)
-    if head.text:
-        words += 0.12 + text_height(_answer_text(head.text, left), ANSWER_POINTS)
-    return max(words, QUERY_INCHES if head.picture else 0) + 0.26
+    left = _beside(head.search.image)[2]
+    words = words_height(_head_words(head, left))
+    return max(words, QUERY_INCHES if head.search.image else 0) + 0.26
 
 
 # Its parts, drawn.
 
 
 def _draw_head(figure: Figure, head: _Head) -> None:
-    picture, width, left = _beside(head.picture)
+    picture, width, left = _beside(head.search.image)
     if picture is not None:
         draw_picture(add_frame(figure, MARGIN, MARGIN, width, QUERY_INCHES), picture)
-    heading = _heading(head.title, left)
-    write(figure, left, MARGIN, head.kind, color=MUTED)
-    write(figure, left, MARGIN + 0.2, heading, size=TITLE_POINTS)
-    if head.text:
-        top = MARGIN + 0.32 + text_height(heading, TITLE_POINTS)
-        write(figure, left, top, _answer_text(head.text, left), size=ANSWER_POINTS)
+    write_words(figure, left, MARGIN, _head_words(head, left))
 
 
 def _draw_tile(figure: Figure, corner: tuple[float, float], grid: _Grid, tile: _Tile) -> None:
@@ -197,5 +218,6 @@ def _draw_tile(figure: Figure, corner: tuple[float, float], grid: _Grid, tile: _
     color = ACCENT if tile.is_marked or tile.score else MUTED
     write(figure, left, below, tile.label, size=10, color=color, weight="bold", family=FONT)
     if tile.score:
-        write(figure, left + grid.cell, below + 0.01, tile.score, color=MUTED, ha="right")
-    write(figure, left, below + 0.21, _caption(tile.caption, grid.cell))
+        end = left + max(SCORE_INCHES, shown_width(tile.picture, grid.cell, grid.picture))
+        write(figure, end, below + 0.01, tile.score, color=MUTED, ha="right")
+    write_words(figure, left, below + 0.16, _words(tile, grid.cell))

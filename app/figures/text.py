@@ -3,11 +3,13 @@
 import logging
 import unicodedata
 from functools import cache, lru_cache
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import Any
 
 from matplotlib.font_manager import findfont, findSystemFonts, fontManager, get_font
 from PIL import ImageFont
+
+from app.core.messages import shorten
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def drawable(text: str) -> str:
 def wrap(text: str, *, inches: float, points: float, lines: int = 1) -> str:
     """Break text into at most so many lines of a width; an ellipsis stands for what is cut."""
     room = SLACK * inches * 72 / points
-    rest = drawable(text[:2_000])  # far more than any sheet has room for
+    rest = drawable(text[:10_000])  # more than any sheet has room for
     laid: list[str] = []
     while rest and len(laid) < lines:
         line = rest[: _cut(rest, room)]
@@ -83,6 +85,20 @@ def wrap(text: str, *, inches: float, points: float, lines: int = 1) -> str:
         last = laid[-1] + " "
         laid[-1] = last[: _cut(last, room - _advance("…"))].rstrip(" ,.;") + "…"
     return "\n".join(laid)
+
+
+def squeeze(text: str, *, inches: float, points: float) -> str:
+    """Return text on one line of a width; of what is too long, the middle is left out.
+
+    So a file's name keeps its beginning, its number and its suffix.
+    """
+    room = SLACK * inches * 72 / points
+    text = drawable(shorten(text, 2_000))
+    if _fitting(text, room) == len(text):
+        return text
+    half = (room - _advance("…")) / 2
+    end = _fitting(text[::-1], half)
+    return f"{text[: _fitting(text, half)]}…{text[len(text) - end :]}"
 
 
 def _cut(text: str, room: float) -> int:
@@ -96,7 +112,7 @@ def _cut(text: str, room: float) -> int:
 
 def _fitting(text: str, room: float) -> int:
     """How many signs of a text fit into so many ems."""
-    return sum(width <= room for width in accumulate(map(_advance, text)))
+    return sum(1 for _ in takewhile(room.__ge__, accumulate(map(_advance, text))))
 
 
 @lru_cache(maxsize=10_000)

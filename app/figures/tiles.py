@@ -3,10 +3,10 @@
 What the result sheet and the board of an outfit are laid out with.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,9 +15,11 @@ from PIL import Image
 
 from app.core.errors import SourceError
 from app.core.images import open_image
+from app.core.messages import shorten
 from app.core.records import name_of
 from app.figures.style import FAINT, INK, MUTED, OTHER, WIDTH_INCHES
-from app.figures.text import TEXT
+from app.figures.text import FONT, TEXT
+from app.render import column_text
 
 if TYPE_CHECKING:
     from app.answering.evidence import Evidence
@@ -30,6 +32,9 @@ CAPTION_POINTS, TITLE_POINTS = 8.5, 15
 
 LINE_HEIGHT = 1.4
 """Of a text's size, from one line to the next."""
+
+NAME_CHARACTERS = 60
+"""Of a file's name: two lines, where it has to stand for a caption."""
 
 TILE_PIXELS = 640
 
@@ -48,10 +53,19 @@ def open_picture(file: Path | None, *, max_side: int = TILE_PIXELS) -> Picture:
         return error
 
 
-def caption_of(hit: "Hit | Evidence") -> str:
-    """Return a hit's caption, or else its name; a page is always called by its name."""
-    name = name_of(hit.path.rpartition("/")[2], hit.page)
-    return name if hit.page is not None else hit.caption or name
+def headline_of(hit: "Hit | Evidence") -> str:
+    """Return what is said of a hit: its caption, or of a page what bears on the words asked.
+
+    Where nothing is said, its columns stand for it; and where it has none, its file's name.
+    """
+    columns = () if hit.page is not None else hit.metadata.items()
+    told = (column_text(name, value) for name, value in columns if value not in (None, ""))
+    return hit.snippet or hit.caption or " · ".join(told) or file_name_of(hit)
+
+
+def file_name_of(hit: "Hit | Evidence") -> str:
+    """Return a hit's name without its folders, of a page with its number; not all if it is long."""
+    return shorten(name_of(hit.path.rpartition("/")[2], hit.page), NAME_CHARACTERS)
 
 
 def cell_width(columns: int) -> float:
@@ -65,10 +79,32 @@ def common_shape(pictures: Iterable[Picture]) -> float:
     return min(1.35, max(0.6, median(shapes or [0.75])))
 
 
+def shown_width(picture: Picture, width: float, height: float) -> float:
+    """Return the inches that a picture takes of a frame's width, shown whole."""
+    if not isinstance(picture, Image.Image):
+        return width
+    return min(width, height * picture.width / picture.height)
+
+
 def text_height(text: str, size: float = CAPTION_POINTS) -> float:
     """Return the inches that lines of text take, of a size in points; none for no text."""
     lines = text.count("\n") + 1 if text else 0
     return lines * size * LINE_HEIGHT / 72
+
+
+class Words(NamedTuple):
+    """Lines of text, and the inches that are left above them. Bold are only words of our own."""
+
+    text: str
+    size: float = CAPTION_POINTS
+    color: str = INK
+    bold: bool = False
+    above: float = 0.05
+
+
+def words_height(words: Sequence[Words]) -> float:
+    """Return the inches that words below one another take."""
+    return sum(each.above + text_height(each.text, each.size) for each in words if each.text)
 
 
 # Its parts, drawn.
@@ -115,3 +151,14 @@ def write(
     for number, line in enumerate(text.split("\n"), 1):
         baseline = top + size / 72 * (LINE_HEIGHT * number - 0.4)
         figure.text(left / across, 1 - baseline / down, line, **style)
+
+
+def write_words(figure: Figure, left: float, top: float, words: Sequence[Words]) -> None:
+    """Write words below one another."""
+    for each in words:
+        if each.text:
+            style = {"weight": "bold", "family": FONT} if each.bold else {}
+            write(
+                figure, left, top + each.above, each.text, size=each.size, color=each.color, **style
+            )
+            top += words_height([each])

@@ -70,8 +70,8 @@ ONLY_AWAY = "all that is asked pushes away (--unlike, negative weights): say too
 class Found:
     """Hits, best first; when none reaches the threshold, `nearest` is the best of those below.
 
-    `start` of them were left out before these. `passing` is how many records pass the filter, where
-    that alone decides.
+    `start` of them were left out before these. `passing` is how many records pass the filter; None
+    where there was no filter.
     """
 
     hits: list[Hit]
@@ -170,7 +170,9 @@ class CollectionRetriever(BaseRetriever):
             if hit.page is not None and asked.words:
                 hit.excerpt = excerpt(hit.node.get_content(), asked.words, EXCERPT_CHARACTERS)
         told = [*told_of_null_island(where), *told_of_gone(hits, self._collection)]
-        return Found(hits, [*notices, *told], next(iter(nearest), None), start=self._start)
+        passing = None if self._where is None else self._collection.count(self._where)
+        nearest_miss = next(iter(nearest), None)
+        return Found(hits, [*notices, *told], nearest_miss, start=self._start, passing=passing)
 
     def note(self, asked: Asked, wanted: Wanted) -> None:
         """Note what `search` will want embedded, so that many queries can be embedded together."""

@@ -355,6 +355,20 @@ def test_a_hit_near_a_place_says_how_far_it_is(tmp_path: Path) -> None:
     assert [hit.answers["km"] for hit in hits] == [0, pytest.approx(6.02, abs=0.01)]
 
 
+@pytest.mark.parametrize("words", ["a square", ""])
+def test_how_many_pass_is_told_where_there_is_a_filter(searcher: Searcher, words: str) -> None:
+    found = searcher.search(Search(words, where='caption.contains("dark-red")', top_k=1))
+    assert (len(found.hits), found.passing) == (1, 1)
+    found = searcher.search(Search(words, where='caption.contains("square")', top_k=1))
+    assert (len(found.hits), found.passing) == (1, 9)
+    found = searcher.search(Search(words, where='caption.contains("round")'))
+    assert (len(found.hits), found.passing) == (0, 0)
+
+
+def test_without_a_filter_nothing_is_told_of_what_passes(searcher: Searcher) -> None:
+    assert searcher.search(Search("a square")).passing is None
+
+
 def test_words_find_pictures_through_clip(tmp_path: Path) -> None:
     """Random weights know no colours, but the cosine is that of CLIP's own two towers."""
     folder = make_squares(tmp_path / "squares", COLOURS)
