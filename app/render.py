@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.core.messages import decimal
+from app.core.messages import decimal, shorten
 from app.core.records import document_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ UNSHOWN_NAMED = 5
 VALUE_CHARACTERS = 60
 """Of a field's value; an address of a picture can be ten times that."""
 
+PATH_CHARACTERS = 68
+"""Of a hit's path: with its rank and score a line of 80. JSON has the whole."""
+
 UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories: controls, marks of direction, halves of surrogate pairs, other line ends."""
 
@@ -43,6 +46,11 @@ def shown(text: object) -> str:
 
 def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
+
+
+def shown_path(path: str) -> str:
+    """Return a path, safe and on one line; of a long one the middle is left out."""
+    return shorten(shown(path), PATH_CHARACTERS)
 
 
 def report_lines(report: Json) -> Iterator[str]:
@@ -114,11 +122,11 @@ def found_lines(found: "Found") -> Iterator[str]:
     for rank, hit in enumerate(found.hits, found.start + 1):
         score = "     " if hit.score is None else f"{hit.score:.3f}"
         name = hit.path if times[hit.path] == 1 else hit.record_id
-        yield f"{rank:>3}  {score}  {shown(name)}{'  (gone)' if hit.gone else ''}"
+        yield f"{rank:>3}  {score}  {shown_path(name)}{'  (gone)' if hit.gone else ''}"
         if hit.snippet:
             yield f"            {shown(hit.snippet)}"
         if hit.others:
-            yield f"            also {', '.join(map(shown, hit.others))}"
+            yield f"            also {', '.join(map(shown_path, hit.others))}"
         if why := [*_scores(hit.signals), *answer_texts(hit.answers), *_beside(hit, found.hits)]:
             yield f"            {'  '.join(why)}"
 
@@ -140,7 +148,7 @@ def _beside(hit: "Hit", hits: "Sequence[Hit]") -> Iterator[str]:
         if document_of(each.record_id, each.page) == document
     }
     if found:
-        yield f"beside {shown(found[min(found)].path)}"
+        yield f"beside {shown_path(found[min(found)].path)}"
 
 
 def answer_texts(answers: Mapping[str, Any]) -> Iterator[str]:
@@ -205,9 +213,9 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     for each in answer.evidence:
         mark = "*" if each.number in answer.citations else " "
         snippet = f"  {shown(each.snippet)}" if each.snippet else ""
-        yield f"{mark} [{each.number}] {shown(each.name)}{snippet}"
+        yield f"{mark} [{each.number}] {shown_path(each.name)}{snippet}"
     if answer.unshown:
-        names = ", ".join(shown(piece.name) for piece in answer.unshown[:UNSHOWN_NAMED])
+        names = ", ".join(shown_path(piece.name) for piece in answer.unshown[:UNSHOWN_NAMED])
         rest = len(answer.unshown) - UNSHOWN_NAMED
         yield f"  found, not shown to the model: {names}" + (
             f", and {rest} more" if rest > 0 else ""
@@ -267,7 +275,7 @@ def outfit_lines(outfit: "Outfit") -> Iterator[str]:
 def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
     hit, verdict = suggestion.hit, suggestion.verdict
     score = "     " if hit.score is None else f"{hit.score:.3f}"
-    yield f"{suggestion.slot:<10}  {score}  {shown(hit.record_id)}  {_words(verdict.status)}"
+    yield f"{suggestion.slot:<10}  {score}  {shown_path(hit.record_id)}  {_words(verdict.status)}"
     yield f"            {shown(_called(suggestion))}"
     if verdict.status != "not_checked" and verdict.reason:
         yield f"            {shown(verdict.reason)}"

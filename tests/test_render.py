@@ -1,0 +1,23 @@
+"""Render: lines of a terminal that a long path does not swamp."""
+
+from pathlib import Path
+
+from app.render import found_lines, shown_path
+from app.retrieval.retriever import Found
+from tests.test_figures import hit
+
+
+def test_a_long_path_keeps_its_beginning_and_its_end() -> None:
+    found = hit(Path("a/b.png"))
+    found.source = "holiday/" + "a folder in a folder/" * 40 + "IMG_0001.jpg"
+    found.others = (found.source,)
+    line, others, *_ = found_lines(Found([found]))
+    assert line.startswith("  1  0.500  holiday/a folder")
+    assert line.endswith("/IMG_0001.jpg")
+    assert len(line) == 80
+    assert len(others) < 90
+
+
+def test_what_is_no_letter_does_not_make_a_path_longer() -> None:
+    assert len(shown_path("\x1b" * 500 + ".jpg")) == 68
+    assert shown_path("a/b.jpg") == "a/b.jpg"
