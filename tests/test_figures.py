@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,31 @@ def test_a_map_is_true_to_scale_at_its_latitude():
     assert ratio == pytest.approx(0.5, rel=0.01)
 
 
+def test_degrees_have_as_many_decimals_as_tell_places_apart():
+    """Two places 4 m apart, and two cities: the same decimals on all of an axis's degrees."""
+    near = words_in(place_map([(1.30001, 103.79235), (1.30003, 103.79238)]))
+    for told in ("1.30000° N", "1.30005° N", "103.79235° E", "103.79240° E", "2 m"):
+        assert told in near
+    far = words_in(place_map([(1.27, 103.71), (1.34, 103.96)]))
+    assert "1.25° N 1.30° N 1.35° N" in far
+
+
+def test_a_place_alone_has_a_map_of_600_m():
+    axes = place_map([(1.3, 103.8)]).axes[0]
+    south, north = axes.get_ylim()
+    assert (north - south) * 111.2 == pytest.approx(0.6, rel=0.01)
+
+
+def test_degrees_of_panels_side_by_side_do_not_run_into_each_other():
+    towns = [(-37.81, 144.96), (51.5001, -0.1001), (60.0, 10.0), (38.72, -9.14), (1.3, 103.8)]
+    figure = place_map(towns, values=[1, None, 2, 3, 4], label="safer")
+    figure.savefig(io.BytesIO(), format="png")
+    for axes in figure.axes:
+        shown = [tick.label1 for tick in axes.xaxis.get_major_ticks() if tick.get_visible()]
+        boxes = [label.get_window_extent() for label in shown if label.get_text()]
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+
+
 def test_south_and_west_are_named():
     words = words_in(place_map([(-23.55, -46.63)]))
     assert "° S" in words
@@ -279,10 +305,81 @@ def test_values_of_any_kind_can_colour(values):
     words_in(place_map([LISBON, LISBON], values=values))
 
 
-def test_histograms_show_each_median_and_leave_out_what_is_no_number():
+def test_what_is_not_on_a_scale_is_said_beside_it():
+    assert "safer · grey: no value" in words_in(
+        embedding_plot(np.eye(3), values=[1.0, None, 5.0], label="safer")
+    )
+    assert "grey" not in words_in(embedding_plot(np.eye(2), values=[1.0, 5.0], label="safer"))
+
+
+def test_a_scale_of_years_has_no_halves_and_no_offset():
+    words = words_in(embedding_plot(np.eye(3), values=[2010, 2011, 2012], label="year"))
+    assert "2010 2011 2012" in words
+    near = words_in(embedding_plot(np.eye(2), values=[1.300010, 1.300030], label="lat"))
+    assert "1.30002" in near
+    assert "e-" not in near
+
+
+def test_truth_is_two_words_and_no_scale():
+    words = words_in(embedding_plot(np.eye(2), values=[True, False], label="is new"))
+    assert "is new False True" in words
+
+
+def test_histograms_show_each_median_and_count_what_is_no_number():
     words = words_in(histograms({"safer": [1.0, 2.0, 9.0, math.nan, None], "empty": []}))
-    assert "median 2" in words
+    assert "median 2\n2 missing" in words
     assert "no values" in words
+
+
+def test_a_median_is_as_exact_as_its_column():
+    assert "median 2012" in words_in(histograms({"year": [2011, 2012, 2013]}))
+    assert "median 5.27" in words_in(histograms({"score": [2.0, 5.268654, 8.0]}))
+
+
+def test_bins_of_whole_numbers_lie_about_them():
+    axes = histograms({"year": [2010, 2011, 2011, 2013]}).axes[0]
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in axes.patches]
+    assert middles == pytest.approx([2010, 2011, 2012, 2013])
+    assert [bar.get_height() for bar in axes.patches] == [1, 2, 0, 1]
+
+
+def test_bins_of_many_whole_numbers_hold_as_many_each():
+    axes = histograms({"price": [0, 99, 50, 51]}).axes[0]
+    starts = [bar.get_x() - 0.04 * bar.get_width() for bar in axes.patches]
+    assert len(axes.patches) <= 24
+    assert np.diff(starts) == pytest.approx(5)
+    assert sum(bar.get_height() for bar in axes.patches) == 4
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [[1e308, -1e308], [1e20] * 3, [1.0, 1.0 + 3e-16], [10**400], [0.25], [10**9, -(10**9)], [0.0]],
+)
+def test_numbers_of_any_size_have_a_histogram_and_a_scale(numbers):
+    words_in(histograms({"a": numbers}))
+    words_in(place_map([LISBON] * len(numbers), values=numbers))
+
+
+def test_each_axis_says_what_it_shows():
+    scores = {name: [1.5, 2.5] for name in "abcde"}
+    figure = histograms(scores, label="euros")
+    assert words_in(figure).count("euros") == 3  # of three columns, each at its lowest
+    assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["count", "", "", "count"]
+    assert "captions" in words_in(bar_chart({"car": 40}, label="captions"))
+    assert "first principal component" in words_in(embedding_plot(np.eye(3)))
+
+
+def test_the_lowest_of_each_column_has_numbers_below_it_also_in_a_row_that_is_not_full():
+    figure = histograms({name: [1.5, 2.5] for name in "abcde"})
+    figure.savefig(io.BytesIO(), format="png")
+    below = [axes.xaxis.get_major_ticks()[0].label1.get_visible() for axes in figure.axes[:5]]
+    assert below == [False, False, True, True, True]
+
+
+def test_a_bar_says_its_whole_number():
+    words = words_in(bar_chart({"car": 1_234_567, "tree": 0.625}))
+    assert "1234567" in words
+    assert "0.625" in words
 
 
 def test_bars_stand_in_the_order_given_the_first_on_top():

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
+from app.core.messages import counted
 from app.figures.points import Values, colours_of, draw_points, explain
-from app.figures.style import INK, WIDTH_INCHES, airy_figure, quiet_ticks, set_titles
+from app.figures.style import INK, WIDTH_INCHES, airy_figure, quiet_ticks, round_ticks, set_titles
 from app.figures.text import TEXT
 
 MAX_PANELS, PANEL_KM = 6, 300.0
 """Places farther than this from a panel's first get another; with more panels, one for all."""
 
 KM_PER_DEGREE = 111.2
+
+DEGREES_INCHES = 1.0
+"""Of a longitude with five decimals, and room beside it."""
 
 LatLon = tuple[float, float]
 """In degrees, north and east positive."""
@@ -40,14 +46,15 @@ def place_map(
     boxes = [_box([places[index] for index in panel]) for panel in panels]
     columns = min(3, len(panels))
     rows = math.ceil(len(panels) / columns)
-    ratio = min(1.0, max(0.45, *(box.half_height / box.half_width for box in boxes)))
-    legend = 0.8 if values is not None else 0
-    width = (WIDTH_INCHES - legend) / columns - 0.75  # beside the degrees
+    highest = 1.0 if columns > 1 else 0.7  # of a panel as wide as the page
+    ratio = min(highest, max(0.45, *(box.half_height / box.half_width for box in boxes)))
+    legend = 1.1 if values is not None else 0
+    width = (WIDTH_INCHES - legend) / columns - 0.95  # beside the degrees
     figure = airy_figure(rows * (ratio * width + 0.65))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel, box in zip(grid, panels, boxes, strict=False):
-        _frame(axes, box, ratio)
-        _entitle(axes, len(panel), [names[index] for index in panel] if names else [])
+        _frame(axes, box, ratio, width)
+        _entitle(axes, len(panel), [names[index] for index in panel] if names else [], width)
         points = [box.near(*places[index]) for index in panel]
         draw_points(axes, points, [colours.points[index] for index in panel])
     for axes in grid[len(panels) :]:
@@ -106,7 +113,7 @@ class _Box(NamedTuple):
 
 
 def _box(places: Sequence[LatLon]) -> _Box:
-    """Fit a box around places, with a rim; 300 m at the least, for a place alone."""
+    """Fit a box around places, with a rim; 300 m each way for a place alone, else 5 m at least."""
     if not places:
         return _Box(0.0, 0.0, 10.0, 10.0)
     lats = [lat for lat, _ in places]
@@ -118,13 +125,14 @@ def _box(places: Sequence[LatLon]) -> _Box:
     lon = start + (min(turns) + max(turns)) / 2
     width = (max(turns) - min(turns)) * KM_PER_DEGREE * _shrink(lat)
     height = (max(lats) - min(lats)) * KM_PER_DEGREE
-    return _Box(lat, lon, max(0.3, 0.6 * width), max(0.3, 0.6 * height))
+    least = 0.3 if len({*places}) == 1 else 0.005
+    return _Box(lat, lon, max(least, 0.6 * width), max(least, 0.6 * height))
 
 
 # A panel, drawn.
 
 
-def _frame(axes: Axes, box: _Box, ratio: float) -> None:
+def _frame(axes: Axes, box: _Box, ratio: float, width: float) -> None:
     """Draw the frame of a map: limits in the given ratio, a few degrees, and a scale bar."""
     half_km = max(box.half_width, box.half_height / ratio)
     half_lat, half_lon = half_km * ratio / KM_PER_DEGREE, half_km / KM_PER_DEGREE
@@ -139,15 +147,20 @@ def _frame(axes: Axes, box: _Box, ratio: float) -> None:
     quiet_ticks(axes, size=7.5)
     axes.grid(color="white", linewidth=1.2)
     axes.set_axisbelow(True)
-    for axis, marks in ((axes.xaxis, "EW"), (axes.yaxis, "NS")):
-        axis.set_major_locator(MaxNLocator(3))
-        axis.set_major_formatter(FuncFormatter(partial(_degrees, marks=marks)))
+    steps = max(1, min(3, int(width / DEGREES_INCHES)))
+    for axis, marks, most in ((axes.xaxis, "EW", steps), (axes.yaxis, "NS", 3)):
+        axis.set_major_locator(round_ticks(most))
+        axis.set_major_formatter(FuncFormatter(partial(_degrees, marks=marks, axis=axis)))
     _draw_scale_bar(axes, half_km)
 
 
-def _degrees(value: float, _position: int | None, *, marks: str) -> str:
-    value = round(_turn(float(value)), 5)
-    return f"{abs(value):g}° {marks[value < 0]}" if value else "0°"
+def _degrees(value: float, _position: int | None, *, marks: str, axis: Axis) -> str:
+    """Return degrees with as many decimals as tell an axis's ticks apart, on all of them alike."""
+    ticks = axis.get_majorticklocs()
+    least = float(np.diff(ticks).min()) / 100 if len(ticks) > 1 else 0.0
+    decimals = next((n for n in range(8) if np.abs(ticks.round(n) - ticks).max() <= least), 8)
+    value = round(_turn(float(value)), decimals)
+    return f"{abs(value):.{decimals}f}° {marks[value < 0] if value else ''}".rstrip()
 
 
 def _draw_scale_bar(axes: Axes, half_km: float) -> None:
@@ -163,8 +176,8 @@ def _draw_scale_bar(axes: Axes, half_km: float) -> None:
     axes.text(0.04, 0.07, words, size=7.5, color=INK, transform=inside, **TEXT)
 
 
-def _entitle(axes: Axes, count: int, names: Sequence[str]) -> None:
+def _entitle(axes: Axes, count: int, names: Sequence[str], width: float) -> None:
     """Name a panel after the town that most of its places are in, and say how many there are."""
-    places = f"{count} place{'' if count == 1 else 's'}"
+    places = counted(count, "place")
     town = Counter(names).most_common(1)[0][0] if names else ""
-    set_titles(axes, town or places, places if town else "")
+    set_titles(axes, town or places, places if town else "", inches=width)

@@ -1,6 +1,5 @@
 """Figures, their points: coloured by a field, by a scale for numbers, by a legend for words."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
@@ -13,7 +12,7 @@ from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from app.figures.style import ACCENT, HUES, INK, OTHER, quiet_ticks
+from app.figures.style import ACCENT, HUES, INK, OTHER, quiet_ticks, round_ticks
 from app.figures.text import FONTS, TEXT, wrap
 
 if TYPE_CHECKING:
@@ -23,19 +22,31 @@ Values = Sequence[float | str | None]
 """A field by which points are coloured: numbers on a scale, or words with a legend."""
 
 
+MAX_NUMBER = 1e300
+"""Of two that are larger, the difference may be infinite."""
+
+MAX_WHOLE = 1e9
+"""Beyond, a number is as good as continuous, and a bin's bounds may be lost to rounding."""
+
+
 class Colours(NamedTuple):
-    """A colour a point; what explains them is a legend, or a scale from low to high, or nothing."""
+    """A colour a point; what explains them is a legend, or a scale from low to high, or nothing.
+
+    A scale may be of whole numbers, and some points may have no place on it.
+    """
 
     points: list[str]
     legend: Mapping[str, str] = {}
     scale: ScalarMappable | None = None
+    are_whole: bool = False
+    some_missing: bool = False
 
 
 def colours_of(values: Values | None, count: int) -> Colours:
     """Choose the colours of so many points; all have the same where there is no field."""
     if values is None:
         return Colours([ACCENT] * count)
-    if any(isinstance(value, str) for value in values):
+    if any(isinstance(value, str | bool) for value in values):
         return _by_word(values)
     return _by_number(values)
 
@@ -55,16 +66,26 @@ def _by_number(values: Values) -> Colours:
     norm = Normalize(float(ends[0]), float(ends[1]))
     hues = colormaps["viridis"]
     points = [to_hex(hues(norm(value))) if _is_number(value) else OTHER for value in values]
-    return Colours(points, scale=ScalarMappable(norm, hues))
+    return Colours(
+        points,
+        scale=ScalarMappable(norm, hues),
+        are_whole=are_whole(numbers),
+        some_missing=len(numbers) < len(values),
+    )
+
+
+def are_whole(numbers: "NDArray[np.float64]") -> bool:
+    """Return whether all are whole numbers, and so small that halves lie between them."""
+    return bool((np.abs(numbers) <= MAX_WHOLE).all() and (numbers == numbers.round()).all())
 
 
 def numbers_of(values: Values) -> "NDArray[np.float64]":
-    """Return the values that are finite numbers, in order."""
+    """Return the values that are numbers and not beyond all use, in order."""
     return np.array([value for value in values if _is_number(value)], dtype=np.float64)
 
 
 def _is_number(value: float | str | None) -> TypeGuard[float]:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= MAX_NUMBER  # and so no NaN
 
 
 def draw_points(axes: Axes, points: Sequence[Sequence[float]], colours: Sequence[str]) -> None:
@@ -81,7 +102,10 @@ def explain(figure: Figure, axes: list[Axes], colours: Colours, label: str) -> N
         bar = figure.colorbar(colours.scale, ax=axes, shrink=0.6, aspect=28, pad=0.02)
         bar.outline.set_visible(False)
         quiet_ticks(bar.ax)
-        bar.set_label(label, size=9, color=INK, **TEXT)
+        bar.locator = round_ticks(6, integer=colours.are_whole)
+        bar.ax.ticklabel_format(axis="y", useOffset=False)
+        bar.update_ticks()
+        bar.set_label(label + " · grey: no value" * colours.some_missing, size=9, color=INK, **TEXT)
     elif colours.legend:
         _draw_legend(figure, colours.legend, label)
 

@@ -3,8 +3,9 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
-from app.figures.text import FONTS, TEXT, wrap
+from app.figures.text import FONTS, TEXT, text_width, wrap
 
 INK, MUTED, FAINT, ACCENT = "#1f2933", "#7b8794", "#e9ecef", "#0072b2"
 
@@ -37,8 +38,19 @@ def quiet_ticks(axes: Axes, *, size: float = 8) -> None:
     axes.tick_params(length=0, labelsize=size, labelcolor=MUTED, labelfontfamily=FONTS)
 
 
-def set_titles(axes: Axes, left: str, right: str) -> None:
-    """Say above axes what they show, and at the right a figure about it."""
-    left = wrap(left, inches=2.2, points=9.5)
-    axes.set_title(left, loc="left", size=9.5, color=INK, **TEXT)
+def round_ticks(most: int, *, integer: bool = False) -> MaxNLocator:
+    """Return what sets ticks by ones, twos or fives, in so many steps at most."""
+    return MaxNLocator(most, integer=integer, steps=[1, 2, 5, 10], min_n_ticks=min(2, most))
+
+
+def label_axes(axes: Axes, across: str, up: str) -> None:
+    """Say along axes what they show; nothing where that is empty."""
+    axes.set_xlabel(wrap(across, inches=WIDTH_INCHES / 2, points=9), size=9, color=MUTED, **TEXT)
+    axes.set_ylabel(wrap(up, inches=WIDTH_INCHES / 2, points=9), size=9, color=MUTED, **TEXT)
+
+
+def set_titles(axes: Axes, left: str, right: str, *, inches: float) -> None:
+    """Say above axes of a width what they show, and at the right, in lines, figures about it."""
+    room = inches - 0.15 - max(text_width(line, points=8.5) for line in right.split("\n"))
+    axes.set_title(wrap(left, inches=room, points=9.5), loc="left", size=9.5, color=INK, **TEXT)
     axes.set_title(right, loc="right", size=8.5, color=MUTED, **TEXT)

@@ -101,6 +101,11 @@ def squeeze(text: str, *, inches: float, points: float) -> str:
     return f"{text[: _fitting(text, half)]}…{text[len(text) - end :]}"
 
 
+def text_width(text: str, *, points: float) -> float:
+    """Return the inches that a line of text takes."""
+    return sum(map(_advance, text)) * points / 72
+
+
 def _cut(text: str, room: float) -> int:
     """Where a line ends: after the last word that fits; within a word that alone is too long."""
     fitting = max(1, _fitting(text, room))
