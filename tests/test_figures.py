@@ -5,7 +5,7 @@ import math
 import os
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from llama_index.core.schema import ImageNode
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from app.core.errors import SettingsError
@@ -380,6 +382,33 @@ def test_a_bar_says_its_whole_number():
     words = words_in(bar_chart({"car": 1_234_567, "tree": 0.625}))
     assert "1234567" in words
     assert "0.625" in words
+
+
+def thumbnails(figure: Figure) -> list[Bbox]:
+    figure.savefig(io.BytesIO(), format="png")
+    return [box.patch.get_window_extent() for box in figure.findobj(AnnotationBbox)]
+
+
+def test_pictures_stand_on_their_points_and_none_on_another(squares):
+    points = np.random.default_rng(7).normal(size=(500, 2))
+    files = [squares / "red.png"] * 500
+    boxes = thumbnails(embedding_plot(points, pictures=files))
+    assert 10 < len(boxes) <= 40
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+
+
+def test_those_far_out_are_pictured_first_and_what_does_not_open_stays_a_point(squares):
+    points = [[0.0, 0.0], [0.001, 0.0], [9.0, 0.0], [0.0, 5.0]]
+    files = [squares / "gone.png", squares / "red.png", squares / "green.png", None]
+    figure = embedding_plot(points, pictures=files)
+    assert len(thumbnails(figure)) == 2
+    assert len(figure.axes[0].collections[0].get_offsets()) == 4
+
+
+def test_a_cloud_of_nothing_and_one_on_one_spot_have_thumbnails_too(squares):
+    assert thumbnails(embedding_plot([], pictures=[])) == []
+    alike = embedding_plot([[1.0, 2.0]] * 3, pictures=[squares / "red.png"] * 3)
+    assert len(thumbnails(alike)) == 1
 
 
 def test_bars_stand_in_the_order_given_the_first_on_top():

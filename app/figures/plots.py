@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from app.figures.style import (
     set_titles,
 )
 from app.figures.text import FONTS, wrap
+from app.figures.thumbnails import draw_thumbnails
 from app.render import value_text
 
 if TYPE_CHECKING:
@@ -121,8 +123,13 @@ def embedding_plot(
     *,
     values: Values | None = None,
     label: str = "",
+    pictures: Sequence[Path | None] = (),
 ) -> Figure:
-    """Return vectors, one a row, on the plane in which they differ most, coloured by a field."""
+    """Return vectors, one a row, on the plane in which they differ most, coloured by a field.
+
+    Of the vectors' `pictures`, as many as have room stand on their points, those far out first; one
+    that cannot be opened is left out.
+    """
     plane = principal_plane(vectors)
     colours = colours_of(values, len(plane.points))
     figure = airy_figure(5.2)
@@ -135,4 +142,6 @@ def embedding_plot(
     )
     label_axes(axes, first, second)
     explain(figure, [axes], colours, label)
+    if pictures:
+        draw_thumbnails(axes, plane.points, pictures, colours.points)
     return figure
