@@ -41,10 +41,11 @@ if TYPE_CHECKING:
 MAX_SLOT_TILES = 12
 """Three rows of four: a slot may be given a hundred. Its heading says how many more there are."""
 
-GARMENT_COLUMNS = 2
+GARMENT_COLUMNS, GARMENT_INCHES = 2, 4.9
+"""Its width, and how high it is at most."""
 
 GARMENT_PIXELS = 960
-"""It is drawn over 3.3 inches, higher than wide, at 160 dots an inch."""
+"""It is drawn up to 5 inches high, at 160 dots an inch."""
 
 HEADING, LINE_GAP, ROW_GAP = 0.33, 0.16, 0.3
 """Inches: from a slot's name to its pictures, and below a line of pictures, and below a row."""
@@ -78,6 +79,7 @@ def outfit_board(outfit: "Outfit") -> Figure:
             if outfit.refused
             else "Nothing was found to go with it."
         )
+        told = wrap(told, inches=grid.width(1), points=11, lines=3)
         write(figure, left, top, told, size=11, color=MUTED)
     write_words(figure, MARGIN, end + 0.2, foot)
     return figure
@@ -196,15 +198,15 @@ def _garment(outfit: "Outfit", width: float) -> _Tile:
         Words(wrap(what, inches=width, points=12, lines=2), 12, above=0.1),
         Words(wrap(whom, inches=width, points=9.5, lines=2), 9.5, MUTED),
     ]
-    return _Tile(picture, width, width * min(1.5, shape), words)
+    return _Tile(picture, width, min(GARMENT_INCHES, width * shape), words)
 
 
 def _layout(outfit: "Outfit") -> tuple[_Grid, list[_Block]]:
-    """Lay out the suggestions by slot: on five columns if none has several, else on six."""
+    """Lay out the suggestions by slot, on as many columns as they fill."""
     slots = [
         (slot, [*some]) for slot, some in groupby(outfit.suggestions, key=lambda each: each.slot)
     ]
-    grid = _Grid(6 if any(len(some) > 1 for _, some in slots) else 5)
+    grid = _Grid(_columns([_abreast(len(some)) for _, some in slots]))
     shown = [each for _, some in slots for each in some[:MAX_SLOT_TILES]]
     pictures = [open_picture(each.hit.file) for each in shown]
     width = grid.width(1)
@@ -216,10 +218,27 @@ def _layout(outfit: "Outfit") -> tuple[_Grid, list[_Block]]:
     return grid, [_block(slot, len(some), tiles) for slot, some in slots]
 
 
-def _block(slot: "Slot", count: int, tiles: Iterator[_Tile]) -> _Block:
-    """Set a slot's tiles, the next of all, in lines of four at most, as even as they come."""
+def _abreast(count: int) -> int:
+    """Return how many of a slot stand side by side: four at most, in lines as even as they come."""
     shown = min(count, MAX_SLOT_TILES)
-    across = shown if shown <= 3 else min(4, math.ceil(shown / 2))
+    return shown if shown <= 3 else min(4, math.ceil(shown / 2))
+
+
+def _columns(abreast: Sequence[int]) -> int:
+    """Return the columns of a board, so that slots fill the width beside the garment.
+
+    Few share all of it; of many, as many as fill five columns or six.
+    """
+    if sum(abreast) <= 4:
+        return GARMENT_COLUMNS + max(1, sum(abreast))
+    rooms = [room for room in (3, 4) if room >= max(abreast)]
+    left = {room: room - max(end for end in accumulate(abreast) if end <= room) for room in rooms}
+    return GARMENT_COLUMNS + min(rooms, key=left.__getitem__)
+
+
+def _block(slot: "Slot", count: int, tiles: Iterator[_Tile]) -> _Block:
+    """Set a slot's tiles, the next of all, in lines."""
+    shown, across = min(count, MAX_SLOT_TILES), _abreast(count)
     taken = [*islice(tiles, shown)]
     lines = [taken[start : start + across] for start in range(0, shown, across)]
     return _Block(slot, lines, count - shown)

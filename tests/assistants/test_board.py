@@ -95,6 +95,20 @@ def test_several_for_a_slot_stand_side_by_side_under_one_name(squares):
     assert text_at(board, "bag").x0 == pytest.approx(first.x0, abs=2)
 
 
+@pytest.mark.parametrize("counts", ["1", "2", "11", "3", "21", "111", "1111", "14", "22", "23"])
+def test_few_suggestions_fill_the_width_beside_the_garment(squares, counts):
+    found = [
+        suggestion(squares / "blue.png", slot)
+        for slot, count in zip(SLOTS, counts, strict=False)
+        for _ in range(int(count))
+    ]
+    board = outfit_board(outfit_of(squares / "red.png", found))
+    board.draw_without_rendering()
+    ends = [axes.bbox.x1 for axes in board.axes]
+    assert max(ends) == pytest.approx(board.bbox.x1 - 0.3 * board.dpi, abs=2)
+    assert picture_of(board, "red").bbox.height <= 5 * board.dpi
+
+
 def test_slots_stand_beside_the_garment_and_what_has_no_room_there_below_it(squares):
     found = [suggestion(squares / "blue.png", slot) for slot in SLOTS for _ in range(2)]
     board = outfit_board(outfit_of(squares / "red.png", found))
