@@ -79,7 +79,7 @@ def test_a_sheet_shows_the_query_and_the_numbered_hits_with_score_and_caption(sq
 def test_a_sheet_shows_the_pictures_in_order_left_to_right(squares):
     sheet = sheet_of("colours", [hit(squares / "green.png"), hit(squares / "blue.png")])
     assert pixel(sheet, 1.0, 2.0) == (30, 160, 60)
-    assert pixel(sheet, 4.5, 2.0) == (30, 60, 220)
+    assert pixel(sheet, 6.5, 2.0) == (30, 60, 220)
 
 
 def test_the_picture_that_was_asked_with_stands_at_the_top(squares):

@@ -152,7 +152,7 @@ def _grid(tiles: Sequence[_Tile]) -> _Grid:
     """Up to five hits stand in one row, more in rows as even as they come; all cells are alike."""
     count = len(tiles)
     columns = max(1, count if count <= 5 else min(5, math.ceil(count / 2)))
-    cell = cell_width(max(3, columns))
+    cell = cell_width(max(2, columns))
     picture = cell * common_shape(tile.picture for tile in tiles)
     words = max((words_height(_words(tile, cell)) for tile in tiles), default=0)
     return _Grid(columns, cell, picture, picture + 0.25 + words + 0.25)
