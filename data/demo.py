@@ -85,7 +85,7 @@ def shop() -> None:
     run(f"ingest {SHOP} --collection shop --offline")
     outfit = f"outfit {SHOP}/images/{GARMENT}.jpg -c shop --figure {FIGURES}/outfit.png"
     try:
-        open_model(Settings()).require()
+        open_model(Settings()).facts()
     except SightlineError as error:
         print(f"\nAn outfit needs a vision model, and none was reached: {error}.")
         print(f"So {MODEL} answers in its place: a script written for this one garment.")
