@@ -26,8 +26,8 @@ UNSHOWN_NAMED = 5
 VALUE_CHARACTERS = 60
 """Of a field's value; an address of a picture can be ten times that."""
 
-PATH_CHARACTERS = 68
-"""Of a hit's path: with its rank and score a line of 80. JSON has the whole."""
+PATH_CHARACTERS = 100
+"""Of a hit's path. JSON has the whole."""
 
 UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories: controls, marks of direction, halves of surrogate pairs, other line ends."""
