@@ -267,7 +267,8 @@ def outfit_lines(outfit: "Outfit") -> Iterator[str]:
     if outfit.refused:
         yield "refused:"
     for each in outfit.refused:
-        yield f"  {each.slot:<10}  {shown(_called(each))}: {shown(each.verdict.reason)}"
+        why = each.verdict.reason or "no reason was given"
+        yield f"  {each.slot:<10}  {shown(_called(each))}: {shown(why)}"
     who = "no model took part" if outfit.unavailable else f"model: {shown(outfit.model)}"
     yield f"status: {_words(outfit.status)}; {who}"
 
@@ -303,12 +304,12 @@ def _unavailable(outfit: "Outfit") -> list[str]:
 
 def outfit_notices(outfit: "Outfit") -> list[str]:
     """Return what a person should know of how an outfit came about."""
-    why = {
-        each.verdict.reason
-        for each in outfit.suggestions
-        if each.verdict.status == "not_checked" and not outfit.unavailable
-    }
-    return [*_unavailable(outfit), *outfit.notices, *(f"not checked: {each}" for each in why)]
+    why: dict[str, str] = {}
+    for verdict in (each.verdict for each in outfit.suggestions):
+        if verdict.status == "not_checked" and not outfit.unavailable:
+            why.setdefault(verdict.reason, verdict.detail or verdict.reason)
+    told = (f"not checked: {each}" for each in why.values())
+    return [*_unavailable(outfit), *outfit.notices, *told]
 
 
 def check_lines(checks: "Iterable[Check]") -> Iterator[str]:

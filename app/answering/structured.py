@@ -6,7 +6,7 @@ and asked for once more before it is given up.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -35,6 +35,15 @@ MAX_SHOWN_CHARACTERS = 120
 """Of an answer that cannot be used, in the message that says so."""
 
 
+def the_same(filled: Sequence[Form], _text: str) -> Form | None:
+    """Return what all forms say alike. Of several that differ none is the answer.
+
+    One may be a thought, or quoted from a caption.
+    """
+    alike = bool(filled) and all(each == filled[0] for each in filled)
+    return filled[0] if alike else None
+
+
 def fill_in(
     form: type[Form],
     build: Callable[[Budget], Prompt],
@@ -42,23 +51,25 @@ def fill_in(
     budget: Budget,
     model: VisionModel,
     check: Callable[[Form], Form] = lambda filled: filled,
+    settle: Callable[[Sequence[Form], str], Form | None] = the_same,
 ) -> tuple[Form, str | None]:
     """Ask a model to fill in a form; once more, if what it wrote cannot be used.
 
     `build` makes the prompt, with its schema, for a budget: a server that refuses it is asked with
-    less. `check` may mend what was filled in, or raise ValueError. Returns with the form why the
-    answer broke off, if it did. Raises AnswerError after the second answer that cannot be used, and
-    as `VisionModel.reply`.
+    less. `settle` chooses from the forms that stand in an answer, and the answer's whole text.
+    `check` may mend what was filled in, or raise ValueError. Returns with the form why the answer
+    broke off, if it did. Raises AnswerError, in words for a person, after the second answer that
+    cannot be used, and as `VisionModel.reply`.
     """
     prompt, reply = _first(build, budget, model)
     try:
-        return check(_read(form, reply)), reply.broke_off
+        return check(_read(form, reply, settle)), reply.broke_off
     except ValueError as error:
         remark = f"What you wrote before could not be used: {error}. Write the JSON object alone."
     again = replace(prompt, after=f"{prompt.after}\n{remark}")
     reply = _said(again, budget, model)
     try:
-        return check(_read(form, reply)), reply.broke_off
+        return check(_read(form, reply, settle)), reply.broke_off
     except ValueError as error:
         said = repr(cut(reply.text.strip(), MAX_SHOWN_CHARACTERS))
         raise AnswerError(
@@ -93,23 +104,42 @@ def _said(prompt: Prompt, budget: Budget, model: VisionModel) -> Reply:
         return ask(replace(prompt, schema=None))
 
 
-def _read(form: type[Form], reply: Reply) -> Form:
-    """Return the form as it was filled in. Raises ValueError, which says what is amiss.
-
-    Of several that differ none is the answer: one may be a thought, or quoted from a caption.
-    """
-    wrong, filled = "there is no JSON object in it", list[Form]()
+def _read(
+    form: type[Form], reply: Reply, settle: Callable[[Sequence[Form], str], Form | None]
+) -> Form:
+    """Return the form as it was filled in. Raises ValueError, which says what is amiss."""
+    wrong, filled = "it is not the form that was asked for", list[Form]()
     for found in _objects(reply.text):
         try:
             filled.append(form.model_validate(found))
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    if filled and all(each == filled[0] for each in filled):
-        return filled[0]
+            wrong = _amiss(error)
+    settled = settle(filled, reply.text)
+    if settled is not None:
+        return settled
     if filled:
-        wrong = "there are several JSON objects in it that differ"
+        wrong = "it fills in the form several times, and not alike"
     raise ValueError(f"{wrong}; {reply.broke_off}" if reply.broke_off else wrong)
+
+
+_AMISS = {
+    "missing": "is left out",
+    "literal_error": "is not {expected}",
+    "string_type": "is no text",
+    "list_type": "is no list",
+    "too_short": "is too short",
+}
+"""What is said of a part of a form, by pydantic's name for what is amiss. Its own sentences are a
+programmer's; they stay for what only a programmer's form asks for."""
+
+
+def _amiss(error: ValidationError) -> str:
+    """Say what is amiss in a form, of several things the first."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    part = cut(".".join(map(str, first["loc"])), MAX_SHOWN_CHARACTERS)
+    if told := _AMISS.get(first["type"]):
+        return f"its {part!r} {told.format_map(first.get('ctx', {}))}"
+    return f"{part}: {first['msg']}"
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:

@@ -62,11 +62,12 @@ def test_of_an_object_that_is_cut_off_a_broken_value_does_not_count():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("Yes!", "there is no JSON object in it"),
-        ("", "there is no JSON object in it"),
-        ('{"answer": "maybe"}', "answer: Input should be 'yes' or 'no'"),
-        ('{"answer": "y', "answer: Field required"),
-        ("[" * 2000 + "{" * 2000, "there is no JSON object in it"),
+        ("Yes!", "it is not the form that was asked for"),
+        ("", "it is not the form that was asked for"),
+        ('{"answer": "maybe"}', "its 'answer' is not 'yes' or 'no'"),
+        ('{"answer": "y', "its 'answer' is left out"),
+        ('{"answer": "yes", "reason": 5}', "its 'reason' is no text"),
+        ("[" * 2000 + "{" * 2000, "it is not the form that was asked for"),
     ],
 )
 def test_what_cannot_be_used_is_asked_for_once_more_and_then_an_error(text, told):
@@ -82,7 +83,7 @@ def test_thoughts_before_an_answer_do_not_count():
 
 
 def test_two_answers_that_differ_are_none():
-    with pytest.raises(AnswerError, match="several JSON objects in it that differ"):
+    with pytest.raises(AnswerError, match="fills in the form several times, and not alike"):
         filled('{"answer": "yes"} or rather {"answer": "no"}')
     assert filled('{"answer": "yes"} as I said: {"answer": "yes"}')[0].answer == "yes"
 
@@ -93,7 +94,7 @@ def test_the_second_time_a_model_is_told_what_was_amiss():
     assert verdict.answer == "yes"
     first, second = ollama.requests
     assert "could not be used" not in first.text
-    assert "could not be used: there is no JSON object in it" in second.text
+    assert "could not be used: it is not the form that was asked for" in second.text
     assert second.schema == {"type": "object"}
 
 

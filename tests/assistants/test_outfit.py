@@ -18,10 +18,13 @@ from app.answering.vision import open_model
 from app.assistants.outfit.guardrail import Pair, check_all
 from app.core.errors import QueryError, SourceError
 from app.core.images import open_image
+from app.figures import outfit_board
+from app.render import outfit_json, outfit_lines, outfit_notices
 from ingest import ingest
 from tests.checkpoints import save_clip
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.openai_double import OpenAIDouble
+from tests.test_figures import words_in
 from tests.vision_double import VisionDouble
 
 TSHIRT, DRESS, SHIRT = "shop/images/10001.jpg", "shop/images/10008.jpg", "shop/images/10006.jpg"
@@ -355,7 +358,7 @@ def test_a_model_that_mends_its_answer_is_heard(home):
     plain = stylist()
     outfit, ollama = outfit_of(home, lambda request: next(said, None) or plain(request))
     assert types(outfit)["bottom"] == "Jeans"
-    assert "at least 1 item" in ollama.requests[1].text
+    assert "its 'items' is too short" in ollama.requests[1].text
 
 
 def test_a_picture_of_something_else_is_told(home, tmp_path):
@@ -385,7 +388,7 @@ def test_a_model_that_broke_off_is_told(home):
 
 def test_an_answer_that_is_cut_off_before_anything_is_whole_is_asked_for_again(home):
     outfit, ollama = outfit_of(home, lambda _: '{"category": "Tsh')
-    assert "items: Field required" in outfit.unavailable
+    assert "its 'items' is left out" in outfit.unavailable
     assert len(ollama.requests) == 2
 
 
@@ -398,7 +401,11 @@ def test_a_yes_in_prose_is_no_verdict(home):
     outfit, _ = outfit_of(home, reply)
     assert statuses(outfit) == {"not_checked"}
     assert outfit.status == "not_checked"
-    assert "no JSON object" in outfit.suggestions[0].verdict.reason
+    verdicts = [each.verdict for each in outfit.suggestions]
+    assert {verdict.reason for verdict in verdicts} == {"the model gave no usable verdict"}
+    (told,) = [told for told in outfit_notices(outfit) if told.startswith("not checked")]
+    assert "llava was asked twice" in told
+    assert "'Yes, they go together well!'" in told
 
 
 def test_one_verdict_that_fails_loses_no_other(home):
@@ -451,6 +458,65 @@ def test_a_yes_that_is_not_the_whole_answer_is_no_yes(home, said):
     plain = stylist()
     outfit, _ = outfit_of(home, lambda each: plain(each) if asks_for_titles(each) else said)
     assert "fits" not in statuses(outfit)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"answer": "no", "reas',
+        '{"answer": "no"}',
+        '{"answer": "No.", "reason": null}',
+        '{"answer": "No, the colours clash", "reason": ""}',
+        '{"answer": false, "reason": ["clash"]}',
+        '{"answer": "nein", "reason": "die Farben beißen sich"}',
+        '{"answer": "no", "reason": "clash"} so: {"answer": "no", "reason": "the colours clash"}',
+        "No. The colours clash.",
+        "**No**, they do not go together.",
+        "不，颜色不搭。",
+    ],
+)
+def test_a_clear_no_counts_without_its_reason(home, said):
+    plain = stylist()
+    outfit, ollama = outfit_of(home, lambda each: plain(each) if asks_for_titles(each) else said)
+    assert {each.slot for each in outfit.refused} == {"bottom", "shoes", "bag"}
+    assert not {each.slot for each in outfit.suggestions} & {"bottom", "shoes", "bag"}
+    assert len(ollama.requests) == 1 + len(outfit.refused)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "No doubt, they go together!",
+        "No-one would object.",
+        '{"answer": "不错", "reason": "颜色很搭"}',
+        '{"answer": "no", "reason": "a"} or {"answer": "yes", "reason": "b"}',
+        '{"answer": "yes"}',
+    ],
+)
+def test_what_is_no_clear_no_is_no_verdict(home, said):
+    plain = stylist(ITEMS[:1])
+    outfit, _ = outfit_of(home, lambda each: plain(each) if asks_for_titles(each) else said)
+    assert outfit.refused == ()
+    assert statuses(outfit) == {"not_checked"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It is lovely.",
+        '{"answer": "maybe", "reason": "?"}',
+        '{"answer": "yes", "reas',
+        '{"answer": "yes", "reason": 5}',
+        '{"answer": "yes", "reason": "a"} {"answer": "no", "reason": "b"}',
+    ],
+)
+def test_what_a_person_reads_of_a_failed_verdict_is_no_programmer_s(home, said):
+    plain = stylist()
+    outfit, _ = outfit_of(home, lambda each: plain(each) if asks_for_titles(each) else said)
+    words = " ".join(words_in(outfit_board(outfit)).split())
+    shown = "\n".join([words, json.dumps(outfit_json(outfit, 0)), *outfit_lines(outfit)])
+    assert "the model gave no usable verdict" in words
+    assert not [word for word in ("Input should", "required", "JSON", "pydantic") if word in shown]
 
 
 # Without a model.

@@ -1,11 +1,12 @@
 """Guardrail: a garment and a suggestion, side by side → whether they go together, and why."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, model_validator
 
 from app.answering.budget import Budget, estimate_tokens, limits_of, plan_budget
 from app.answering.prompts import cut, quote
@@ -30,13 +31,26 @@ VERDICT_TOKENS = 128
 
 MAX_REASON_CHARACTERS = 240
 
+NO_VERDICT = "the model gave no usable verdict"
+
+_NO = re.compile(
+    r"[\W_]*(?:no|nope|nein|non|nee|não|nej|nie|нет|否|不|不是|いいえ|아니요|아니오)"
+    r"[\s*_\"'”’]*(?:$|[,.;:!\n—–，。！]|(?<=\s)-)",
+    re.IGNORECASE,
+)
+"""How a no begins: the word alone, or before a stop. "No doubt" and "不错" are something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a model says of a suggestion; of one that is not checked, `reason` says why not."""
+    """What a model says of a suggestion; of one that is not checked, `reason` says why not.
+
+    `detail` is what else a person may want to know of that, once for all with the same reason.
+    """
 
     status: Status
     reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,26 @@ class _Form(BaseModel):
 
     answer: Annotated[Literal["yes", "no"], BeforeValidator(_lower)]
     reason: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_no_is_enough(cls, said: dict[str, Any]) -> dict[str, Any]:
+        """Let a clear no stand whatever became of its reason; a yes counts with its reason alone.
+
+        A no that is lost shows what was refused. A yes that breaks off may go on with "but", and
+        without it the garment is still shown, as not checked.
+        """
+        answer, reason = said.get("answer"), said.get("reason")
+        if answer is False or (isinstance(answer, str) and _NO.match(answer)):
+            return {"answer": "no", "reason": reason if isinstance(reason, str) else ""}
+        return said
+
+
+def _settled(filled: Sequence[_Form], text: str) -> _Form | None:
+    """Return the verdict of an answer: reasons may differ, and a no needs no form."""
+    if not filled and _NO.match(text):
+        return _Form(answer="no", reason="")
+    return filled[-1] if len({each.answer for each in filled}) == 1 else None
 
 
 _SCHEMA = {
@@ -99,7 +133,9 @@ def check_all(
         try:
             offered = open_image(pair.file, max_megapixels=max_megapixels)
             return _judge(original, offered, pair.name, model)
-        except (SourceError, AnswerError, ServiceUnavailableError) as error:
+        except AnswerError as error:
+            return Verdict("not_checked", NO_VERDICT, str(error))
+        except (SourceError, ServiceUnavailableError) as error:
             return Verdict("not_checked", str(error))
 
     verdicts = []
@@ -129,7 +165,7 @@ def _judge(
         query_image=True,
         answer_tokens=VERDICT_TOKENS,
     )
-    said, _ = fill_in(_Form, build, budget=budget, model=model)  # half a verdict lacks its reason
+    said, _ = fill_in(_Form, build, budget=budget, model=model, settle=_settled)
     reason = cut(" ".join(said.reason.split()), MAX_REASON_CHARACTERS)
     return Verdict("fits" if said.answer == "yes" else "does_not_fit", reason)
 
