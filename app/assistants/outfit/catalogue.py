@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from app.assistants.outfit.slots import EVERYONE, audience_of, singular, slot_of
+from app.assistants.outfit.slots import ADULTS, EVERYONE, audience_of, singular, slot_of, suited_by
 from app.core.collection import Collection
 from app.core.conditions import AnyOf, Condition, Exists, Not, OneOf, key_of
 from app.core.errors import QueryError
@@ -31,6 +31,9 @@ COLOUR_COLUMNS = (
 )  # fmt: skip
 
 TYPES_SHOWN = 12
+
+FOR_ALL = (ADULTS, EVERYONE)
+"""What a catalogue has for all: it has one word or the other."""
 
 MAX_VALUES = 1_000
 """Of a column, commonest first. A shop has some hundred article types."""
@@ -87,7 +90,10 @@ class Catalogue:
         """Return the value that says for whom, by itself or by a word for the same people."""
         meant = audience_of(name)
         same = (value for value, who in self.audiences.items() if meant and who == meant)
-        return _same_name(name, self.audiences) or next(same, None)
+        own = _same_name(name, self.audiences) or next(same, None)
+        if own or meant not in FOR_ALL:
+            return own
+        return next((value for value, who in self.audiences.items() if who in FOR_ALL), None)
 
     def require_audience(self, name: str) -> str:
         """Return the same. Raises QueryError when no garment is for these."""
@@ -102,12 +108,14 @@ class Catalogue:
         return found
 
     def suiting(self, audience: str) -> Condition | None:
-        """Return what leaves out garments for others. What does not say for whom stays in."""
+        """Return what leaves out garments for others, and a child's for an adult or the reverse.
+
+        What does not say for whom stays in.
+        """
         if self.audience is None:
             return None
-        meant = self.audiences.get(audience, "")
-        same = {value for value, who in self.audiences.items() if who == EVERYONE}
-        same |= {value for value, who in self.audiences.items() if meant and who == meant}
+        suited = suited_by(self.audiences.get(audience, ""))
+        same = {value for value, who in self.audiences.items() if who in suited}
         key = key_of("fields", self.audience.slug)
         return AnyOf((OneOf(key, tuple(sorted({audience, *same}))), Not(Exists(key))))
 

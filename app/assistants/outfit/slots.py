@@ -14,6 +14,10 @@ from typing import Any
 from app.core.garments import Slot
 
 EVERYONE = "everyone"
+ADULTS = "adults"
+
+_ALSO_FOR = {"girls": "children", "boys": "children", "children": "children"}
+"""Who else is meant by what suits these; of all others it is adults."""
 
 _ASIDE = re.compile(r"\s(?:for|with|in)\s|,", re.IGNORECASE)
 
@@ -38,12 +42,36 @@ def slot_of(name: str, said: Mapping[str, str] | None = None) -> Slot | str:
 
 
 def audience_of(name: str) -> str:
-    """Return who is meant: women, men, girls, boys, children, everyone; "" for what is not known.
+    """Return who is meant, by a name or the words in it; "" for what is not known.
+
+    It is women, men, girls, boys, adults, children or everyone. One word for a child is enough for
+    no adult to be meant.
 
     >>> audience_of("Women's"), audience_of("Unisex"), audience_of("Petite")
-    ('women', 'everyone', '')
+    ('women', 'adults', '')
+    >>> audience_of("Adults-Men"), audience_of("Kids-Boys"), audience_of("Kids Unisex")
+    ('men', 'boys', 'children')
     """
-    return _known("audiences").get(singular(name), "")
+    known = _known("audiences")
+    if found := known.get(singular(name)):
+        return found
+    meant = {known.get(singular(word), "") for word in re.findall(r"[^\W_]+", name)}
+    if young := meant & {*_ALSO_FOR}:
+        exact = young - {"children"}
+        return exact.pop() if len(exact) == 1 else "children"
+    grown = meant & {"women", "men"}
+    return grown.pop() if len(grown) == 1 else ADULTS if grown or ADULTS in meant else ""
+
+
+def suited_by(meant: str) -> set[str]:
+    """Return whose garments these people can wear: adults no child's, and children no adult's.
+
+    What is for everyone suits all; what is unisex is for adults.
+
+    >>> sorted(suited_by("women")), sorted(suited_by("girls"))
+    (['adults', 'everyone', 'women'], ['children', 'everyone', 'girls'])
+    """
+    return {meant, EVERYONE, _ALSO_FOR.get(meant, ADULTS)} - {""}
 
 
 def singular(name: str) -> str:
