@@ -75,12 +75,18 @@ def _field(collection: Collection, field: Field) -> dict[str, Any]:
 
 
 def _garments(collection: Collection) -> dict[str, str | None] | None:
-    """The columns that say of garments what, for whom and in which colour; None of other things."""
+    """The columns that say of garments what, for whom and for when; None of other things."""
     try:
         found = read_catalogue(collection)
     except QueryError:
         return None
-    parts = {"category": found.category, "audience": found.audience, "colour": found.colour}
+    parts = {
+        "category": found.category,
+        "audience": found.audience,
+        "colour": found.colour,
+        "usage": found.usage,
+        "season": found.season,
+    }
     return {part: column.name if column else None for part, column in parts.items()}
 
 

@@ -248,6 +248,8 @@ def _suggestion_json(suggestion: "Suggestion") -> Json:
     return {
         "slot": suggestion.slot,
         "title": suggestion.title,
+        "found_by": suggestion.found_by,
+        "shared": _shared(suggestion),
         "verdict": suggestion.verdict.status,
         "reason": suggestion.verdict.reason,
     } | _hit_facts(suggestion.hit)
@@ -280,8 +282,25 @@ def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
     yield f"            {shown(_called(suggestion))}"
     if verdict.status != "not_checked" and verdict.reason:
         yield f"            {shown(verdict.reason)}"
-    by = f"for {shown(suggestion.title)}" if suggestion.title else "looks like the picture"
-    yield f"            {by}  {'  '.join(_scores(hit.signals))}"
+    yield f"            {_found_by(suggestion)}  {'  '.join(_scores(hit.signals))}"
+
+
+def _found_by(suggestion: "Suggestion") -> str:
+    """Say by what it was found: a title, what the catalogue says and then its looks, or these."""
+    if suggestion.title:
+        return f"for {shown(suggestion.title)}"
+    said = (f"{name} {value}" for name, value in _shared(suggestion).items())
+    by = f"goes with it by {shown(', '.join(said))}; " if suggestion.shared else ""
+    return f"{by}looks like the picture"
+
+
+def _shared(suggestion: "Suggestion") -> dict[str, str]:
+    """What it has in the columns that it was found by."""
+    said = suggestion.hit.node.metadata
+    return {
+        name: ", ".join(value) if isinstance(value := said[name], list) else str(value)
+        for name in suggestion.shared
+    }
 
 
 def _words(status: str) -> str:
@@ -296,10 +315,9 @@ def _unavailable(outfit: "Outfit") -> list[str]:
     """Say that no model took part, and why."""
     if not outfit.unavailable:
         return []
-    return [
-        f"{outfit.unavailable.rstrip('.')}. So the picture alone is the query, and nothing is"
-        " checked"
-    ]
+    by_catalogue = any(each.shared for each in outfit.suggestions)
+    what = "what the catalogue says of it, and then its looks," if by_catalogue else "its looks"
+    return [f"{outfit.unavailable.rstrip('.')}. So {what} decide, and nothing is checked"]
 
 
 def outfit_notices(outfit: "Outfit") -> list[str]:

@@ -250,6 +250,11 @@ def _suggested(suggestion: "Suggestion", width: float, known: str) -> list[Words
     name = wrap(headline_of(suggestion.hit), inches=width, points=CAPTION_POINTS, lines=4)
     fits = verdict.status == "fits"
     reason = "" if verdict.reason == known else verdict.reason
+    by = {
+        "catalogue": "found by the catalogue's word, then by its looks",
+        "looks": "found by looks",
+    }
+    reason = "; ".join(filter(None, (reason, by.get(suggestion.found_by))))
     return [
         Words(name, above=0.07),
         Words("✓ fits" if fits else "not checked", 8, FITS if fits else UNCHECKED, bold=True),

@@ -158,6 +158,15 @@ def test_what_alone_was_not_checked_says_why(squares):
     assert "not checked no JSON came" in words
 
 
+def test_what_no_title_led_to_says_by_what_it_was_found(squares):
+    unchecked = Verdict("not_checked", "no model")
+    bag = Suggestion("bag", hit(squares / "blue.png", "a bag"), "", unchecked, ("usage",))
+    hat = Suggestion("accessory", hit(squares / "green.png", "a hat"), "", unchecked)
+    words = words_in(outfit_board(outfit_of(squares / "red.png", [bag, hat])))
+    assert "no model; found by the catalogue's word, then by its looks" in words
+    assert "no model; found by looks" in words
+
+
 def test_a_model_that_gave_no_verdict_took_part_all_the_same(squares):
     failed = suggestion(squares / "blue.png", status="not_checked")
     words = words_in(outfit_board(outfit_of(squares / "red.png", [failed])))
@@ -283,6 +292,7 @@ def test_the_command_line_writes_the_board_of_a_shop(shop_home, tmp_path, sightl
 
     picture, board = shop_home / "shop/images/10001.jpg", tmp_path / "outfit.png"
     asked = ["outfit", picture, "-c", "shop", "--home", shop_home, "--figure", board]
+    asked += ["--slots", "bottom"]
     with OllamaDouble(reply=reply) as ollama:
         ran = sightline(*asked, "--ollama", ollama.url)
     assert ran.code == 0

@@ -147,7 +147,9 @@ def test_a_garment_of_several_types_is_found_in_the_slot_that_is_wanted(tmp_path
     ingest(tmp_path / "shop", "things", settings, image="palette", text="minilm")
     with open_collection("things", settings) as opened:
         wish = Wish(read_catalogue(opened), ("bottom",), None, AllOf(()), None, 0, 1)
-        (found,) = by_titles(Searcher(opened, settings), ["jeans"], wish).by_slot["bottom"]
+        (found,) = by_titles(Searcher(opened, settings), ["jeans"], wish, Path(), ()).by_slot[
+            "bottom"
+        ]
     assert found.hit.caption == "rook"
     assert found.hit.node.metadata["type"] == ["Shirts", "Jeans"]
 
@@ -197,7 +199,7 @@ def test_no_find_is_for_other_people_or_of_a_type_that_was_not_asked_for(real, a
         catalogue = read_catalogue(opened)
         titles = [f"{colour} {name}" for colour in ("red", "black") for name in catalogue.types]
         wish = Wish(catalogue, ("bottom", "shoes"), None, catalogue.suiting(audience), -1, 0, 1)
-        finds = by_titles(Searcher(opened, real), titles, wish).by_slot
+        finds = by_titles(Searcher(opened, real), titles, wish, Path(), ()).by_slot
     rows = [(slot, each.hit.node.metadata) for slot in finds for each in finds[slot]]
     is_child = audience in ("Girls", "Boys")  # of whom there are three things in all
     suit = {audience} if is_child else {audience, "Unisex"}

@@ -30,8 +30,9 @@ def reply(request) -> str:
 
 
 def test_it_prints_what_fits_and_below_it_what_was_refused(home, sightline: Run):
+    asked = ["outfit", TSHIRT, "-c", "shop", "--slots", "bottom,shoes"]
     with OllamaDouble(reply=reply) as ollama:
-        ran = sightline("outfit", TSHIRT, "-c", "shop", "--ollama", ollama.url)
+        ran = sightline(*asked, "--ollama", ollama.url)
     assert ran.code == 0
     shown, refused = ran.out.split("refused:")
     assert shown.startswith(
@@ -50,7 +51,8 @@ def test_a_program_gets_one_object(home, sightline: Run):
     with OllamaDouble(reply=reply) as ollama:
         ran = sightline("outfit", TSHIRT, "-c", "shop", "--ollama", ollama.url, "--json")
     said = ran.json
-    assert (said["garment"], said["record_id"], said["status"]) == (TSHIRT, TSHIRT, "checked")
+    assert (said["garment"], said["record_id"]) == (TSHIRT, TSHIRT)
+    assert said["status"] == "partly_checked"
     assert said["analysis"] == {
         "category": "Tshirts",
         "audience": "Women",
@@ -60,7 +62,23 @@ def test_a_program_gets_one_object(home, sightline: Run):
     assert (shoes["verdict"], shoes["title"]) == ("fits", "Women white sneakers")
     assert shoes["signals"]["text"]["cosine"] > 0.5
     assert {each["verdict"] for each in said["refused"]} == {"does_not_fit"}
-    assert said["empty_slots"]["bag"] == "the model named nothing for it"
+    assert (shoes["found_by"], shoes["shared"]) == ("title", {})
+
+
+def test_a_slot_that_the_model_names_nothing_for_is_told_and_ends_with_3(home, sightline: Run):
+    asked = ["outfit", TSHIRT, "-c", "shop", "--slots", "bag,shoes"]
+    with OllamaDouble(reply=reply) as ollama:
+        ran = sightline(*asked, "--ollama", ollama.url)
+        said = sightline(*asked, "--ollama", ollama.url, "--json").json
+    assert ran.code == 3
+    assert "not checked: llava named nothing for bag" in ran.err
+    assert "goes with it by usage Casual" in ran.out
+    assert ran.out.endswith("status: partly checked; model: llava\n")
+    bag = next(each for each in said["suggestions"] if each["slot"] == "bag")
+    assert (bag["verdict"], bag["title"]) == ("not_checked", "")
+    assert bag["reason"] == "the model named nothing for this slot"
+    assert bag["found_by"] == "catalogue"
+    assert bag["shared"]["usage"] == "Casual"
 
 
 def test_without_a_model_it_shows_what_there_is_and_ends_with_3(home, sightline: Run):
@@ -112,9 +130,8 @@ def test_a_model_that_cannot_say_what_it_sees_is_no_model(home, sightline: Run):
 
 
 def test_info_says_which_column_plays_which_part(home, sightline: Run):
-    assert "outfit   category = articleType, audience = gender, colour = baseColour\n" in (
-        sightline("info", "shop").out
-    )
+    told = "category = articleType, audience = gender, colour = baseColour, usage = usage,"
+    assert f"outfit   {told} season = season\n" in sightline("info", "shop").out
     assert sightline("info", "shop", "--json").json["outfit"]["category"] == "articleType"
 
 

@@ -89,12 +89,17 @@ def without_model(home: Path, garment: str | Path = TSHIRT, **asked) -> Outfit:
 
 
 def types(outfit: Outfit) -> dict[str, str]:
-    """The article type that each slot got."""
-    return {each.slot: each.hit.node.metadata["articleType"] for each in outfit.suggestions}
+    """The article type that each slot got that the model named something for."""
+    return {
+        each.slot: each.hit.node.metadata["articleType"]
+        for each in outfit.suggestions
+        if each.title or outfit.unavailable
+    }
 
 
 def statuses(outfit: Outfit) -> set[str]:
-    return {each.verdict.status for each in outfit.suggestions}
+    """What a model says of what it named, or of all if there was none."""
+    return {each.verdict.status for each in outfit.suggestions if each.title or outfit.unavailable}
 
 
 # What a title finds, and for whom.
@@ -103,12 +108,39 @@ def statuses(outfit: Outfit) -> set[str]:
 def test_each_title_fills_the_slot_in_which_its_garment_is_worn(home):
     outfit, _ = outfit_of(home, stylist())
     assert types(outfit) == {"bottom": "Jeans", "shoes": "Casual Shoes", "bag": "Handbags"}
-    assert [each.title for each in outfit.suggestions] == list(ITEMS)
+    assert [each.title for each in outfit.suggestions if each.title] == list(ITEMS)
     assert statuses(outfit) == {"fits"}
-    assert outfit.status == "checked"
-    assert outfit.empty == dict.fromkeys(
-        ("outerwear", "accessory"), "the model named nothing for it"
-    )
+    assert outfit.empty == {}
+
+
+def test_a_slot_that_the_model_names_nothing_for_goes_by_the_catalogue_and_looks(home):
+    outfit, ollama = outfit_of(home, stylist())
+    others = {each.slot: each for each in outfit.suggestions if not each.title}
+    assert others.keys() == {"outerwear", "accessory"}
+    assert {each.verdict.status for each in others.values()} == {"not_checked"}
+    reasons = {each.verdict.reason for each in others.values()}
+    assert reasons == {"the model named nothing for this slot"}
+    assert outfit.status == "partly_checked"
+    (told,) = [told for told in outfit_notices(outfit) if told.startswith("not checked")]
+    assert "llava named nothing for outerwear, accessory" in told
+    assert len(ollama.requests) == 1 + len(ITEMS)
+    by_looks = {each.slot: each.hit.record_id for each in without_model(home).suggestions}
+    assert {slot: each.hit.record_id for slot, each in others.items()} == {
+        slot: by_looks[slot] for slot in others
+    }
+
+
+def test_a_model_that_names_the_garment_itself_for_every_slot_names_nothing(home):
+    outfit, _ = outfit_of(home, stylist(["Women white T-shirt"] * 7))
+    assert {each.slot for each in outfit.suggestions} == {
+        "bottom",
+        "outerwear",
+        "shoes",
+        "bag",
+        "accessory",
+    }
+    assert outfit.status == "not_checked"
+    assert any("not looked for, as their slots are not" in told for told in outfit.notices)
 
 
 def test_suggestions_are_for_the_same_people_or_for_everybody(home, rows):
@@ -171,7 +203,9 @@ def test_no_garment_is_suggested_twice(home):
 
 
 def test_several_for_a_slot_differ_in_type_or_colour(home, rows):
-    outfit, _ = outfit_of(home, stylist(["brown shoes", "black shoes"]), per_slot=3)
+    outfit, _ = outfit_of(
+        home, stylist(["brown shoes", "black shoes"]), slots=["shoes"], per_slot=3
+    )
     kinds = [
         (row["articleType"], row["baseColour"])
         for each in outfit.suggestions
@@ -298,7 +332,7 @@ def test_what_a_shop_says_cannot_give_orders(home):
 
 
 def test_what_is_refused_is_no_match_and_the_next_is_tried(home):
-    outfit, _ = outfit_of(home, stylist(["Women jeans"], refuses=["Blue"]))
+    outfit, _ = outfit_of(home, stylist(["Women jeans"], refuses=["Blue"]), slots=["bottom"])
     (refused,) = [
         each for each in outfit.refused if each.hit.caption == "Fennmoor Women Blue Jeans"
     ]
@@ -309,9 +343,8 @@ def test_what_is_refused_is_no_match_and_the_next_is_tried(home):
 
 
 def test_after_some_refusals_a_slot_stays_empty(home):
-    outfit, ollama = outfit_of(
-        home, stylist(["Women jeans", "boots", "sandals", "sneakers"], refuses=["Women", "Unisex"])
-    )
+    reply = stylist(["Women jeans", "boots", "sandals", "sneakers"], refuses=["Women", "Unisex"])
+    outfit, ollama = outfit_of(home, reply, slots=["bottom", "shoes"])
     assert outfit.suggestions == ()
     assert {"bottom", "shoes"} <= set(outfit.empty)
     assert len(ollama.requests) == 1 + len(outfit.refused)
@@ -398,7 +431,7 @@ def test_a_yes_in_prose_is_no_verdict(home):
     def reply(request: Any) -> str:
         return plain(request) if asks_for_titles(request) else "Yes, they go together well!"
 
-    outfit, _ = outfit_of(home, reply)
+    outfit, _ = outfit_of(home, reply, slots=["bottom", "shoes", "bag"])
     assert statuses(outfit) == {"not_checked"}
     assert outfit.status == "not_checked"
     verdicts = [each.verdict for each in outfit.suggestions]
@@ -409,10 +442,11 @@ def test_a_yes_in_prose_is_no_verdict(home):
 
 
 def test_one_verdict_that_fails_loses_no_other(home):
-    outfit, _ = outfit_of(home, stylist(), script=["obey", "cut"])
+    slots = ["bottom", "shoes", "bag"]
+    outfit, _ = outfit_of(home, stylist(), script=["obey", "cut"], slots=slots)
     found = [each.verdict.status for each in outfit.suggestions]
     assert sorted(found) == ["fits", "fits", "fits"]  # what the cut left was asked for again
-    outfit, _ = outfit_of(home, stylist(), script=["obey", "web_page"])
+    outfit, _ = outfit_of(home, stylist(), script=["obey", "web_page"], slots=slots)
     found = [each.verdict.status for each in outfit.suggestions]
     assert sorted(found) == ["fits", "fits", "not_checked"]
     assert outfit.status == "partly_checked"
@@ -423,17 +457,17 @@ def test_a_picture_that_is_gone_leaves_its_place_to_the_next(home, tmp_path):
     shutil.copytree(home, moved)
     settings = Settings(home=moved)
     ingest(moved / "shop", "shop", settings, label="shop")  # the copy is where its pictures are now
-    before, _ = outfit_of(moved, stylist(ITEMS[:1]))
+    before, _ = outfit_of(moved, stylist(ITEMS[:1]), slots=["bottom"])
     (first,) = before.suggestions
     first.hit.file.unlink()
-    outfit, _ = outfit_of(moved, stylist(ITEMS[:1]))
+    outfit, _ = outfit_of(moved, stylist(ITEMS[:1]), slots=["bottom"])
     (next_,) = outfit.suggestions
     assert next_.hit.record_id != first.hit.record_id
     assert next_.verdict.status == "fits"
     for picture in (moved / "shop/images").iterdir():
         if picture.name != "10001.jpg":
             picture.unlink()
-    outfit, _ = outfit_of(moved, stylist(ITEMS[:1]))
+    outfit, _ = outfit_of(moved, stylist(ITEMS[:1]), slots=["bottom"])
     assert outfit.suggestions == ()
     assert outfit.empty["bottom"] == "the pictures of what was found for it are gone"
     assert any(f"files have left {moved / 'shop'}; ingest it" in told for told in outfit.notices)
@@ -536,6 +570,26 @@ def test_without_a_model_the_picture_is_the_query_and_nothing_is_checked(home, r
     assert {tuple(each.hit.signals) for each in outfit.suggestions} == {("image",)}
 
 
+def test_without_a_model_what_the_catalogue_says_counts_before_looks(home, rows):
+    worn, outfit = rows[TSHIRT], without_model(home, per_slot=12)
+    for slot in ("bottom", "shoes"):
+        found = [each for each in outfit.suggestions if each.slot == slot]
+        kin = [rows[each.hit.record_id] for each in found]
+        same = [[row[name] == worn[name] for name in ("usage", "season")] for row in kin]
+        assert same == sorted(same, reverse=True)
+        assert same[0][0]
+        for each, (usage, season) in zip(found, same, strict=True):
+            assert ("usage" in each.shared, "season" in each.shared) == (usage, season)
+            assert each.found_by == ("catalogue" if each.shared else "looks")
+
+
+def test_where_nothing_is_known_of_a_garment_its_looks_are_all_there_is(home, tmp_path):
+    Image.new("RGB", (90, 120), "navy").save(tmp_path / "mine.png")
+    outfit = without_model(home, tmp_path / "mine.png")
+    assert {each.found_by for each in outfit.suggestions} == {"looks"}
+    assert "So its looks decide, and nothing is checked" in outfit_notices(outfit)[0]
+
+
 def test_as_many_for_a_slot_as_are_asked_for(home, tmp_path):
     Image.new("RGB", (90, 120), "navy").save(tmp_path / "mine.png")
     outfit = without_model(home, tmp_path / "mine.png", slots=["top"], per_slot=12)
@@ -580,7 +634,7 @@ def test_a_server_of_openai_s_chat_completions_does_as_well(home):
         with open_collection("shop", settings) as shop:
             outfit = complete_outfit(TSHIRT, shop, settings)
     assert types(outfit) == {"bottom": "Jeans", "shoes": "Casual Shoes", "bag": "Handbags"}
-    assert outfit.status == "checked"
+    assert statuses(outfit) == {"fits"}
 
 
 def test_the_outfit_is_the_same_on_either_engine(home, either_engine):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.assistants.outfit.candidates import CHECKS, Candidate
 from app.assistants.outfit.catalogue import Catalogue
@@ -19,13 +20,20 @@ Judge = Callable[[Sequence[Candidate]], Sequence[Verdict]]
 class Suggestion:
     """A garment for one slot, the title that it was found by, and what a model says of it.
 
-    `title` is empty where the picture itself was searched with.
+    `title` is empty where no model named one. Then `shared` are the columns in which it has what
+    goes with the garment by the catalogue's word; of such it is the one that looks most like it.
     """
 
     slot: Slot
     hit: Hit
     title: str
     verdict: Verdict
+    shared: tuple[str, ...] = ()
+
+    @property
+    def found_by(self) -> Literal["title", "catalogue", "looks"]:
+        """What counted first in finding it."""
+        return "title" if self.title else "catalogue" if self.shared else "looks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,9 @@ def _fill(candidates: Mapping[Slot, Sequence[Candidate]], judge: Judge, per_slot
         for slot, some in waiting.items():
             waiting[slot] = some[lacking[slot] :]
         for candidate, verdict in zip(batch, judge(batch), strict=True):
-            judged = Suggestion(candidate.slot, candidate.hit, candidate.title, verdict)
+            judged = Suggestion(
+                candidate.slot, candidate.hit, candidate.title, verdict, candidate.shared
+            )
             if verdict.status == "does_not_fit":
                 refused.append(judged)
             else:

@@ -1,12 +1,14 @@
-"""Candidates: titles, or a picture alone → garments of a collection, by slot, best first."""
+"""Candidates: titles, or what is known and seen → garments of a collection, by slot, best first."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from app.assistants.outfit.catalogue import Catalogue
+from app.assistants.outfit.facts import Fact, words_of
 from app.core.conditions import AllOf, Condition
 from app.core.errors import SightlineError
 from app.core.garments import SLOTS, Slot
@@ -34,13 +36,15 @@ colour of one above it weighs as much as .27 of the score: more than a colour's 
 class Candidate:
     """A garment that may go with the picture, and the title that it was found by.
 
-    `order` counts the titles from 0.
+    `order` counts the titles from 0. Without a title it was found by its looks, and before them by
+    what it has in the columns of `shared`.
     """
 
     slot: Slot
     hit: Hit
     title: str
     order: int
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,12 @@ class Wish:
     related: float
     per_slot: int
 
-    def search(self, slots: Iterable[Slot], **asked: Any) -> Search:
-        """Return a search for garments of these slots."""
+    def search(self, slots: Iterable[Slot], *, facts: Iterable[Fact] = (), **asked: Any) -> Search:
+        """Return a search for garments of these slots of which these facts hold."""
         among = self.catalogue.among(self.catalogue.types_of(slots))
+        also = AllOf((self.also, among, *(fact.condition for fact in facts)))
         top_k = max(RESERVE, CHECKS * self.per_slot)
-        return Search(top_k=top_k, where=self.where, also=AllOf((self.also, among)), **asked)
+        return Search(top_k=top_k, where=self.where, also=also, **asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,15 @@ class Finds:
     """Slots for which something was found that cannot be looked at: its picture is gone."""
 
 
-def by_titles(searcher: Searcher, titles: Sequence[str], wish: Wish) -> Finds:
+def by_titles(
+    searcher: Searcher, titles: Sequence[str], wish: Wish, picture: Path, facts: Sequence[Fact]
+) -> Finds:
     """Return what titles find, each of them one query against words and pictures.
 
     A title that says where its garment is worn is looked for there alone, and not at all where
-    nothing is wanted. Only what has the cosine of the wish with a title counts. No garment is there
-    twice. Raises as `Searcher.search`.
+    nothing is wanted. Only what has the cosine of the wish with a title counts. A slot that no
+    title names, and for which none finds anything, is left to the picture, as in `by_looks`. No
+    garment is there twice. Raises as `Searcher.search`.
     """
     slots = {title: wish.catalogue.slot_of(title) for title in titles}
     idle = [title for title, slot in slots.items() if slot and slot not in wish.slots]
@@ -96,21 +104,38 @@ def by_titles(searcher: Searcher, titles: Sequence[str], wish: Wish) -> Finds:
         for title, own in slots.items()
         if title not in idle
     ]
-    finds = _finds(searcher, searches, wish)
+    unnamed = [slot for slot in wish.slots if slot not in slots.values()]
+    finds = _finds(searcher, [*searches, *_looks(picture, facts, wish, unnamed)], wish, facts)
     told = f"not looked for, as their slots are not to be filled: {'; '.join(idle)}"
     return replace(finds, notices=(*([told] if idle else []), *finds.notices))
 
 
-def by_picture(searcher: Searcher, picture: Path, wish: Wish) -> Finds:
-    """Return what looks like a picture, slot by slot: all there is to go by without a model."""
-    searches = [
-        wish.search([slot], image=picture, mode="image-to-image", min_score=wish.min_score)
-        for slot in wish.slots
+def by_looks(searcher: Searcher, wish: Wish, picture: Path, facts: Sequence[Fact]) -> Finds:
+    """Return what goes with a picture slot by slot, where no model names anything.
+
+    First comes what shares the first of the facts, and so on; of equals what looks like it most.
+    """
+    return _finds(searcher, _looks(picture, facts, wish, wish.slots), wish, facts)
+
+
+def _looks(picture: Path, facts: Sequence[Fact], wish: Wish, slots: Iterable[Slot]) -> list[Search]:
+    """Ask for the likest of which all facts hold, then all but the last, and so on to none."""
+    return [
+        wish.search(
+            [slot],
+            facts=facts[:count],
+            image=picture,
+            mode="image-to-image",
+            min_score=wish.min_score,
+        )
+        for slot in slots
+        for count in range(len(facts), -1, -1)
     ]
-    return _finds(searcher, searches, wish)
 
 
-def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
+def _finds(
+    searcher: Searcher, searches: Sequence[Search], wish: Wish, facts: Sequence[Fact]
+) -> Finds:
     candidates: list[Candidate] = []
     gone: dict[str, Hit] = {}
     far: list[str] = []
@@ -121,7 +146,7 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
         if isinstance(found, SightlineError):
             raise found
         there = [hit for hit in found.hits if not hit.gone]
-        candidates += [Candidate(_slot(hit, wish), hit, search.words, order) for hit in there]
+        candidates += [_candidate(hit, search, order, wish, facts) for hit in there]
         gone |= {hit.record_id: hit for hit in found.hits if hit.gone}
         if not found.hits:
             (far if found.nearest else lacking).append(search.words)
@@ -134,27 +159,47 @@ def _finds(searcher: Searcher, searches: Sequence[Search], wish: Wish) -> Finds:
         why = where_gone(gone.values(), searcher.collection)
         notices.append(f"{counted(len(gone), 'garment')} left out, whose pictures are gone: {why}")
     return Finds(
-        _by_slot(candidates, wish.catalogue),
+        _by_slot(candidates, wish.catalogue, facts),
         tuple(dict.fromkeys(notices)),
         frozenset(_slot(hit, wish) for hit in gone.values()),
     )
 
 
+def _candidate(
+    hit: Hit, search: Search, order: int, wish: Wish, facts: Sequence[Fact]
+) -> Candidate:
+    shared = () if search.words else (fact.column.name for fact in facts if fact.holds_of(hit))
+    return Candidate(_slot(hit, wish), hit, search.words, order, tuple(shared))
+
+
 def _slot(hit: Hit, wish: Wish) -> Slot:
     """Return where a garment is worn, by the first of its types that is wanted."""
-    types = _values(hit, wish.catalogue.category.name)
+    types = words_of(hit.node.metadata, wish.catalogue.category.name)
     slots = (slot for name in types if (slot := wish.catalogue.types.get(name)))
     return next(slot for slot in slots if slot in wish.slots)
 
 
-def _by_slot(found: Sequence[Candidate], catalogue: Catalogue) -> dict[Slot, list[Candidate]]:
+def _by_slot(
+    found: Sequence[Candidate], catalogue: Catalogue, facts: Sequence[Fact]
+) -> dict[Slot, list[Candidate]]:
+    def lacking(each: Candidate) -> list[bool]:
+        return [fact.column.name not in each.shared for fact in facts]
+
+    titled = {each.slot for each in found if each.title}
+    wanted = [each for each in found if each.title or each.slot not in titled]
     best: dict[str, Candidate] = {}
-    for each in sorted(found, key=lambda each: -(each.hit.score or 0)):
+    for each in sorted(wanted, key=lambda each: (lacking(each), -(each.hit.score or 0))):
         best.setdefault(_sold_as(each.hit, catalogue), each)
     slots: dict[Slot, list[Candidate]] = {slot: [] for slot in SLOTS}
     for each in best.values():
         slots[each.slot].append(each)
-    return {slot: _in_turn(some, catalogue) for slot, some in slots.items() if some}
+    return {
+        slot: [
+            one for _, alike in groupby(some, key=lacking) for one in _in_turn([*alike], catalogue)
+        ]
+        for slot, some in slots.items()
+        if some
+    }
 
 
 def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Candidate]:
@@ -162,7 +207,8 @@ def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Cand
     columns = [column.name for column in (catalogue.category, catalogue.colour) if column]
 
     def likeness(one: Candidate, other: Candidate) -> float:
-        pairs = [(_values(one.hit, name), _values(other.hit, name)) for name in columns]
+        both = (one.hit.node.metadata, other.hit.node.metadata)
+        pairs = [[words_of(said, name) for said in both] for name in columns]
         return sum(mine == others != [] for mine, others in pairs) / 2
 
     various = diversify(
@@ -181,10 +227,6 @@ def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Cand
 
 def _sold_as(hit: Hit, catalogue: Catalogue) -> str:
     """What tells a garment from others: one that has the same name and looks is in twice."""
-    return "\n".join([hit.caption or hit.record_id, *_values(hit, catalogue.category.name)])
-
-
-def _values(hit: Hit, name: str) -> list[str]:
-    """Return what a record has in a column: nothing, a word or several."""
-    value: Any = hit.node.metadata.get(name)
-    return value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    return "\n".join(
+        [hit.caption or hit.record_id, *words_of(hit.node.metadata, catalogue.category.name)]
+    )

@@ -30,6 +30,10 @@ COLOUR_COLUMNS = (
     "maincolor", "primarycolour", "primarycolor", "colourgroupname",
 )  # fmt: skip
 
+USAGE_COLUMNS = ("usage", "occasion", "use", "usedfor", "suitablefor")
+
+SEASON_COLUMNS = ("season", "seasons", "seasonname")
+
 TYPES_SHOWN = 12
 
 FOR_ALL = (ADULTS, EVERYONE)
@@ -49,16 +53,20 @@ class Catalogue:
 
     `types` has the article types that are worn somewhere, commonest first; `unknown` those that no
     table knows, `nowhere` those that are no part of an outfit. `audiences` are the values of their
-    column, with who is meant, or ""; `said` are the slots that dataset.toml adds to the table.
+    column, with who is meant, or "", `colours` those of theirs; `said` are the slots that
+    dataset.toml adds to the table.
     """
 
     category: Field
     audience: Field | None
     colour: Field | None
+    usage: Field | None
+    season: Field | None
     types: Mapping[str, Slot]
     unknown: tuple[str, ...]
     nowhere: tuple[str, ...]
     audiences: Mapping[str, str]
+    colours: tuple[str, ...]
     said: Mapping[str, str]
 
     def types_of(self, slots: Iterable[Slot]) -> tuple[str, ...]:
@@ -147,11 +155,21 @@ def read_catalogue(collection: Collection) -> Catalogue:
     more = {singular(name): slot for outfit in said for name, slot in outfit.slots.items()}
     slots = {name: slot_of(name, more) for name in values(category)}
     audience = _column(columns, values, "audience", said, AUDIENCE_COLUMNS, _names_somebody)
+    colour, usage, season = (
+        _column(columns, values, part, said, names, bool)
+        for part, names in (
+            ("colour", COLOUR_COLUMNS),
+            ("usage", USAGE_COLUMNS),
+            ("season", SEASON_COLUMNS),
+        )
+    )
     everyone = {singular(name) for outfit in said for name in outfit.everyone}
     return Catalogue(
         category=category,
         audience=audience,
-        colour=_column(columns, values, "colour", said, COLOUR_COLUMNS, lambda _: True),
+        colour=colour,
+        usage=usage,
+        season=season,
         types={name: slot for name, slot in slots.items() if slot in SLOTS},
         unknown=tuple(name for name, slot in slots.items() if not slot),
         nowhere=tuple(name for name, slot in slots.items() if slot and slot not in SLOTS),
@@ -159,6 +177,7 @@ def read_catalogue(collection: Collection) -> Catalogue:
             name: EVERYONE if singular(name) in everyone else audience_of(name)
             for name in (values(audience) if audience else ())
         },
+        colours=tuple(values(colour)) if colour else (),
         said=more,
     )
 

@@ -1,8 +1,8 @@
 """Complete: a garment, as a picture or a record → what goes with it, each match checked.
 
 A model says what the garment is and what would go with it; the collection is searched for that;
-the model looks at each find beside the garment. Without a model the picture is all there is to
-search with, and nothing is checked.
+the model looks at each find beside the garment. Where it names nothing, or there is no model, what
+the catalogue says of the garment and then its looks are all there is to go by, unchecked.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +21,9 @@ from app.assistants.outfit.assembly import (
     covered_by,
     free_slots,
 )
-from app.assistants.outfit.candidates import Candidate, Finds, Wish, by_picture, by_titles
+from app.assistants.outfit.candidates import Candidate, Finds, Wish, by_looks, by_titles
 from app.assistants.outfit.catalogue import Catalogue, read_catalogue
+from app.assistants.outfit.facts import facts_of
 from app.assistants.outfit.guardrail import Pair, Verdict, check_all
 from app.assistants.outfit.worn import Worn, find_worn
 from app.core.collection import Collection
@@ -120,11 +121,13 @@ def complete_outfit(
         per_slot,
     )
     on_step("searching the collection")
+    facts = facts_of(catalogue, worn.said, analysis.audience)
     if unavailable:
-        finds, judge = by_picture(searcher, worn.picture, wish), _judge_nothing(unavailable)
+        finds, judge = by_looks(searcher, wish, worn.picture, facts), _judge_nothing(unavailable)
     else:
-        finds = by_titles(searcher, analysis.items, wish)
-        judge = _judge(picture, model, settings, on_step)
+        finds = by_titles(searcher, analysis.items, wish, worn.picture, facts)
+        unnamed = _unnamed(finds, model)
+        judge = _judge_named(_judge(picture, model, settings, on_step), unnamed)
     collection.close()
     either = slots is None
     judged = assemble(finds.by_slot, judge, per_slot=per_slot, either=either)
@@ -214,6 +217,24 @@ def _judge(picture: "Image.Image", model: VisionModel, settings: Settings, on_st
     return judge
 
 
+def _unnamed(finds: Finds, model: VisionModel) -> Verdict:
+    """What is said of finds that no title of the model's led to."""
+    slots = [slot for slot, some in finds.by_slot.items() if not some[0].title]
+    detail = f"{model.name} named nothing for {', '.join(slots)}; the finds there are not its own"
+    return Verdict("not_checked", "the model named nothing for this slot", detail)
+
+
+def _judge_named(judge: Judge, unnamed: Verdict) -> Judge:
+    """Leave unjudged what no title led to."""
+
+    def judge_named(candidates: Sequence[Candidate]) -> list[Verdict]:
+        named = [each for each in candidates if each.title]
+        verdicts = iter(judge(named) if named else ())
+        return [next(verdicts) if each.title else unnamed for each in candidates]
+
+    return judge_named
+
+
 def _judge_nothing(why: str) -> Judge:
     return lambda candidates: [Verdict("not_checked", why) for _ in candidates]
 
@@ -236,7 +257,7 @@ def _empty(
         if slot in finds.gone:
             return "the pictures of what was found for it are gone"
         if analysis.items and slot not in named:
-            return "the model named nothing for it"
+            return "the model named nothing for it, and nothing that passes looks like it"
         return "nothing that passes is near enough"
 
     return {slot: reason(slot) for slot in wish.slots if slot not in covered}

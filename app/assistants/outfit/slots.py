@@ -1,6 +1,6 @@
 """Slots: what a shop calls a garment → where it is worn; what it calls people → who they are.
 
-Both are tables in garments.toml.
+And what it calls a colour → whether that goes with any other. All are tables in garments.toml.
 """
 
 import re
@@ -72,6 +72,16 @@ def suited_by(meant: str) -> set[str]:
     (['adults', 'everyone', 'women'], ['children', 'everyone', 'girls'])
     """
     return {meant, EVERYONE, _ALSO_FOR.get(meant, ADULTS)} - {""}
+
+
+def is_neutral(colour: str) -> bool:
+    """Say whether a colour goes with any other; the end of its name counts.
+
+    >>> is_neutral("Off White"), is_neutral("Navy Blue"), is_neutral("Blue")
+    (True, True, False)
+    """
+    words = singular(colour).split()
+    return any(" ".join(words[start:]) in _known("colours") for start in range(len(words)))
 
 
 def singular(name: str) -> str:

@@ -1,7 +1,9 @@
 """Worn: a picture's path or a record id → the garment, with what its catalogue says of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.assistants.outfit.catalogue import Catalogue
 from app.core.conditions import OneOf
@@ -21,6 +23,11 @@ class Worn:
     record: Hit | None
     category: str | None
     audience: str | None
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What its catalogue says of it, by column; nothing of a picture from elsewhere."""
+        return self.record.node.metadata if self.record else {}
 
     @property
     def name(self) -> str:
