@@ -394,6 +394,25 @@ def test_a_model_that_mends_its_answer_is_heard(home):
     assert "its 'items' is too short" in ollama.requests[1].text
 
 
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"bottom": ["Women blue jeans"], "shoes": "Women white sneakers"},
+        [{"title": "Women blue jeans", "slot": "bottom"}, {"name": "Women white sneakers"}],
+        "Women blue jeans, Women white sneakers",
+        ["Women blue jeans", "Women white sneakers", json.loads("[" * 500 + '"x"' + "]" * 500)],
+    ],
+)
+def test_titles_count_however_they_are_listed(home, items):
+    def reply(request: Any) -> str:
+        said = json.loads(stylist()(request))
+        return json.dumps(said | {"items": items} if asks_for_titles(request) else said)
+
+    outfit, ollama = outfit_of(home, reply)
+    assert outfit.analysis.items == ("Women blue jeans", "Women white sneakers")
+    assert sum(map(asks_for_titles, ollama.requests)) == 1
+
+
 def test_a_picture_of_something_else_is_told(home, tmp_path):
     Image.new("RGB", (90, 120), "navy").save(tmp_path / "mine.png")
     outfit, _ = outfit_of(home, stylist(category="other"), tmp_path / "mine.png")
@@ -502,6 +521,7 @@ def test_a_yes_that_is_not_the_whole_answer_is_no_yes(home, said):
         '{"answer": "No.", "reason": null}',
         '{"answer": "No, the colours clash", "reason": ""}',
         '{"answer": false, "reason": ["clash"]}',
+        '{"answer": ["no"], "reason": "clash"}',
         '{"answer": "nein", "reason": "die Farben beißen sich"}',
         '{"answer": "no", "reason": "clash"} so: {"answer": "no", "reason": "the colours clash"}',
         "No. The colours clash.",

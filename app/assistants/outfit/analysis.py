@@ -1,6 +1,7 @@
 """Analysis: a picture of a garment → what it is, for whom, and titles of what would go with it."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,9 @@ OTHER = "other"
 """What a model is told to say of a picture that shows nothing of the catalogue's types."""
 
 MAX_TITLES = 10
+
+MAX_DEPTH = 3
+"""Of lists in lists of titles: those by slot, with an object for each. A hostile one has no end."""
 
 MAX_TITLE_CHARACTERS = 120
 """Of a title: half of what any text embedding here reads."""
@@ -54,12 +58,29 @@ class Analysis:
 
 
 def _titles(value: object) -> object:
-    """Drop what is no title, and what was said already."""
-    if not isinstance(value, list):
+    """Drop what is no title, and what was said already; titles may stand by slot or in a line."""
+    if isinstance(value, str):
+        value = re.split(r"[,;\n]", value)
+    if not isinstance(value, list | dict):
         return value
-    texts = (" ".join(each.split()) for each in value if isinstance(each, str))
+    texts = (" ".join(each.split()) for each in _texts(value))
     said = {text.casefold(): text[:MAX_TITLE_CHARACTERS] for text in texts if text}
     return list(said.values())[:MAX_TITLES]
+
+
+def _texts(value: object, depth: int = MAX_DEPTH) -> Iterator[str]:
+    """Yield the titles of a list, of lists by slot, or of objects that have more than a title."""
+    if isinstance(value, str):
+        yield value
+        return
+    parts: Iterable[object] = ()
+    if isinstance(value, dict):
+        title = value.get("title") or value.get("name")
+        parts = [title] if title else value.values()
+    elif isinstance(value, list):
+        parts = value
+    for each in parts if depth else ():
+        yield from _texts(each, depth - 1)
 
 
 class _Form(BaseModel):

@@ -80,6 +80,8 @@ class _Form(BaseModel):
         without it the garment is still shown, as not checked.
         """
         answer, reason = said.get("answer"), said.get("reason")
+        if isinstance(answer, list) and len(answer) == 1:
+            (answer,) = answer
         if answer is False or (isinstance(answer, str) and _NO.match(answer)):
             return {"answer": "no", "reason": reason if isinstance(reason, str) else ""}
         return said
