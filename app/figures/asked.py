@@ -1,7 +1,7 @@
 """Figures, what was asked: a search → the words that stand above what it found."""
 
 from collections.abc import Iterator
-from pathlib import PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core.messages import counted, decimal, shorten
@@ -48,6 +48,10 @@ def _conditions(search: "Search") -> Iterator[str]:
     if search.near:
         lat, lon, km = search.near
         yield f"within {decimal(km)} km of {decimal(lat)}, {decimal(lon)}"
+    if search.sort:
+        yield f"by {search.sort.replace(':', ', ')}"
+    if search.start:
+        yield f"after the first {search.start:,}"
     if search.per:
         yield f"one per {search.per}"
     for side, examples in (("like", search.like), ("unlike", search.unlike)):
@@ -62,6 +66,6 @@ def _conditions(search: "Search") -> Iterator[str]:
         yield search.mode
 
 
-def _example(example: str) -> str:
+def _example(example: str | Path) -> str:
     """Return words as they are, and of a picture's path its name."""
-    return shorten(PurePath(example).name or example, NAME_CHARACTERS)
+    return shorten(example.name if isinstance(example, Path) else example, NAME_CHARACTERS)
