@@ -9,8 +9,8 @@ from tests.test_figures import hit
 
 def test_a_long_path_keeps_its_beginning_and_its_end() -> None:
     found = hit(Path("a/b.png"))
-    found.source = "holiday/" + "a folder in a folder/" * 40 + "IMG_0001.jpg"
-    found.others = (found.source,)
+    found.path = "holiday/" + "a folder in a folder/" * 40 + "IMG_0001.jpg"
+    found.others = (found.path,)
     line, others, *_ = found_lines(Found([found]))
     assert line.startswith("  1  0.500  holiday/a folder")
     assert line.endswith("/IMG_0001.jpg")

@@ -21,7 +21,7 @@ from tests.test_figures import hit, words_in
 
 def hit_with(file: Path, caption: str = "", path: str = "", **metadata: object) -> Hit:
     found = hit(file, caption)
-    found.source = path or found.source
+    found.path = path or found.path
     found.node.metadata = metadata
     return found
 
@@ -39,7 +39,7 @@ def test_a_sheet_carries_all_that_was_asked_and_how_many_pass(squares):
         where='safer >= 5 and city == "Oslo"',
         near=(1.300012, 103.792352, 2.5),
         per="city",
-        like=("night", str(squares / "green.png")),
+        like=("night", squares / "green.png"),
         unlike=("rain",),
         min_score=0.25,
         weights={"text": 2.0},
@@ -123,7 +123,7 @@ def test_a_long_name_keeps_its_beginning_and_its_end_on_one_line(squares):
 
 def test_a_page_shows_what_bears_on_the_words_and_small_which_it_is(squares):
     page = hit(squares / "red.png")
-    page.page, page.source, page.excerpt = 3, "docs/report.pdf#page=3", "lamps cost 40 euros"
+    page.page, page.path, page.excerpt = 3, "docs/report.pdf#page=3", "lamps cost 40 euros"
     sheet = result_sheet(Search("x"), Found([page]))
     assert text_at(sheet, "lamps cost").y0 > text_at(sheet, "report.pdf, page 3").y1
 
