@@ -1,26 +1,32 @@
 """Bound: an answer that a schema binds, as it streams → its text, and the evidence it names.
 
 A server that binds answers gives JSON, others whatever the model writes: what does not begin as
-JSON goes through as it is. Models write such JSON unasked, too.
+JSON goes through as it is. Models write such JSON unasked, too, and with line ends and backslashes
+in its strings as no JSON has them.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
 MAX_BOUND_CHARACTERS = 20_000
-"""Of JSON, which is read anew with each piece; an answer of 512 tokens has 3,000."""
+"""Of JSON, which is looked at anew as it grows; an answer of 512 tokens has 3,000."""
 
-_FRONT = re.compile(r"\s*(?:`{1,3}(?:j|js|jso|json)?\s*)?\Z")
-"""What may still become JSON: nothing so far, or a fence."""
+_FRONT = re.compile(r"\ufeff?[\s`~*]{0,20}(?:j|js|jso|json)?\s{0,20}\[?\s{0,20}\Z", re.IGNORECASE)
+"""What may still become JSON: nothing so far, a fence, the beginning of a list."""
 
-_OBJECT = re.compile(r"\s*(?:```(?:json)?\s*)?(?=\{)")
+_OBJECT = re.compile(r"\ufeff?[\s`~*]{0,20}(?:json)?\s{0,20}\[?\s{0,20}(?=\{)", re.IGNORECASE)
+_ANSWER = re.compile(r'\{\s{0,20}"answer"\s{0,20}:\s{0,20}"')
+_STRING = re.compile(r'(?:[^"\\]|\\.)*', re.DOTALL)
+_ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
+_HALF = re.compile(
+    r"(?:\\(?:u[0-9a-fA-F]{0,3})?|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u.{0,3})?)?)\Z"
+)
+"""What the next piece completes: an escape, or the second of a pair of surrogates."""
 
 _TEXTS = ("answer", "response", "text")
 _NUMBERS = ("evidence", "citations", "sources", "references")
-_NUMBER = re.compile(r"\D{0,20}(\d{1,4})\D{0,2}")
 
 
 def schema_of(numbers: Sequence[int]) -> Mapping[str, Any]:
@@ -41,7 +47,7 @@ class BoundText:
     """The text of an answer, whether it comes as JSON or not.
 
     `evidence` are the numbers that the JSON names beside its text; `is_other` says that it is JSON
-    and no answer.
+    and no answer, or none that can be read to its end.
 
     >>> text = BoundText()
     >>> text.add('{"answer": "It is r') + text.add('ed.", "evidence": [2]}') + text.end()
@@ -53,23 +59,23 @@ class BoundText:
     def __init__(self) -> None:
         self.evidence: tuple[int, ...] = ()
         self.is_other = False
+        self.is_json = False
         self._raw = ""
         self._given = ""
         self._is_plain = False
-        self._next = 0  # how long it is to be when it is read again: all of it is, each time
+        self._next = 0  # how long it is to be when it is looked at again: all of it is, each time
 
     def add(self, piece: str) -> str:
         """Take a piece of what the model writes; return what of the text is new."""
         if self._is_plain:
             return piece
         self._raw += piece
-        if len(self._raw) > MAX_BOUND_CHARACTERS:
+        if len(self._raw) > MAX_BOUND_CHARACTERS or len(self._raw) < self._next:
             return ""
         if begins := _OBJECT.match(self._raw):
-            if len(self._raw) < self._next:
-                return ""
+            self.is_json = True
             self._next = len(self._raw) + len(self._raw) // 50
-            return self._new(_read(self._raw[begins.end() :]))
+            return self._new(_begun(self._raw[begins.end() :]))
         if _FRONT.match(self._raw):
             return ""
         self._is_plain = True
@@ -80,55 +86,64 @@ class BoundText:
         if self._is_plain:
             return ""
         begins = _OBJECT.match(self._raw)
-        found = _read(self._raw[begins.end() : MAX_BOUND_CHARACTERS]) if begins else {}
-        new = self._new(found)
+        if begins is None:
+            return self._raw
+        found = _whole(self._raw[begins.end() : MAX_BOUND_CHARACTERS])
+        text = next((found[key] for key in _TEXTS if isinstance(found.get(key), str)), None)
+        if text is None or not text.startswith(self._given):
+            rest = self._new(_begun(self._raw[begins.end() :], is_whole=True))
+            self.is_other = True
+            return rest if self._given else self._raw
         self.evidence = _numbers(found)
-        if not self._given:
-            self.is_other = begins is not None and not any(key in found for key in _TEXTS)
-            return self._raw if self.is_other or not begins else ""
-        return new
+        return self._new(text)
 
-    def _new(self, found: Mapping[str, Any]) -> str:
-        text = next((found[key] for key in _TEXTS if isinstance(found.get(key), str)), "")
-        if not text.startswith(self._given):
-            return ""
+    def _new(self, text: str) -> str:
         new = text[len(self._given) :]
-        self._given = text
+        self._given += new
         return new
 
 
-def _read(text: str) -> Mapping[str, Any]:
-    """Return what of a JSON object there is so far, also of a string that goes on."""
+def _begun(text: str, *, is_whole: bool = False) -> str:
+    """Return what there is so far of the string that an object begins with as its answer."""
+    if not (begins := _ANSWER.match(text)):
+        return ""
+    string = _STRING.match(text, begins.end())
+    assert string is not None  # it matches nothing, too
+    raw = string[0]
+    is_closed = text[string.end() : string.end() + 1] == '"'
+    return _decoded(raw if is_closed or is_whole else _HALF.sub("", raw))
+
+
+def _decoded(raw: str) -> str:
     try:
-        found = from_json(_first_object(text), allow_partial="trailing-strings")
-    except ValueError:
+        return str(json.loads('"' + _mended(raw) + '"', strict=False))
+    except ValueError:  # it ends in half an escape
+        return ""
+
+
+def _mended(raw: str) -> str:
+    """Double the backslashes that escape nothing, as in a path of Windows."""
+    return _ESCAPE.sub(lambda escape: escape[0] if escape[1] else "\\\\", raw)
+
+
+def _whole(text: str) -> Mapping[str, Any]:
+    """Return an object that can be read to its end, and nothing of any other."""
+    try:
+        found, _ = json.JSONDecoder(strict=False).raw_decode(_mended(text))
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _first_object(text: str) -> str:
-    """Return an object without what a model writes after it: the end of a fence, a remark."""
-    depth, is_string, is_escaped = 0, False, False
-    for place, sign in enumerate(text):
-        if is_escaped:
-            is_escaped = False
-        elif is_string:
-            is_escaped = sign == "\\"
-            is_string = sign != '"'
-        elif sign == '"':
-            is_string = True
-        elif sign in "{[":
-            depth += 1
-        elif sign in "}]":
-            depth -= 1
-            if not depth:
-                return text[: place + 1]
-    return text
-
-
 def _numbers(found: Mapping[str, Any]) -> tuple[int, ...]:
-    listed: list[Any] = next(
-        (found[key] for key in _NUMBERS if isinstance(found.get(key), list)), []
+    named: Any = next((found[key] for key in _NUMBERS if key in found), [])
+    listed = named if isinstance(named, list) else [named]
+    texts = (str(int(each)) if _is_number(each) else str(each) for each in listed)
+    numbers = (
+        number for text in texts for number in re.findall(r"(?<![\d.-])\d{1,4}(?![\d.])", text)
     )
-    matches = (_NUMBER.fullmatch(str(each)) for each in listed if isinstance(each, int | str))
-    return tuple(dict.fromkeys(int(match[1]) for match in matches if match))
+    return tuple(dict.fromkeys(map(int, numbers)))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer()

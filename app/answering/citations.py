@@ -1,11 +1,12 @@
 """Citations: a model's text as it streams → the same text, citing only evidence that there is."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from app.answering.page_lines import LINE_CHARACTERS, find_mark, without_nothing
 from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH, NOTHING
+from app.answering.vision.spoken import clean
 
 LONGEST_CITATION = 80
 """Characters within brackets; longer ones are text."""
@@ -27,18 +28,15 @@ _BRACKETS = re.compile(rf"{_OPEN}({_INSIDE}){_CLOSE}")
 _RUN = re.compile(rf"([ \t]{{0,8}})((?:{_CITED})+)")
 _OPEN_END = re.compile(rf"(?:{_CITED})*(?:{_OPEN}(?:{_INSIDE})?)?\Z")
 _WORDS = (NOT_ENOUGH, NOTHING, ANSWER_MARK)
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 DRESS = " \n\t*_#`\"'.,:;"
 """What models put around a word that they were told to write."""
 
+_LATER_MARK = re.compile(rf"\n[ \t*_#>]{{0,9}}{ANSWER_MARK}")
+"""A mark within a line is what somebody said."""
+
 _FRONT = re.compile(r"\A\s*(?:[*_]{2,}\s+)?")  # **ANSWER:** has its end behind the mark
 _TOLD = re.compile(rf"\s*(?:{NOT_ENOUGH}|{NOTHING})")
-
-
-def clean(text: str) -> str:
-    """Return what a model wrote without characters that steer a terminal."""
-    return _UNPRINTABLE.sub("", text)
 
 
 class CitedText:
@@ -82,10 +80,13 @@ class CitedText:
         self.awaits_mark = self._is_marked
         self._held = "\n" if self._is_marked else ""  # what begins a line follows "\n"
 
-    @property
-    def cites(self) -> bool:
-        """Whether it has anything that looks like a citation so far."""
-        return bool(self.citations or _BRACKETS.search(self._held))
+    def cite(self, numbers: Iterable[int]) -> str:
+        """Add citations of evidence at the end, and return them as they are written."""
+        right = sorted(self._evidence & set(numbers))
+        written = f" [{', '.join(map(str, right))}]" if right else ""
+        self.text += written
+        self.citations |= set(right)
+        return written
 
     def add(self, piece: str) -> str:
         """Take a piece of the model's text; return what may be shown of all so far."""
@@ -117,10 +118,12 @@ class CitedText:
 
     def _answer(self, *, ended: bool) -> str:
         ready = self._release(len(self._held) if ended else _settled(self._held))
-        before, mark, after = ready.rpartition(ANSWER_MARK)
-        shown = ""
-        if mark:
-            shown = self._take(before.rstrip(" \n\t*_#"))
+        line = "" if self.text and not self.text.endswith("\n") else "\n"  # begins here, or not
+        marks = list(_LATER_MARK.finditer(line + ready))
+        shown, after = "", ready
+        if marks:
+            before, after = (line + ready)[: marks[-1].start()], (line + ready)[marks[-1].end() :]
+            shown = self._take(before[len(line) :].rstrip(" \n\t*_#"))
             self._begin_answer()
         is_dress = len(after) < LONGEST_CITATION and not after.strip(DRESS)
         if is_dress and not (self.text or ended):  # of a word that is not to be shown?

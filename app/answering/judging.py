@@ -7,7 +7,13 @@ from app.answering.bound import BoundText
 from app.answering.budget import estimate_tokens
 from app.answering.citations import CitedText
 from app.answering.evidence import Evidence, unambiguous_pages
-from app.answering.manners import is_refusal, loose_citations, repeats_prompt
+from app.answering.manners import (
+    is_machine_speech,
+    is_refusal,
+    loose_citations,
+    repeats_prompt,
+    says_anything,
+)
 from app.answering.page_lines import without_nothing
 from app.answering.vision import Prompt, Reply
 from app.answering.vision.spoken import THOUGHT_END
@@ -46,7 +52,9 @@ class AnswerText:
     def take(self, piece: str) -> None:
         """Take a piece of what the model writes, and hand on what of it is settled."""
         thought, ended, rest = piece.rpartition(THOUGHT_END)
-        if ended:
+        if self.bound.is_json:  # within a string it is a word like any other
+            rest = piece
+        elif ended:
             self._hand_on(self.cited.add(self.bound.add(thought)))
             self.cited.restart()
             self.bound = BoundText()
@@ -55,9 +63,9 @@ class AnswerText:
     def end(self) -> None:
         """Hand on the rest: the model has finished, or broke off."""
         self._hand_on(self.cited.add(self.bound.end()))
-        if self.bound.evidence and not self.cited.cites:
-            self._hand_on(self.cited.add(f" [{', '.join(map(str, self.bound.evidence))}]"))
         self._hand_on(self.cited.end())
+        if self.cited.text and not self.cited.citations and not is_refusal(self.cited.text):
+            self._hand_on(self.cited.cite(self.bound.evidence))
 
     def _hand_on(self, piece: str) -> None:
         if piece:
@@ -78,12 +86,14 @@ def judge(
         return "incomplete", citations, (f"the answer is incomplete: {reply.broke_off}",)
     if cited.not_enough or said_nothing or (cited.nothing and not cited.text):
         return "not_enough_evidence", citations, (NOT_ANSWERED,)
-    if not cited.text:
-        return "incomplete", citations, (WORDLESS,)
+    if not says_anything(cited.text):
+        return "incomplete", set(), (WORDLESS,)
     if is_refusal(cited.text):
         return "not_enough_evidence", citations, (NOT_ANSWERED,)
-    if repeats_prompt(cited.text) or text.bound.is_other:
-        return "not_enough_evidence", set(), (OTHER_JSON if text.bound.is_other else REPEATED,)
+    if text.bound.is_other or is_machine_speech(cited.text):
+        return "not_enough_evidence", citations, (OTHER_JSON,)
+    if repeats_prompt(cited.text):
+        return "not_enough_evidence", citations, (REPEATED,)
     if not citations and len(evidence) > 1:
         return "not_enough_evidence", citations, (UNCITED,)
     citations = citations or {piece.number for piece in evidence}
@@ -103,7 +113,7 @@ def told_of_cut_front(prompt: Prompt, reply: Reply) -> tuple[str, ...]:
     It answers 200 all the same (ollama#3839). Words alone are estimated; pictures come on top.
     """
     expected = estimate_tokens(prompt.before + prompt.after)
-    if reply.prompt_tokens is None or reply.prompt_tokens >= expected / 2:
+    if not reply.prompt_tokens or reply.prompt_tokens >= expected / 2:
         return ()
     return (
         f"the server read {reply.prompt_tokens} tokens where at least {expected // 2} were sent: it"

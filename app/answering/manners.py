@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from app.answering.evidence import Evidence
-from app.answering.prompts import EXAMPLE, RULE_LINES
+from app.answering.prompts import AGAIN, EXAMPLE, RULE_LINES
 
 _THING = r"(?:images?|pictures?|photos?|photographs?|evidence|tiles?|figures?|sources?|items?)"
 _CHINESE_THING = "(?:图片|图像|照片|证据|来源|图)"
@@ -29,6 +29,9 @@ _SORRY = re.compile(
     r"\W{0,5}(?:i\s?[’']?m sorry|i am sorry|i apologi[sz]e|sorry|unfortunately|as an ai"
     r"|i\s(?:can\s?not|can[’']t|could\snot|am\s(?:unable|not\sable)|do\snot|don[’']t)"
     r"|i[’']m\s(?:unable|not\sable)"
+    r"|i\s(?:won[’']t|will\snot)|it(?:\sis|[’']s)\s(?:impossible|not\spossible)"
+    r"|(?:none|neither)\sof\s(?:the|these|them)\b.{0,40}\b(?:answer|say|tell|mention)"
+    r"|je\sne\speux\spas|ich\skann\b.{0,30}\bnicht\b|no\spuedo|non\sposso|não\sposso|не\sмогу"
     r"|(?:very\s)?(?:很?抱歉|对不起|我?无法|我不能)|leider|es tut mir leid|désolé|je suis désolé"
     r"|lo siento|lamento|mi dispiace|desculpe|извините|к сожалению|申し訳)",
     re.IGNORECASE,
@@ -41,6 +44,10 @@ _SILENT = re.compile(
     r"|(?:cannot|can\snot|can[’']t|not\spossible\sto)\s(?:be\s)?(?:answered|determined?|answer)"
     r"|证据不足|无法(?:回答|确定|判断)",
     re.IGNORECASE,
+)
+
+_MACHINE = re.compile(
+    r"\{\s{0,9}\\?[\"']\w{1,30}\\?[\"']\s{0,9}:|<tool_call>|\[TOOL_CALLS\]|<function", re.IGNORECASE
 )
 
 RULE_BEGINNING = 36
@@ -61,12 +68,31 @@ def is_refusal(text: str) -> bool:
     """
     first, *rest = [part for part in _SENTENCE.split(text.strip()) if part.strip()] or [""]
     told = _SORRY.match(first) or _SILENT.search(first)
-    return bool(told) and not any(_CITED.search(sentence) for sentence in rest)
+    return bool(told) and not any(_CITED.search(part) and says_anything(part) for part in rest)
+
+
+def says_anything(text: str) -> bool:
+    """Say whether a text has a letter or a digit beside its citations."""
+    return any(sign.isalnum() for sign in re.sub(r"\[[\d, ]{1,80}\]", "", text))
+
+
+def is_machine_speech(text: str) -> bool:
+    """Say whether a text holds an answer as JSON, or calls a tool, instead of saying something.
+
+    >>> is_machine_speech('Here you are: {"answer": "Red"}'), is_machine_speech("null")
+    (True, True)
+    """
+    return bool(_MACHINE.search(text)) or text.strip(" \n`*").lower() in (
+        "null",
+        "none",
+        "{}",
+        "[]",
+    )
 
 
 def repeats_prompt(text: str) -> bool:
     """Say whether a text repeats what the model was given: rules, example, or lines of evidence."""
-    begun = (line[:RULE_BEGINNING] for line in (*RULE_LINES, EXAMPLE.partition(" [")[0]))
+    begun = (line[:RULE_BEGINNING] for line in (*RULE_LINES, EXAMPLE.partition(" [")[0], AGAIN))
     return any(map(text.__contains__, begun)) or bool(_DESCRIBED.search(text))
 
 

@@ -11,6 +11,9 @@ from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH, NOTHING
 LINE_CHARACTERS = 100
 """A longer line says something of its page, and need not be held back until it ends."""
 
+NOTE_CHARACTERS = 300
+"""A longer note says something, and patterns are not tried on it."""
+
 _ANSWER = r"(?i:(?:final[ \t]{1,9})?answer)"
 _MARK = re.compile(
     rf"[ \t*_#]{{0,9}}{ANSWER_MARK}"
@@ -59,7 +62,7 @@ def says_nothing(note: str) -> bool:
     >>> says_nothing("Nothing that bears on the question."), says_nothing("Nothing but rain.")
     (True, False)
     """
-    return NOTHING in note or bool(_NOTHING.fullmatch(note))
+    return NOTHING in note or (len(note) <= NOTE_CHARACTERS and bool(_NOTHING.fullmatch(note)))
 
 
 def _is_nothing(line: str) -> bool:

@@ -24,6 +24,8 @@ NOTHING = "NOTHING_HERE"
 MAX_QUESTION_CHARS = 2000
 """A longer question leaves no room for a picture in a context of 4,096 tokens."""
 
+AGAIN = "The question again:"
+
 MAX_AGAIN_CHARS = 200
 """Of the question where it is said again: enough to know it by."""
 
@@ -151,7 +153,7 @@ def note_words(question: str, notes: Sequence[tuple[Evidence, str]]) -> str:
 
 def again(question: str) -> str:
     """Return the end of a prompt: the question once more, for its beginning is far above."""
-    return f"\nThe question again: {quote(question, limit=MAX_AGAIN_CHARS)}"
+    return f"\n{AGAIN} {quote(question, limit=MAX_AGAIN_CHARS)}"
 
 
 def _page(evidence: Evidence) -> str:

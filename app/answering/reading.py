@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from app.answering import prompts
 from app.answering.budget import NOTE_TOKENS, Budget
-from app.answering.citations import clean
 from app.answering.evidence import Evidence
 from app.answering.page_lines import says_nothing
 from app.answering.vision import Prompt, VisionModel, discard
@@ -51,7 +50,7 @@ def take_notes(
         )
         if reply.broke_off:
             notices.append(f"{page.name} was read in part: {reply.broke_off}")
-        note = clean(reply.text)
+        note = reply.text.strip()
         silent = silent and not note
         if note and not says_nothing(note):
             taken.append((page, note))

@@ -25,6 +25,7 @@ from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
 from app.core.images import open_image
 from app.core.messages import counted
 from app.core.models import QueryVectors, Wanted
+from app.core.nodes import file_state
 from app.retrieval.codes import codes_in, having, number_had
 from app.retrieval.documents import beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
@@ -373,7 +374,9 @@ class CollectionRetriever(BaseRetriever):
     def _remedy(self) -> str:
         """What to do about records that say nothing."""
         if self._collection.count(Exists("page")):
-            return "these pages have no text layer that can be read; ingest them again with --ocr"
+            if any(file_state(payload).unread for _, payload in self._collection.ledger()):
+                return "these pages say nothing that can be read; ingest them again with --ocr"
+            return "these pages say nothing, and OCR found nothing on them"
         return (
             "give the pictures captions (captions in dataset.toml names their column), or ingest"
             " with an image embedding that reads words (clip)"

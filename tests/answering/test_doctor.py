@@ -11,7 +11,7 @@ from app.doctor import COLOURS, DIGITS, Check, diagnose, draw_card
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.vision_double import ChatRequest
 
-QUICK = Limits(connect=0.5, idle=0.3, total=5, attempts=2, wait=0.01)
+QUICK = Limits(connect=5, idle=10, total=30, attempts=2, wait=0.01)
 
 
 def look(request: ChatRequest) -> str:

@@ -97,6 +97,34 @@ MANNERS = {
         {1},
     ),
     "word for word": ("Red [1]. " * 300, ANSWERED, ("Red [1]. " * 300).rstrip(), {1}),
+    "MedGemma's thought": ("<unused94>thought\n[2]<unused95>Red [1].", ANSWERED, "Red [1].", {1}),
+    "Cohere's thought": (
+        "<|START_THINKING|>[2]<|END_THINKING|>Red [1].",
+        ANSWERED,
+        "Red [1].",
+        {1},
+    ),
+    "OpenThinker's thought": (
+        "<|begin_of_thought|>[2]<|end_of_thought|>Red [1].",
+        ANSWERED,
+        "Red [1].",
+        {1},
+    ),
+    "thought in odd tags": ("<think\n>[2]</think >Red [1].", ANSWERED, "Red [1].", {1}),
+    "analysis in tags": ("<analysis>[2]</analysis>Red [1].", ANSWERED, "Red [1].", {1}),
+    "tokens of many models": (
+        "<s><bos><image_soft_token>Red<unk> [1].<｜end▁of▁sentence｜>[2]",
+        ANSWERED,
+        "Red [1].",
+        {1},
+    ),
+    "a token that is cut": ("Red [1].<|im_end", ANSWERED, "Red [1].", {1}),
+    "a thought between": (
+        "Red [1].<think>[2]</think> Blue [3].",
+        ANSWERED,
+        "Red [1]. Blue [3].",
+        {1, 3},
+    ),
     "end of Gemma's turn": ("Red [1].<end_of_turn>\nmodel [2]", ANSWERED, "Red [1].", {1}),
     "end of Llama's turn": ("Red [1].<|eot_id|>", ANSWERED, "Red [1].", {1}),
     "GLM's box": ("<|begin_of_box|>Red [1].<|end_of_box|>", ANSWERED, "Red [1].", {1}),
@@ -168,6 +196,57 @@ MANNERS = {
         None,
     ),
     "JSON that is no answer": ('{"color": "red", "id": [1]}', NOT_ENOUGH, None, None),
+    "JSON with a line end in its text": (
+        '{"answer": "Red [1].\nNot blue; that is [2].", "evidence": [1, 2]}',
+        ANSWERED,
+        "Red [1].\nNot blue; that is [2].",
+        {1, 2},
+    ),
+    "JSON with a path of Windows": (
+        '{"answer": "In C:\\Users\\x \\q", "evidence": [1]}',
+        ANSWERED,
+        "In C:\\Users\\x \\q [1]",
+        {1},
+    ),
+    "JSON with a pair of surrogates": (
+        '{"answer": "A \\ud83d\\ude00 and half \\ud83d", "evidence": [1]}',
+        ANSWERED,
+        "A 😀 and half [1]",
+        {1},
+    ),
+    "JSON with a quote that is not escaped": (
+        '{"answer": "Red [1] and "blue" [2]", "evidence": [1, 2]}',
+        NOT_ENOUGH,
+        None,
+        None,
+    ),
+    "JSON that is cut": ('{"answer": "Red [1], and', NOT_ENOUGH, None, None),
+    "JSON with a comma too many": ('{"answer": "Red", "evidence": [1],}', NOT_ENOUGH, None, None),
+    "JSON in capitals": ('```JSON\n{"answer": "Red", "evidence": [1]}\n```', ANSWERED, None, {1}),
+    "JSON in a list": ('[{"answer": "Red", "evidence": [1]}]', ANSWERED, "Red [1]", {1}),
+    "JSON after prose": ('Here:\n{"answer": "Red", "evidence": [1]}', NOT_ENOUGH, None, None),
+    "JSON with other numbers": (
+        '{"answer": "Red [9]", "evidence": "1, 2"}',
+        ANSWERED,
+        "Red [1, 2]",
+        {1, 2},
+    ),
+    "JSON with a mark in its text": (
+        '{"answer": "a </think> b", "evidence": [1]}',
+        ANSWERED,
+        "a </think> b [1]",
+        {1},
+    ),
+    "JSON without words": ('{"answer": "", "evidence": [1]}', BROKEN, "", None),
+    "JSON with a list of words": ('{"answer": ["Red"], "evidence": [1]}', NOT_ENOUGH, None, None),
+    "JSON with two answers": (
+        '{"answer": "Red", "answer": "Blue", "evidence": [1]}',
+        NOT_ENOUGH,
+        "Red",
+        set(),
+    ),
+    "JSON that refuses": ('{"answer": "I cannot tell.", "evidence": [1]}', NOT_ENOUGH, None, None),
+    "a call of a tool": ('<tool_call>{"name": "x"}</tool_call> [1]', NOT_ENOUGH, None, None),
     # ---- refusals, and what only looks like an answer
     "refusal": ("I'm sorry, but I can't help with identifying people.", NOT_ENOUGH, None, set()),
     "refusal with numbers": ("I'm sorry, I cannot determine this [1][2].", NOT_ENOUGH, None, None),
@@ -181,6 +260,22 @@ MANNERS = {
         None,
         None,
     ),
+    "refusal, and a number behind it": (
+        "I'm sorry, I cannot answer that. [1]",
+        NOT_ENOUGH,
+        None,
+        None,
+    ),
+    "refusal in French": ("Je ne peux pas répondre [1].", NOT_ENOUGH, None, None),
+    "refusal by none of them": ("None of the pictures answers that [1].", NOT_ENOUGH, None, None),
+    "citations alone": ("- [1]\n- [2]", BROKEN, None, None),
+    "a mark that is quoted": (
+        "A sign says 'ANSWER: 5' [1].",
+        ANSWERED,
+        "A sign says 'ANSWER: 5' [1].",
+        {1},
+    ),
+    "echo of the question": ('The question again: "Where?" [1]', NOT_ENOUGH, None, None),
     "sorry, and then an answer": (
         "Unfortunately there is no tram. A red car is in [1].",
         ANSWERED,
@@ -239,6 +334,12 @@ def test_thoughts_that_the_server_tells_apart_are_no_answer(ask: Ask, hits: list
     assert (said.text, said.citations, heard) == ("Red [1].", (1,), "Red [1].")
 
 
+@pytest.mark.parametrize("word", ["content_filter", "abort", "error"])
+def test_an_answer_that_the_server_ended_is_incomplete(word: str, hits: list[Hit]) -> None:
+    pieces = iter([Piece("Red [1] is"), Piece("", word)])
+    assert word in (read(pieces, discard).broke_off or "")
+
+
 def test_a_server_that_cannot_bind_an_answer_is_asked_without(hits: list[Hit]) -> None:
     with OpenAIDouble(reply="Red [1].", script=["json_schema_bad"]) as server:
         said = answer("Where?", hits, settings=Settings(model="llava", vision_url=server.url))
@@ -295,6 +396,12 @@ HOSTILE = [
     "I'm sorry. " * 40_000,
     "page 1 of " * 40_000,
     "图" * 400_000,
+    "<ref>" * 80_000,
+    "<think></think>" * 30_000,
+    (" " * 60 + "\x00") * 6_000,
+    "nothing about " + "*" * 400_000 + "1",
+    '{"answer": "' + "\\ud83d" * 60_000,
+    "[" * 200_000 + "]" * 200_000,
 ]
 
 

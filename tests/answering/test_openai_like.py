@@ -111,3 +111,34 @@ def test_a_server_that_lists_nothing_is_asked_all_the_same(monkeypatch):
     monkeypatch.setattr(OpenAIDouble.handler, "listing", lambda _: {})
     with OpenAIDouble() as server:
         assert ask(server).body["model"] == "llava"
+
+
+LIES = [
+    {"/props": {"modalities": ["vision"], "default_generation_settings": "x"}},
+    {"/props": {"default_generation_settings": {"n_ctx": -1}, "modalities": {"vision": "yes"}}},
+    {"/v1/models": {"data": "abc"}},
+    {"/v1/models": {"data": ["x", {}, {"id": None}, {"id": 7}]}},
+    {"/v1/models": {"data": [{"id": "llava", "owned_by": "x", "meta": [1], "max_model_len": "9"}]}},
+    {"/v1/models": {"data": [{"id": "llava", "owned_by": "x", "meta": {"n_ctx_train": True}}]}},
+]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_a_server_says_amiss_of_its_models_counts_as_untold(lie, monkeypatch):
+    listing = OpenAIDouble.handler.listing
+    monkeypatch.setattr(OpenAIDouble.handler, "listing", lambda self: {**listing(self), **lie})
+    with OpenAIDouble() as server:
+        model = OpenAILikeModel("llava", server.url, limits=QUICK)
+        try:
+            facts = model.facts()
+        except ModelMissingError:
+            return
+    assert facts.served_context is None
+    assert facts.trained_context in (None, 32768)
+
+
+def test_json_that_is_nested_without_end_is_no_bug(monkeypatch):
+    deep = {"status": 500, "ctype": "application/json", "text": "[" * 100_000}
+    monkeypatch.setitem(OpenAIDouble.handler.recorded, "deep", deep)
+    with OpenAIDouble(script=["deep"]) as server, pytest.raises(ServiceUnavailableError):
+        ask(server)

@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import json
-import os
 import platform
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from app.core.cores import usable_cores
 from tests.benchmarks.rows import FULL, QUICK, Row, Sizes
 
 ORDER = ("help", "memory", "writing", "jpegs", "pages", "maxsim", "searching", "outfits")
@@ -63,7 +63,7 @@ def machine() -> str:
     """What the figures were measured on."""
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     return (
-        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()},"
+        f"{usable_cores()} cores, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}, {packages}"
     )
 

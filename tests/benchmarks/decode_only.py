@@ -4,12 +4,12 @@ The workers of this yardstick import this file, so it imports no more than that 
 """
 
 import multiprocessing
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from app.core.cores import usable_cores
 from app.core.embeddings.palette import Palette
 from app.core.images import open_image
 
@@ -21,5 +21,5 @@ def vector_of(file: Path, palette: Palette) -> list[float]:
 def decode_only(files: Sequence[Path]) -> list[list[float]]:
     """The least that an ingest of these pictures can do; the processes start and end with it."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn) as pool:
+    with ProcessPoolExecutor(usable_cores(), mp_context=spawn) as pool:
         return list(pool.map(partial(vector_of, palette=Palette()), files, chunksize=8))

@@ -5,7 +5,6 @@ it too: there, `decode_freely` decodes for an image embedding that costs nothing
 """
 
 import multiprocessing
-import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pypdfium2
 
+from app.core.cores import usable_cores
 from app.core.page_pictures import as_kept
 from app.core.pages import SIDE
 
@@ -35,7 +35,7 @@ def opened(file: Path) -> pypdfium2.PdfDocument:
 def render_only(file: Path, pages: int) -> list[int]:
     """The least that an ingest of these pages can do; the processes start and end with it."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn) as pool:
+    with ProcessPoolExecutor(usable_cores(), mp_context=spawn) as pool:
         return list(pool.map(partial(jpeg_bytes, file=file), range(pages), chunksize=CHUNK))
 
 

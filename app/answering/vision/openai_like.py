@@ -26,7 +26,9 @@ from app.answering.vision.wire import (
     asked_again,
     checked_url,
     client_options,
+    count_of,
     inner_message,
+    object_of,
     picture_blocks,
     read,
     refuses_schema,
@@ -131,9 +133,10 @@ class OpenAILikeModel:
                 base_url=self.url, api_key=self._key, http_client=http, max_retries=0
             )
             try:
-                return list(client.models.list().data)
+                listed: object = client.models.list().data
             except openai.NotFoundError:
                 return None
+        return [each for each in listed if _is_model(each)] if isinstance(listed, list) else []
 
     def _http(self) -> "httpx.Client":
         import httpx
@@ -311,18 +314,22 @@ def _message(prompt: Prompt) -> "ChatMessage":
     return ChatMessage(role=MessageRole.USER, blocks=[words[0], *shown, words[1]])
 
 
+def _is_model(each: object) -> bool:
+    return isinstance(getattr(each, "id", None), str)
+
+
 def _facts(
     listed: "Mapping[str, Any]", props: "Mapping[str, Any]", given: ModelFacts
 ) -> ModelFacts:
     """Return what vLLM's or llama.cpp's list of models tells, and llama.cpp's `/props`."""
-    running = props.get("default_generation_settings") or {}
-    served = given.served_context or running.get("n_ctx") or listed.get("max_model_len")
+    running = object_of(props.get("default_generation_settings"))
+    served = count_of(running.get("n_ctx")) or count_of(listed.get("max_model_len"))
     template = str(props.get("chat_template") or "")
-    sees = (props.get("modalities") or {}).get("vision")
+    sees = object_of(props.get("modalities")).get("vision")
     return replace(
         given,
-        trained_context=(listed.get("meta") or {}).get("n_ctx_train"),
-        served_context=served,
+        trained_context=count_of(object_of(listed.get("meta")).get("n_ctx_train")),
+        served_context=given.served_context or served,
         sees=sees if isinstance(sees, bool) else None,
         thinks=any(sign in template for sign in THINKING_TEMPLATES) if template else None,
     )
@@ -336,8 +343,8 @@ def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
             chunk: Any = response.raw
             choice = chunk.choices[0] if chunk.choices else None
             ended = choice.finish_reason if choice else None
-            tokens = chunk.usage.prompt_tokens if chunk.usage else None
+            tokens = count_of(chunk.usage.prompt_tokens, least=1) if chunk.usage else None
             thought = any(getattr(choice and choice.delta, name, None) for name in REASONING)
-            yield Piece(response.delta or "", ended or "", thought, tokens)
+            yield Piece(response.delta or "", str(ended or ""), thought, tokens)
     except openai.APIError as error:
         raise BrokenOffError(inner_message(str(error.message))) from error

@@ -1,7 +1,8 @@
 """Spoken: a model's words as they stream → without its thoughts and without its template's marks.
 
 A server that has no parser for a model hands on all that it writes: thoughts between tags, tokens
-of its chat template, boxes around what it saw. None of that is the answer.
+of its chat template, boxes around what it saw. None of that is the answer. Nor are characters that
+steer a terminal.
 """
 
 import re
@@ -16,17 +17,26 @@ MAX_BLANKS = 64
 LONGEST_MARK = 300
 """Characters; a box with its numbers."""
 
-_TAGS = "think(?:ing)?|thought|reasoning|reflection|seed:think"
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+_TAGS = (
+    r"(?:seed:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad"
+    r"|inner_monologue|thinking_process)\s{0,3}"
+)
 _BOXES = "box|quad|point|bbox"
+_BAR = "[|｜]"  # DeepSeek's tokens have a wide one
+_TOKEN = rf"<{_BAR}[^|｜<>\n]{{1,40}}{_BAR}>"
 
 _CLOSE = re.compile(
-    rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷|<channel\|>"
-    r"|<\|channel\|>final\b[^<]{0,60}<\|message\|>",  # gpt-oss
+    rf"</{_TAGS}>|\[/THINK\]|◁/think▷|<channel\|>|<unused95>|<\|/?END_THINKING\|>"
+    r"|<\|end_of_thought\|>|<\|/thinking\|>|assistantfinal"  # the last of gpt-oss without tokens
+    r"|<\|channel\|>final\b[^<]{0,60}<\|message\|>",
     re.IGNORECASE,
 )
 _MARK = re.compile(
-    # A thought begins: Qwen and DeepSeek, Mistral, Kimi, Gemma 4, gpt-oss.
-    rf"(?P<open><(?:{_TAGS})>|\[THINK\]|◁think▷|<\|channel>\s?thought"
+    # A thought begins: Qwen and DeepSeek, Mistral, Kimi, Gemma 4, MedGemma, Cohere, gpt-oss.
+    rf"(?P<open><{_TAGS}>|\[THINK\]|◁think▷|<\|channel>\s?thought|<unused94>|<\|START_THINKING\|>"
+    r"|<\|begin_of_thought\|>|<\|thinking\|>"
     r"|<\|channel\|>(?:analysis|commentary)\b[^<]{0,60}<\|message\|>)"
     rf"|(?P<close>{_CLOSE.pattern})"
     # A turn begins, at the front the model's own.
@@ -34,11 +44,14 @@ _MARK = re.compile(
     r"(?:[a-z]{1,20}(?:\n|<\|end_header_id\|>|(?=<\|channel)))?)"
     # The turn ends; what a model writes after that is somebody else's, made up.
     r"|(?P<end><\|(?:im_end|endoftext|eot_id|eom_id|end_of_text|end|return|user)\|>"
-    r"|<(?:end_of_turn|eos|turn\|)>|</s>|\[/?INST\])"
-    # Places in a picture, and tags around words, of which the words stay.
+    rf"|<{_BAR}end▁of▁sentence{_BAR}>|\[\|(?:User|Human)\|\]"
+    r"|<(?:end_of_turn|end_of_utterance|eos|turn\|)>|</s>|\[/?INST\])"
+    # Places in a picture, and tags and tokens around words, of which the words stay.
     rf"|(?P<box><(?P<tag>{_BOXES})>[^<]{{0,200}}</(?P=tag)>"
     r"|<\|(?P<token>box|quad|point|det)_start\|>[^<]{0,200}<\|(?P=token)_end\|>|<loc_?\d{1,4}>"
-    rf"|</?(?:ref|answer|response|{_BOXES})>|<\|/?[a-z_]{{1,40}}\|>)",
+    rf"|</?(?:ref|answer|response|{_BOXES})>|{_TOKEN}|\[\|[A-Za-z]{{1,20}}\|\]"
+    r"|<(?:s|bos|pad|unk|mask|image|image_soft_token|start_of_image|end_of_image"
+    r"|fake_token_around_image|unused\d{1,3}|0x[0-9A-F]{2})>)",
     re.IGNORECASE,
 )
 _BEGINS = re.compile(
@@ -46,12 +59,19 @@ _BEGINS = re.compile(
     r"|<\|[a-z]{1,10}_start\|>[^<]{0,200}(?:<[^<>]{0,20})?"
     r"|<\|channel\|?>[^<]{0,70}(?:<[^<>]{0,10})?"
     r"|<(?:\|im_start\||\|start_header_id\||\|start\||start_of_turn|\|turn)>[a-z]{0,20}(?:<[^>]{0,20})?"
-    r"|<[^<>\s][^<>\n]{0,60}|<|◁[^▷]{0,8}|\[/?[A-Z]{0,5})\Z",
+    r"|<[^<>\s][^<>]{0,60}|<|◁[^▷]{0,8}|\[/?[|A-Za-z]{0,24}|assistant(?:f(?:i(?:n(?:a)?)?)?)?)\Z",
     re.IGNORECASE,
 )
 """What the next piece may make a mark of."""
 
+_CUT_TOKEN = re.compile(r"<[|｜][^|｜<>\n]{0,40}\Z")
+
 _BLANKS = re.compile(rf"(\s{{{MAX_BLANKS}}})\s+")
+
+
+def clean(text: str) -> str:
+    """Return what a model wrote without characters that steer a terminal."""
+    return _UNPRINTABLE.sub("", text)
 
 
 class Spoken:
@@ -76,16 +96,18 @@ class Spoken:
 
     def add(self, piece: str) -> str:
         """Take a piece; return what of all so far may be shown."""
-        self._held += piece
+        self._held += clean(piece)
         begins = _BEGINS.search(self._held, max(0, len(self._held) - LONGEST_MARK))
         return self._said(begins.start() if begins else len(self._held))
 
     def end(self) -> str:
         """Return the rest: nothing comes any more."""
+        self._held = _CUT_TOKEN.sub("", self._held)
         return self._said(len(self._held))
 
     def _said(self, settled: int) -> str:
-        said, self._held = self._without_marks(self._held[:settled], self._held[settled:])
+        said = self._without_marks(self._held[:settled])
+        self._held = "" if self._is_over else self._held[settled:]
         if self._at_front:
             said = said.lstrip()
         self._at_front = self._at_front and not said
@@ -93,23 +115,23 @@ class Spoken:
         self._last = (self._last + said)[-MAX_BLANKS:]
         return said
 
-    def _without_marks(self, text: str, rest: str) -> tuple[str, str]:
-        """Return what of a text is said, and what is to be looked at again with the next piece."""
-        said = ""
-        while text and not self._is_over:
-            mark = (_CLOSE if self._thinks else _MARK).search(text)
-            if mark is None:
-                if not self._thinks:
-                    said += text
-                break
+    def _without_marks(self, text: str) -> str:
+        """Return what of a text is said."""
+        said: list[str] = []
+        place, is_front = 0, self._at_front
+        while place < len(text) and not self._is_over:
+            mark = (_CLOSE if self._thinks else _MARK).search(text, place)
             if not self._thinks:
-                said += text[: mark.start()]
-                said += self._meet(mark, is_front=self._at_front and not said.strip())
-            else:
+                said.append(text[place : mark.start() if mark else len(text)])
+                is_front = is_front and not said[-1].strip()
+            if mark is None:
+                break
+            if self._thinks:
                 self._thinks = False
-                self._at_front = self._at_front or not said.strip()
-            text = text[mark.end() :]
-        return said, "" if self._is_over else rest
+            else:
+                said.append(self._meet(mark, is_front=is_front))
+            place = mark.end()
+        return "".join(said)
 
     def _meet(self, mark: re.Match[str], *, is_front: bool) -> str:
         """Take a mark in; return what stands for it."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,11 +17,18 @@ from app.core.network import connection_options
 if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ImageBlock
 
-NOT_A_REPLY = (ValueError, TypeError, KeyError, IndexError, AttributeError)
-"""What ollama 0.6 and openai 2.54 raise on a line that is no JSON, no object, or one of another
-shape."""
+NOT_A_REPLY = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+"""What ollama 0.6 and openai 2.54 raise on a line that is no JSON, no object, one of another shape,
+or one that is nested without end."""
+
+FINISHED = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence"})
+"""How a server says that the model ended by itself. Of all else, `length` and what filters and
+failures are called, the answer was cut off."""
 
 FULL = "the answer reached the length that it was given room for"
+LEAST_TOKENS, MOST_TOKENS = 256, 100_000_000
+"""Of a context; what is beyond is a mistake of the server's, and counts as untold."""
+
 THINKING_ROOM = 6
 """Times the room of an answer: 3,072 tokens. Qwen3.5 and Gemma 4 thought for 900 to 1,500."""
 
@@ -151,10 +158,29 @@ def read(pieces: Iterator[Piece], on_text: Callable[[str], None]) -> Reply:
     take(spoken.end())
     text = "".join(said).rpartition(THOUGHT_END)[2]
     thought = thought or spoken.thought
-    broke_off = (FULL if ended == "length" else None) if ended else fault or UNFINISHED
+    broke_off = _why(ended) if ended else fault or UNFINISHED
     if ended and thought and not text.strip():
         broke_off = THOUGHT_ON
     return Reply(text, broke_off, tokens, thought)
+
+
+def _why(ended: str) -> str | None:
+    """Say why an answer ended before its end; None if it did not."""
+    if ended in FINISHED:
+        return None
+    return FULL if ended == "length" else f"the server ended it, and calls that {ended[:40]!r}"
+
+
+def count_of(value: object, *, least: int = LEAST_TOKENS) -> int | None:
+    """Return a number of tokens that a server tells, if it can be one."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if least <= value <= MOST_TOKENS else None
+
+
+def object_of(value: object) -> Mapping[str, Any]:
+    """Return a JSON object that a server tells; an empty one in place of anything else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def with_room_to_think(ask: Callable[[int], Reply], num_predict: int) -> Reply:
@@ -174,7 +200,7 @@ def inner_message(reason: str) -> str:
     """
     if reason.lstrip().startswith("<"):
         return ""
-    with suppress(ValueError, TypeError, KeyError):
+    with suppress(ValueError, TypeError, KeyError, RecursionError):
         reason = json.loads(reason)["error"]["message"]
     return re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", str(reason))[:300].strip()
 
