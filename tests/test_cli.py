@@ -681,7 +681,7 @@ def test_ask_of_a_shelf_names_document_and_page(sightline: Run, tmp_path: Path) 
     ]
     with OllamaDouble(reply="On two days [2].") as ollama:
         both = sightline(*question, "--neighbours", 1, "--ollama", ollama.url, "--json")
-    assert [piece["source"] for piece in both.json["evidence"]] == [
+    assert [piece["path"] for piece in both.json["evidence"]] == [
         "report.pdf#page=1",
         "report.pdf#page=2",
     ]
@@ -689,17 +689,20 @@ def test_ask_of_a_shelf_names_document_and_page(sightline: Run, tmp_path: Path) 
     assert "reading report.pdf, page 1 (1 of 2)" in both.err
 
 
-def test_evidence_begins_on_a_line_of_its_own(sightline: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("live", [True, False], ids=["on a terminal", "in a pipe"])
+def test_what_pages_show_streams_on_a_terminal_alone(
+    sightline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: bool
+) -> None:
     (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days", "snow fell on 2 days"))
     sightline("ingest", tmp_path / "report.pdf", "-c", "shelf", "--offline")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: live)
     reply = "[1] speaks of rain alone\nANSWER: NOT_ENOUGH_EVIDENCE"
     with OllamaDouble(reply=reply, models=["gemma3:4b"]) as ollama:
         server = ("--ollama", ollama.url, "--model", "gemma3:4b")
         said = sightline("ask", "Did it hail?", "-c", "shelf", *server)
-    assert said.out.splitlines()[:2] == [
-        "[1] speaks of rain alone",
-        "  [1] report.pdf, page 1  rain fell on 41 days",
-    ]
+    streamed = ["[1] speaks of rain alone"] if live else []
+    evidence = "  [1] report.pdf, page 1  rain fell on 41 days"
+    assert said.out.splitlines()[: len(streamed) + 1] == [*streamed, evidence]
     assert "does not answer the question" in said.err
 
 

@@ -25,6 +25,7 @@ from app.answering.judging import (
     judge,
     told_of_cut_front,
     told_of_dropped,
+    told_of_unknown,
 )
 from app.answering.reading import take_notes
 from app.answering.sheet import QUERY_LABEL, draw_contact_sheet
@@ -348,7 +349,12 @@ def _answered(
     text.end()
     cited = text.cited
     status, citations, why = judge(reply, text, evidence)
-    notices = (*why, *told_of_dropped(cited), *told_of_cut_front(prompt, reply))
+    notices = (
+        *why,
+        *told_of_dropped(cited),
+        *told_of_unknown(cited.text, evidence),
+        *told_of_cut_front(prompt, reply),
+    )
     return Answer(
         status, cited.text, tuple(sorted(citations)), evidence, model.name, notices, cited.dropped
     )

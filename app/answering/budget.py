@@ -235,6 +235,11 @@ def plan_budget(
 
 
 def _too_long(limits: ModelLimits) -> QueryError:
+    if limits.picture_tokens + ANSWER_TOKENS + MARGIN_TOKENS > limits.context:
+        return QueryError(
+            f"{limits.name} is given {limits.context:,} tokens, and a picture takes"
+            f" {limits.picture_tokens:,} of them; raise --context, or choose another --model"
+        )
     return QueryError(
         f"the question is too long for {limits.name}, which is given {limits.context:,} tokens with"
         " one picture; shorten it, raise --context, or choose a model with a larger one (qwen3-vl)"

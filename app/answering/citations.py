@@ -178,7 +178,7 @@ class CitedText:
             numbers = range(first, int(reference[2] or first) + 1)
             right = {number for number in self._evidence if number in numbers}
             cited |= right
-            self.dropped += not right
+            self.dropped += not right or int(reference[2] or first) not in self._evidence
         self.citations |= cited
         return f"[{', '.join(map(str, sorted(cited)))}]" if cited else ""
 

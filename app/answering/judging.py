@@ -11,6 +11,7 @@ from app.answering.manners import (
     is_machine_speech,
     is_refusal,
     loose_citations,
+    named_numbers,
     repeats_prompt,
     says_anything,
 )
@@ -98,6 +99,14 @@ def judge(
         return "not_enough_evidence", citations, (UNCITED,)
     citations = citations or {piece.number for piece in evidence}
     return "answered", citations, (UNMARKED,) if cited.awaits_mark else ()
+
+
+def told_of_unknown(text: str, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    """Return a notice of evidence that a text names in words, and that is none."""
+    unknown = sorted(named_numbers(text, evidence) - {piece.number for piece in evidence})
+    if not unknown:
+        return ()
+    return (f"the text names evidence that there is none of: {', '.join(map(str, unknown[:5]))}",)
 
 
 def told_of_dropped(cited: CitedText) -> tuple[str, ...]:

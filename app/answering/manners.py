@@ -42,7 +42,8 @@ _SILENT = re.compile(
     r"|given)\s)?(?:do|does)(?:\snot|n[’']t)\s(?:answer|provide|give|contain\s(?:any|enough)"
     r"|say|tell|allow|mention)"
     r"|(?:cannot|can\snot|can[’']t|not\spossible\sto)\s(?:be\s)?(?:answered|determined?|answer)"
-    r"|证据不足|无法(?:回答|确定|判断)",
+    r"|ne\s(?:suffi\w{1,6}|permet\w{0,4})\spas|reich\w{1,3}\b.{0,30}\bnicht|no\s(?:es|son)\ssuficiente"
+    r"|证据不足|不足以|无法(?:回答|确定|判断)",
     re.IGNORECASE,
 )
 
@@ -103,10 +104,16 @@ def loose_citations(text: str, evidence: Sequence[Evidence]) -> set[int]:
     document. Only such numbers count as there is evidence of.
     """
     numbers = {piece.number for piece in evidence}
-    are_pages = any(piece.page is not None for piece in evidence)  # "figure 3" is the report's own
-    named = () if are_pages else _named(text)
-    found = set(chain(named, _by_name(text, evidence), _by_page(text, evidence)))
-    return found & numbers
+    named = named_numbers(text, evidence)
+    return (named | set(chain(_by_name(text, evidence), _by_page(text, evidence)))) & numbers
+
+
+def named_numbers(text: str, evidence: Sequence[Evidence]) -> set[int]:
+    """Return the numbers of "Image 1" and the like, also those that no evidence has.
+
+    Of pages none: "figure 3" is the report's own.
+    """
+    return set() if any(piece.page is not None for piece in evidence) else set(_named(text))
 
 
 def _named(text: str) -> Iterator[int]:

@@ -256,12 +256,14 @@ def _value(value: Any) -> str:  # noqa: ANN401 - metadata holds whatever its use
 
 
 def _number(value: float) -> str:
-    """Write a number with three significant digits, which is more than a model reasons with.
+    """Write a number with two decimals, or three significant digits where it is below 1.
 
-    >>> _number(5.4321), _number(12345.6), _number(0.00012345)
-    ('5.43', '12346', '0.000123')
+    A model does not reason with more, and each digit may be a token; but a price stays a price.
+
+    >>> _number(5.4321), _number(1234.56), _number(52.377249), _number(0.00012345), _number(3.0)
+    ('5.43', '1234.56', '52.38', '0.000123', '3')
     """
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # else 1.23e+04
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"
 
 
 def cut(text: str, limit: int) -> str:

@@ -1,5 +1,6 @@
 """Ask: finds evidence, and has a vision model answer from it."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -103,6 +104,9 @@ def ask_command(
         neighbours=neighbours,
     )
     pieces: list[str] = []
+    is_live = (
+        not json_ and sys.stdout.isatty()
+    )  # else nobody sees it grow: the answer alone is told
 
     def tell(piece: str) -> None:
         pieces.append(piece)
@@ -115,10 +119,12 @@ def ask_command(
         found.hits,
         settings=settings,
         query_image=open_image(image, max_megapixels=settings.max_megapixels) if image else None,
-        on_text=None if json_ else tell,
+        on_text=tell if is_live else None,
         on_step=notice,
     )
     elapsed_ms = (time.perf_counter() - started) * 1000
+    if not json_:
+        stream("\n" if pieces else f"{said.text}\n" if said.text else "")
     if figure:
         from app.figures import answer_sheet, write_figure
 
@@ -128,7 +134,6 @@ def ask_command(
         shown = answer_json(said, elapsed_ms)
         show(shown | {"notices": [*found.notices, *shown["notices"], *heard()]})
     else:
-        stream("\n" if pieces else "")
         notices([*found.notices, *said.notices])
         lines(answer_lines(said))
     if said.status in ("model_unavailable", "model_missing", "incomplete"):

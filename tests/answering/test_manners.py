@@ -310,6 +310,11 @@ def test_a_thought_that_was_not_seen_to_begin_is_no_answer(ask: Ask, hits: list[
     assert heard.endswith("ANSWER: Only [1] shows it.")
 
 
+def test_of_a_thought_within_a_thought_nothing_is_answer(ask: Ask, hits: list[Hit]) -> None:
+    said, _ = ask(hits, "<think>a [2] <think>b</think> c [3]</think>Red [1].")
+    assert (said.text, said.citations) == ("Red [1].", (1,))
+
+
 def test_a_thought_that_is_cut_off_gives_no_word(ask: Ask, hits: list[Hit]) -> None:
     said, heard = ask(hits, "<think>It may be [1] or [2]", script=["length", "length"])
     assert (said.status, said.text, said.citations, heard) == (BROKEN, "", (), "")
@@ -350,8 +355,19 @@ def test_a_server_that_cannot_bind_an_answer_is_asked_without(hits: list[Hit]) -
 def test_one_piece_of_evidence_needs_no_number(ask: Ask, hits: list[Hit]) -> None:
     said, _ = ask(hits[:1], "A red car passes.")
     assert (said.status, said.citations) == (ANSWERED, (1,))
-    for reply in ("I cannot tell.", "Not enough evidence.", EXAMPLE):
+    for reply in (
+        "I cannot tell.",
+        "Not enough evidence.",
+        "Les images ne suffisent pas.",
+        EXAMPLE,
+    ):
         assert ask(hits[:1], reply)[0].status == NOT_ENOUGH
+
+
+def test_evidence_that_is_named_and_is_none_is_told(ask: Ask, hits: list[Hit]) -> None:
+    said, _ = ask(hits, "In Image 1, a red car. Evidence 9 too.")
+    assert said.citations == (1,)
+    assert said.notices[-1] == "the text names evidence that there is none of: 9"
 
 
 PAGES = {

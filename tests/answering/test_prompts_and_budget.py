@@ -288,7 +288,7 @@ def test_metadata_that_tells_nothing_stays_out():
         '  caption: "a red car"',
         '  "city": "Amsterdam"',
         '  "safer": 5.43',
-        '  "height": 12346',
+        '  "height": 12345.6',
     ]
     assert describe(replace(told, captions=("a street",))).startswith("[1] picture\n")
     assert '"harbour-bridge.jpg"' in describe(replace(told, path="harbour-bridge.jpg"))
@@ -310,7 +310,7 @@ def read(text: str, step: int, evidence: set[int]) -> CitedText:
         ("Red [1-3].", "Red [1, 2, 3].", {1, 2, 3}, 0),
         ("Red [Image 1, image 2] [picture #3]", "Red [1, 2] [3]", {1, 2, 3}, 0),
         ("Red [ 2 and 3 ].", "Red [2, 3].", {2, 3}, 0),
-        ("Red [9], blue [0][1] [1-9999999999].", "Red, blue [1] [1, 2, 3].", {1, 2, 3}, 2),
+        ("Red [9], blue [0][1] [1-9999999999].", "Red, blue [1] [1, 2, 3].", {1, 2, 3}, 3),
         ("The sign says “© [2015]” [2].", "The sign says “©” [2].", {2}, 1),
         ("A list [a, b] and x[i] and [-1]", "A list [a, b] and x[i] and [-1]", set(), 0),
         (" \n\x1b]0;t\x07Hi [1] ", "]0;tHi [1]", {1}, 0),

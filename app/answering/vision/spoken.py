@@ -120,6 +120,7 @@ class Spoken:
         said: list[str] = []
         place, is_front = 0, self._at_front
         while place < len(text) and not self._is_over:
+            # The first end counts: a thought that only speaks of a tag would hide the answer else.
             mark = (_CLOSE if self._thinks else _MARK).search(text, place)
             if not self._thinks:
                 said.append(text[place : mark.start() if mark else len(text)])
