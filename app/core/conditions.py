@@ -118,6 +118,29 @@ class Ids:
 Condition = AllOf | AnyOf | Not | Compare | OneOf | Contains | Exists | Near | Ids
 
 
+def foregone(condition: Condition) -> bool | None:
+    """Return what a condition is of every record, whatever it holds; None where that depends.
+
+    >>> foregone(Not(OneOf("fields.city", ()))), foregone(Exists("fields.city"))
+    (True, None)
+    """
+    match condition:
+        case AllOf(parts):
+            found = {foregone(part) for part in parts}
+            return False if False in found else None if None in found else True
+        case AnyOf(parts):
+            found = {foregone(part) for part in parts}
+            return True if True in found else None if None in found else False
+        case Not(part):
+            inner = foregone(part)
+            return None if inner is None else not inner
+        case OneOf(values=()) | Ids(()):
+            return False
+        case Contains(words=()):
+            return True
+    return None
+
+
 @cache
 def key_of(*names: str) -> str:
     """Return the path of a payload key; quoted where an engine could read it as something else.

@@ -150,7 +150,8 @@ def from_metadata_filters(filters: "MetadataFilters", fields: Sequence[Field]) -
 
     No filters at all pass everything. Raises QueryError for what the fields do not allow.
     """
-    condition = _from_filters(filters, (*columns_of(fields), *_DOCUMENT), depth=1)
+    found = _from_filters(filters, (*columns_of(fields), *_DOCUMENT), depth=1)
+    condition = found or AllOf(())
     if _size(condition) > MAX_CONDITIONS:
         raise QueryError(f"a filter may have {MAX_CONDITIONS} conditions; this one has more")
     return condition
@@ -158,22 +159,25 @@ def from_metadata_filters(filters: "MetadataFilters", fields: Sequence[Field]) -
 
 def _from_filters(
     filters: "MetadataFilters", columns: Sequence[Column], *, depth: int
-) -> Condition:
+) -> Condition | None:
+    """Return what was said; None of filters without one, which are left out, as Qdrant's own do."""
     from llama_index.core.vector_stores import MetadataFilters
 
     if depth > MAX_NESTING:
         raise QueryError(f"a filter may be nested {MAX_NESTING} deep; this one is deeper")
-    parts = tuple(
+    found = [
         _from_filters(part, columns, depth=depth + 1)
         if isinstance(part, MetadataFilters)
         else _from_filter(part, columns)
         for part in filters.filters
-        if not isinstance(part, MetadataFilters) or part.filters  # as Qdrant's own store for it
-    )
+    ]
+    parts = tuple(part for part in found if part is not None)
+    if not parts:
+        return None
     joined = filters.condition.value if filters.condition else "and"
     if joined == "not":  # Qdrant's own store for LlamaIndex reads it so: none of them
         return Not(AnyOf(parts))
-    return AnyOf(parts) if joined == "or" and parts else AllOf(parts)
+    return AnyOf(parts) if joined == "or" else AllOf(parts)
 
 
 def _from_filter(filter: "MetadataFilter", columns: Sequence[Column]) -> Condition:
@@ -189,7 +193,8 @@ def _from_operator(column: Column, operator: str, value: Any) -> Condition:  # n
         return Not(Exists(column.key))
     if operator in ("in", "nin", "any", "all"):
         if operator in ("in", "nin") and isinstance(value, str):
-            value = [each.strip() for each in value.split(",")]  # as Qdrant's own store reads it
+            texts = value.split(",")  # as Qdrant's own store reads it
+            value = [text.strip() for text in texts if text.strip()]
         values = [_typed(column, each) for each in (value if isinstance(value, list) else [value])]
         if operator == "all":
             return AllOf(tuple(comparison(column, "==", each) for each in values))

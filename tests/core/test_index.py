@@ -56,6 +56,8 @@ from tests.qdrant_double import QdrantDouble
 
 CAPTION = "a {} square on a white table"
 
+HOW = (FilterCondition.AND, FilterCondition.OR, FilterCondition.NOT)
+
 PENGUINS = "penguins huddle together to keep warm"
 
 
@@ -549,6 +551,29 @@ def test_a_filter_without_a_condition_deletes_nothing(index: CollectionIndex) ->
     nothing = MetadataFilters(filters=[MetadataFilters(filters=[MetadataFilters(filters=[])])])
     index.vector_store.delete_nodes(filters=nothing)
     assert stored(index).keys() == {"n"}
+
+
+def test_a_filter_that_holds_of_anything_deletes_nothing(index: CollectionIndex) -> None:
+    never = MetadataFilters(filters=[where("by", "in", [])])
+    empty = MetadataFilters(filters=[MetadataFilters(filters=[])], condition=FilterCondition.NOT)
+    parts = [
+        *(where("by", operator, []) for operator in ("all", "nin", "in", "any")),
+        *(where("by", operator, text) for operator in ("nin", "in") for text in ("", " , ")),
+        *(MetadataFilters(filters=[part], condition=how) for part in (never, empty) for how in HOW),
+    ]
+    index.insert_nodes(
+        [TextNode(id_=name, text="words", metadata={"by": name}) for name in ("Ann", "Ben")]
+    )
+    for part in parts:
+        for how in HOW:
+            said = MetadataFilters(filters=[part], condition=how)
+            index.vector_store.delete_nodes(filters=said)
+            index.vector_store.delete_nodes([], said)
+            assert stored(index).keys() == {"Ann", "Ben"}, said
+    for part in parts:
+        either = MetadataFilters(filters=[part, where("by", "==", "Ann")], condition=HOW[1])
+        index.vector_store.delete_nodes(filters=either)
+        assert "Ben" in stored(index), either
 
 
 def test_a_clear_takes_all_and_the_index_goes_on(

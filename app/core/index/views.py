@@ -16,7 +16,7 @@ from llama_index.core.vector_stores.types import (
 )
 
 from app.core.collection import Collection
-from app.core.conditions import AllOf, Compare, Condition, Ids, OneOf
+from app.core.conditions import AllOf, Compare, Condition, Ids, OneOf, foregone
 from app.core.engines import Point, Query, Vector
 from app.core.errors import CollectionError, QueryError
 from app.core.filters import from_metadata_filters
@@ -62,10 +62,11 @@ class SpaceView(BasePydanticVectorStore):
     ) -> None:
         """Delete by node id, by filter, or what fits both; told nothing, it deletes nothing.
 
+        Nor does a filter that is true of any record, such as one for all of an empty list.
         LlamaIndex's own stores, told nothing, delete everything; here `clear` does.
         """
         where = self._where(node_ids, filters)
-        if where is not None:
+        if where is not None and foregone(where) is None:
             self._delete(where)
 
     def clear(self) -> None:
@@ -170,15 +171,7 @@ class SpaceView(BasePydanticVectorStore):
         if doc_ids:
             parts.append(OneOf("doc_id", tuple(doc_ids)))
         if filters is not None:
-            asked = from_metadata_filters(filters, fields)  # refuses what is nested too deep
-            parts += [asked] if _says_something(filters) else []
+            parts.append(from_metadata_filters(filters, fields))
         if where:
             parts.append(parse(where, fields))
         return AllOf(tuple(parts)) if parts else None
-
-
-def _says_something(filters: MetadataFilters) -> bool:
-    """Whether there is a condition in it; else it would pass, and delete, everything."""
-    return any(
-        not isinstance(part, MetadataFilters) or _says_something(part) for part in filters.filters
-    )
