@@ -180,6 +180,55 @@ def test_any_node_id_will_do(index: CollectionIndex) -> None:
         assert stored(index) == {}
 
 
+UUID = "d41d8cd9-8f00-b204-e980-0998ecf8427e"
+SPELLINGS = [UUID, UUID.replace("-", ""), UUID.upper(), f"{{{UUID}}}", f"urn:uuid:{UUID}"]
+
+
+def test_each_spelling_of_a_uuid_is_an_id_of_its_own(index: CollectionIndex) -> None:
+    some = [Document(id_=id_, text=f"text of {id_}") for id_ in SPELLINGS]
+    assert index.refresh_ref_docs(some) == [True] * 5
+    assert index.refresh_ref_docs(some) == [False] * 5
+    assert {id_: node.get_content() for id_, node in stored(index).items()} == {
+        id_: f"text of {id_}" for id_ in SPELLINGS
+    }
+    index.delete_nodes([SPELLINGS[1]])
+    index.delete_ref_doc(SPELLINGS[2])
+    assert stored(index).keys() == {*SPELLINGS} - {*SPELLINGS[1:3]}
+
+
+def insert_as_before(index: CollectionIndex, document: Document) -> None:
+    """Store a document as when any spelling of a UUID was the point's id."""
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr("app.core.index.nodes.id_of", lambda node_id: str(uuid.UUID(node_id)))
+        before.setattr("app.core.index.left_behind", lambda _: None)
+        index.insert(document)
+
+
+@pytest.mark.parametrize("way", ["insert", "update_ref_doc", "refresh_ref_docs"])
+def test_what_was_stored_under_another_spelling_is_found_and_replaced(
+    index: CollectionIndex, way: str
+) -> None:
+    odd = SPELLINGS[1]
+    insert_as_before(index, Document(id_=odd, text="old"))
+    assert [node.node_id for node in index.vector_store.get_nodes([odd])] == [odd]
+    assert index.vector_store.get_nodes(SPELLINGS[2:]) == []
+    new = Document(id_=odd, text="new")
+    getattr(index, way)([new] if way == "refresh_ref_docs" else new)
+    assert [node.get_content() for node in index.vector_store.get_nodes()] == ["new"]
+    index.insert(Document(id_=UUID, text="the usual"))
+    assert stored(index).keys() == {odd, UUID}
+    index.delete_nodes([odd])
+    assert stored(index).keys() == {UUID}
+
+
+def test_what_was_stored_under_another_spelling_is_deleted(index: CollectionIndex) -> None:
+    insert_as_before(index, Document(id_=SPELLINGS[1], text="old"))
+    index.delete_nodes([SPELLINGS[2], UUID.replace("d", "e")])
+    assert stored(index).keys() == {SPELLINGS[1]}
+    index.delete_nodes([SPELLINGS[1]])
+    assert stored(index) == {}
+
+
 def test_a_document_stays_one_node_however_long(
     index: CollectionIndex, pictures: dict[str, str]
 ) -> None:

@@ -39,7 +39,7 @@ from app.core.errors import QueryError, SourceError
 from app.core.images import open_image
 from app.core.index.embeddings import ImageAdapter, TextAdapter
 from app.core.index.engines import RETRIEVER_OPTIONS, chat_engine, query_engine
-from app.core.index.nodes import WholeNode, left_out, new_fields, whole_node
+from app.core.index.nodes import WholeNode, left_behind, left_out, new_fields, whole_node
 from app.core.index.views import SpaceView
 from app.core.maxsim import page_vectors
 from app.core.messages import counted
@@ -277,6 +277,8 @@ class CollectionIndex(MultiModalVectorStoreIndex):
             ready = [(node, self._passages(node)) for node in nodes]
             for batch in _batches(ready):
                 self._collection.upsert(list(self._points(batch)))
+            if left := left_behind(node.node.node_id for node in nodes):
+                self._collection.delete([id_ for _, id_ in self._collection.record_ids(left)])
 
     def _passages(self, node: WholeNode) -> list[str]:
         """Return what is embedded of a node's words: parts that the model reads whole."""

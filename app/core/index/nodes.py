@@ -19,6 +19,7 @@ from llama_index.core.schema import (
     TextNode,
 )
 
+from app.core.conditions import AllOf, AnyOf, Condition, Ids, OneOf
 from app.core.errors import SourceError
 from app.core.images import content_hash, valid_place
 from app.core.nodes import (
@@ -91,13 +92,36 @@ def whole_node(node: BaseNode, dimensions: Mapping[str, int]) -> WholeNode:
 def id_of(node_id: str) -> str:
     """Return the point of a node. Qdrant takes UUIDs alone; another id is made one, as a record's.
 
-    >>> id_of("street/1.jpg")
-    '1cab6e18-d4e5-5d5b-b833-c7dfdc35d14e'
+    So is another spelling of a UUID, which would share its point with the usual one.
+
+    >>> id_of("street/1.jpg"), id_of("1cab6e18-d4e5-5d5b-b833-c7dfdc35d14e")
+    ('1cab6e18-d4e5-5d5b-b833-c7dfdc35d14e', '1cab6e18-d4e5-5d5b-b833-c7dfdc35d14e')
     """
+    return node_id if _uuid(node_id) == node_id else point_id(node_id)
+
+
+def of_nodes(node_ids: Iterable[str]) -> Condition:
+    """Return what is true of the points of these nodes, also of those that `left_behind` finds."""
+    ids = tuple(node_ids)
+    points, left = Ids(tuple(map(id_of, ids))), left_behind(ids)
+    return AnyOf((points, left)) if left else points
+
+
+def left_behind(node_ids: Iterable[str]) -> Condition | None:
+    """Return what is true of points that nodes have from when any spelling of a UUID was its point.
+
+    None where there can be none. The record id tells them from the node that is spelt as usual.
+    """
+    odd = {id_: uuid for id_ in node_ids if (uuid := _uuid(id_)) and uuid != id_}
+    return AllOf((Ids(tuple(odd.values())), OneOf("record_id", tuple(odd)))) if odd else None
+
+
+def _uuid(text: str) -> str | None:
+    """Return a UUID as it is usually spelt; None of what is none."""
     try:
-        return str(UUID(node_id))
+        return str(UUID(text))
     except ValueError:
-        return point_id(node_id)
+        return None
 
 
 def new_fields(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[Field]:

@@ -16,12 +16,12 @@ from llama_index.core.vector_stores.types import (
 )
 
 from app.core.collection import Collection
-from app.core.conditions import AllOf, Compare, Condition, Ids, OneOf, foregone
+from app.core.conditions import AllOf, Compare, Condition, OneOf, foregone
 from app.core.engines import Point, Query, Vector
 from app.core.errors import CollectionError, QueryError
 from app.core.filters import from_metadata_filters
 from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
-from app.core.index.nodes import id_of
+from app.core.index.nodes import of_nodes
 from app.core.where import parse
 
 
@@ -167,7 +167,7 @@ class SpaceView(BasePydanticVectorStore):
         fields = self._collection.fields
         parts: list[Condition] = []
         if node_ids is not None:
-            parts.append(Ids(tuple(id_of(id_) for id_ in node_ids)))
+            parts.append(of_nodes(node_ids))
         if doc_ids:
             parts.append(OneOf("doc_id", tuple(doc_ids)))
         if filters is not None:
