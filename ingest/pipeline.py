@@ -48,7 +48,7 @@ from ingest.sources import (
     told_of_alike,
 )
 from ingest.telling import tell, telling
-from ingest.unreadable import Known, memory_of, recall, remember, skip_of
+from ingest.unreadable import Known, Stamp, memory_of, recall, remember, skip_of
 from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
@@ -326,7 +326,7 @@ class _Run:
         everything = list(_stored(collection))
         memory = memory_of(unreadable_folder(collection.name, self.settings), source.label)
         known = {} if self.rebuild else recall(memory, self.settings)
-        plan, skips, states = self._plan(everything, source, known)
+        plan, skips, stamps = self._plan(everything, source, known)
         for told in self._told_of_new(collection, source, plan, everything):
             self.watch.notice(f"{source.label}: {told}")
         if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
@@ -358,7 +358,7 @@ class _Run:
             self.report.gone += len(stale)
             both = [*skips, *writer.skips]
             remember(
-                memory, self.settings, ((s, states[s.source]) for s in both if s.source in states)
+                memory, self.settings, ((s, stamps[s.source]) for s in both if s.source in stamps)
             )
         except KeyboardInterrupt:
             writer.flush()
@@ -403,28 +403,30 @@ class _Run:
         everything: Sequence[tuple[str, str, Stored]],
         source: Source,
         unreadable: Mapping[str, Known],
-    ) -> tuple[Plan, list[Skip], dict[str, FileState]]:
-        """Return what is to be done, what cannot be read, and the state of each file by path."""
+    ) -> tuple[Plan, list[Skip], dict[str, Stamp]]:
+        """Return what is to be done, what cannot be read, and the stamp of each file by path."""
         own = {id_: known for id_, label, known in everything if label == source.label}
         files: dict[str, FileState] = {}
-        states: dict[str, FileState] = {}
+        stamps: dict[str, Stamp] = {}
         skips: list[Skip] = []
         pool = ThreadPoolExecutor()  # hashing lets go of the interpreter
         try:
             found = pool.map(lambda each: _file_state(each, own, unreadable), source.records)
-            for done, (record, state) in enumerate(zip(source.records, found, strict=True)):
+            for done, (record, (state, stamp)) in enumerate(
+                zip(source.records, found, strict=True)
+            ):
                 tell(f"comparing files: {done:,} of {len(source.records):,}")
+                if stamp is not None:
+                    stamps[record.path] = stamp
                 if isinstance(state, FileState):
-                    files[record.record_id] = states[record.path] = state
+                    files[record.record_id] = state
                     continue
                 self.refuse_if_strict(state)
                 skips.append(state)
-                if seen := unreadable.get(record.path):
-                    states[record.path] = FileState("", seen.size, seen.mtime_ns)
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C the rest is not wanted
         plan = make_plan(source.records, files, own, everything, ocr=self.ocr)
-        return plan, skips, states
+        return plan, skips, stamps
 
     def _refuse_losses(
         self, lost: frozenset[str], before: int, source: Source, was: SourceEntry | None
@@ -482,20 +484,21 @@ def _stored(collection: Collection) -> Iterator[tuple[str, str, Stored]]:
 
 def _file_state(
     record: Record, own: Mapping[str, Stored], unreadable: Mapping[str, Known]
-) -> FileState | Skip:
+) -> tuple[FileState | Skip, Stamp | None]:
     """Return the state of a record's file; its bytes are read only if size or time changed."""
     before = own.get(point_id(record.record_id))
     try:
-        stat = record.file.stat()
-        if before is not None and same_stat(before, stat.st_size, stat.st_mtime_ns):
-            return before.file
-        skip = skip_of(unreadable, record.path, stat.st_size, stat.st_mtime_ns)
+        stamp = Stamp.of(record.file.stat())
+        if before is not None and same_stat(before, stamp.size, stamp.mtime_ns):
+            return before.file, stamp
+        skip = skip_of(unreadable, record.path, stamp)
         if before is None and skip is not None:
-            return skip
-        contents = _content_hash(record, stat.st_size, stat.st_mtime_ns)
-        return FileState(contents, stat.st_size, stat.st_mtime_ns)
+            return skip, stamp
+        contents = _content_hash(record, stamp.size, stamp.mtime_ns)
+        return FileState(contents, stamp.size, stamp.mtime_ns), stamp
     except OSError as error:
-        return Skip(record.path, "unreadable_file", f"it cannot be read: {error.strerror}")
+        told = f"it cannot be read: {error.strerror}"
+        return Skip(record.path, "unreadable_file", told), None
 
 
 def _content_hash(record: Record, size: int, mtime_ns: int) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from app.core.manifest import PIXELS
 from app.core.private import make_private, tighten
-from app.core.records import FileState, Skip
+from app.core.records import Skip
 from app.core.settings import Settings
 
 LASTING = frozenset(
@@ -30,11 +30,28 @@ MAX_FILES = 10_000
 """Of a source: 2 MB. The others are read again each time."""
 
 
-class Known(NamedTuple):
-    """A file that could not be read, as it was then, and why."""
+class Stamp(NamedTuple):
+    """What one look at a file tells of it, without its bytes.
+
+    Size and `mtime_ns` stay the same where a program mends a file and sets its time back, as
+    copying does; `ctime_ns` or the inode then do not. On Windows `ctime_ns` is when it was made.
+    """
 
     size: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Self:
+        """Return it of what the system tells."""
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+class Known(NamedTuple):
+    """A file that could not be read, as it was then, and why."""
+
+    stamp: Stamp
     code: str
     reason: str
 
@@ -50,19 +67,21 @@ def recall(file: Path, settings: Settings) -> dict[str, Known]:
     return {}
 
 
-def skip_of(known: Mapping[str, Known], path: str, size: int, mtime_ns: int) -> Skip | None:
-    """Return why a file could not be read, if it has not changed since."""
+def skip_of(known: Mapping[str, Known], path: str, stamp: Stamp) -> Skip | None:
+    """Return why a file could not be read, if it has not changed since.
+
+    Its bytes are not compared: to read them each time is half of what is saved.
+    """
     found = known.get(path)
-    is_same = found is not None and (found.size, found.mtime_ns) == (size, mtime_ns)
-    return Skip(path, found.code, found.reason) if found and is_same else None
+    return Skip(path, found.code, found.reason) if found and found.stamp == stamp else None
 
 
-def remember(file: Path, settings: Settings, skips: Iterator[tuple[Skip, FileState]]) -> None:
+def remember(file: Path, settings: Settings, skips: Iterator[tuple[Skip, Stamp]]) -> None:
     """Remember these and no others; nothing where nothing can be written."""
     files: dict[str, Known] = {}
-    for skip, state in skips:
+    for skip, stamp in skips:
         if skip.code in LASTING and len(files) < MAX_FILES:
-            files[skip.source] = Known(state.size, state.mtime_ns, skip.code, skip.reason)
+            files[skip.source] = Known(stamp, skip.code, skip.reason)
     with suppress(OSError):
         if not files:
             file.unlink(missing_ok=True)
@@ -79,10 +98,11 @@ def memory_of(folder: Path, label: str) -> Path:
     return folder / f"{hashlib.sha256(label.encode()).hexdigest()[:16]}.json"
 
 
-def _known(size: Any, mtime_ns: Any, code: Any, reason: Any) -> Known:  # noqa: ANN401 - JSON
+def _known(stamp: Any, code: Any, reason: Any) -> Known:  # noqa: ANN401 - JSON
     if code not in LASTING:
         raise ValueError(code)
-    return Known(int(size), int(mtime_ns), str(code), str(reason))
+    size, mtime_ns, ctime_ns, inode = map(int, stamp)
+    return Known(Stamp(size, mtime_ns, ctime_ns, inode), str(code), str(reason))
 
 
 def _decoders(settings: Settings) -> str:

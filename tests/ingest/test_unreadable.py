@@ -136,9 +136,28 @@ def test_a_memory_with_another_code_is_none(pictures: Path, settings: Settings) 
     bring(pictures, settings)
     (memory,) = memories(settings)
     kept = json.loads(memory.read_text())
-    kept["files"]["whole.png"] = [1, 2, "made_up", "it is mine"]
+    kept["files"]["whole.png"] = [[1, 2, 3, 4], "made_up", "it is mine"]
     memory.write_text(json.dumps(kept))
     assert unreadable.recall(memory, settings) == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there it is kept when a file changed")
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_file_that_was_mended_is_read_though_size_and_time_are_as_before(
+    in_place: bool, pictures: Path, settings: Settings
+) -> None:
+    broken, whole = pictures / "none.png", (pictures / "whole.png").read_bytes()
+    broken.write_bytes(whole[:40] + bytes(len(whole) - 40))
+    was = broken.stat()
+    assert "none.png" in {skip.source for skip in bring(pictures, settings).skipped}
+    if in_place:
+        broken.write_bytes(whole)
+    else:
+        other = pictures.with_name("other")
+        other.write_bytes(whole)
+        other.replace(broken)
+    os.utime(broken, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert bring(pictures, settings).new == 1
 
 
 def test_the_memory_is_bounded_private_and_goes_with_the_collection(
