@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from app.core.manifest import PIXELS
 from app.core.private import make_private, tighten
@@ -61,7 +61,7 @@ def recall(file: Path, settings: Settings) -> dict[str, Known]:
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         if kept["read_by"] == _decoders(settings):
-            return {path: _known(*each) for path, each in kept["files"].items()}
+            return {path: _known(each) for path, each in kept["files"].items()}
     except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         pass  # there is none, or it was damaged: the files are read again
     return {}
@@ -98,11 +98,13 @@ def memory_of(folder: Path, label: str) -> Path:
     return folder / f"{hashlib.sha256(label.encode()).hexdigest()[:16]}.json"
 
 
-def _known(stamp: Any, code: Any, reason: Any) -> Known:  # noqa: ANN401 - JSON
-    if code not in LASTING:
-        raise ValueError(code)
-    size, mtime_ns, ctime_ns, inode = map(int, stamp)
-    return Known(Stamp(size, mtime_ns, ctime_ns, inode), str(code), str(reason))
+def _known(kept: object) -> Known:
+    """Read what JSON holds of a file. Raises ValueError for what `remember` has not written."""
+    match kept:
+        case [[int(), int(), int(), int()] as stamp, str() as code, str() as reason]:
+            if code in LASTING:
+                return Known(Stamp(*stamp), code, reason)
+    raise ValueError(kept)
 
 
 def _decoders(settings: Settings) -> str:

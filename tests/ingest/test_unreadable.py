@@ -141,6 +141,25 @@ def test_a_memory_with_another_code_is_none(pictures: Path, settings: Settings) 
     assert unreadable.recall(memory, settings) == {}
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *('[Infinity, 1, "broken_image", "x"]', '[1, 2, "broken_image", "x"]', "null", "7", '"x"'),
+        *('[[Infinity, 1, 1, 1], "broken_image", "x"]', '[[1, 1e999, 1, 1], "broken_image", "x"]'),
+        *('[[NaN, 1, 1, 1], "broken_image", "x"]', '[["1_0", 1, 1, 1], "broken_image", "x"]'),
+        *('[[1, 1, 1], "broken_image", "x"]', '[[1, 1, 1, 1], ["broken_image"], "x"]'),
+        *('[[1, 1, 1, 1], "broken_image", null]', '{"stamp": 1}', f"[{'9' * 5000}]"),
+    ],
+)
+def test_a_memory_of_anything_that_json_can_hold_is_none(
+    entry: str, tmp_path: Path, settings: Settings
+) -> None:
+    memory = tmp_path / "memory.json"
+    read_by = json.dumps(unreadable._decoders(settings))
+    memory.write_text(f'{{"read_by": {read_by}, "files": {{"a.png": {entry}}}}}')
+    assert unreadable.recall(memory, settings) == {}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="only there it is kept when a file changed")
 @pytest.mark.parametrize("in_place", [True, False])
 def test_a_file_that_was_mended_is_read_though_size_and_time_are_as_before(
