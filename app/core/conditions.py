@@ -202,7 +202,10 @@ def find_column(columns: Sequence[Column], name: str, *, quoted: bool = False) -
     A letter with an accent is one whether it is written as one character or as two.
 
     `quoted` names a column in its own words, so that a user's `source` can be told from ours.
+    Raises QueryError for a name that none has, and for an empty one.
     """
+    if not name:
+        raise QueryError(f"the name of a field is missing\n{listed(columns, '')}")
     keys: tuple[Callable[[Column], str], ...] = (lambda column: column.slug, _own_name)
     for fold in (str, composed, lambda text: composed(text).casefold()):
         for key in reversed(keys) if quoted else keys:

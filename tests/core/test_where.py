@@ -421,6 +421,8 @@ def test_an_unknown_field_is_shown_with_a_caret_and_the_fields_that_exist():
         ('city.contains("?!")', '"?!"', "at least one word"),
         ("near(91, 0, 1)", "near(91, 0, 1)", "latitude -90 to 90"),
         ("near(0, 0, 0)", "near(0, 0, 0)", "above 0 km"),
+        ("`` > 89", "``", "the name of a field is missing"),
+        ("exists(``)", "``", "the name of a field is missing"),
     ],
 )
 def test_what_does_not_go_together_is_pointed_at(text, place, said):
@@ -581,6 +583,7 @@ def test_no_llama_index_filters_pass_everything(engines):
     ("key", "operator", "value", "said"),
     [
         ("safr", "==", 1, "fields: safer (number)"),
+        ("", ">", 89, "the name of a field is missing"),
         ("safer", "==", "high", "safer holds numbers"),
         ("safer", "<", float("nan"), "no number"),
         ("safer", "==", None, "takes one value"),

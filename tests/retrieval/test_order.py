@@ -115,6 +115,8 @@ def test_what_is_ranked_is_not_sorted(searcher):
     [
         (Search(sort="safr"), "no field is called safr"),
         (Search(sort=""), "nothing is asked"),
+        (Search(sort=":desc"), "the name of a field is missing"),
+        (Search(sort="``"), "the name of a field is missing"),
         (Search(sort="safer", start=-1), "--from is -1"),
         (Search(sort="safer", start=10_000), "--from is 10000"),
     ],
