@@ -34,6 +34,8 @@ Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 class Period:
     """A time as precise as it was written; `end` is outside it, and None for a moment.
 
+    An `end` of `datetime.max` is in it.
+
     One that `is_local` says what a clock showed, wherever that was, and is in UTC here; any other
     says when it was.
     """
@@ -360,15 +362,18 @@ def _within(key: str, order: Order, period: Period) -> Condition:
     start, end = period.start, period.end
     if end is None:
         return Compare(key, order, start)
+    # The last moment of 9999 is in its period: there is none after it to end that with.
+    is_last = end.replace(tzinfo=None) == datetime.max
+    up_to = Compare(key, "<=" if is_last else "<", end)
     match order:
         case "==":
-            return AllOf((Compare(key, ">=", start), Compare(key, "<", end)))
+            return AllOf((Compare(key, ">=", start), up_to))
         case "<" | ">=":
             return Compare(key, order, start)
         case "<=":
-            return Compare(key, "<", end)
+            return up_to
         case ">":
-            return Compare(key, ">=", end)
+            return Compare(key, ">" if is_last else ">=", end)
 
 
 _TIME = re.compile(
@@ -400,7 +405,10 @@ def _period(column: Column, text: str) -> Period:
 
 
 def _after(start: datetime, part: Mapping[str, str | None]) -> datetime:
-    """Return the first moment past the period; its last written part says how long it is."""
+    """Return the first moment past the period; its last written part says how long it is.
+
+    Of one that ends with the year 9999, the last moment that there is.
+    """
     try:
         for name in ("second", "minute", "hour", "day"):
             if part[name]:
@@ -409,7 +417,7 @@ def _after(start: datetime, part: Mapping[str, str | None]) -> datetime:
             return (start + timedelta(days=31)).replace(day=1)
         return start.replace(year=start.year + 1)
     except (ValueError, OverflowError):  # past the year 9999
-        return datetime.max.replace(tzinfo=UTC)
+        return datetime.max.replace(tzinfo=start.tzinfo)
 
 
 MOMENT = re.compile(

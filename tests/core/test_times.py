@@ -147,3 +147,37 @@ def test_what_is_no_time_is_pointed_at(text, under, said):
     first, shown, carets, *_ = str(caught.value).splitlines()
     assert said in first
     assert shown[carets.index("^") : len(carets)] == under
+
+
+@pytest.fixture
+def last_moments(days: Path) -> Path:
+    """The days, taken around the end of the last year that a clock can show."""
+    rows = [["image", "caption", "taken"]]
+    for name, taken in zip(TAKEN, LAST, strict=True):
+        rows.append([f"{name}.png", name, taken])
+    with (days / "m.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return days
+
+
+LAST = (
+    *("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59Z", "9998-12-31T23:59:59.999999Z"),
+    *("9999-12-31T23:59:59.999999+09:00", "9999-01-01T00:00:00Z", "9999-12-31T23:59:59.999998Z"),
+)
+
+
+def test_the_last_moment_of_all_is_in_the_last_year(last_moments, either_engine):
+    put(last_moments, either_engine)
+    before = {name for name, taken in zip(TAKEN, LAST, strict=True) if taken < "9999"}
+    first = {name for name, taken in zip(TAKEN, LAST, strict=True) if taken < "9999-02"} - before
+    whole = TAKEN.keys() - before
+    for last in ("9999", "9999-12", "9999-12-31", "9999-12-31T23", "9999-12-31T23:59:59"):
+        within = whole if last == "9999" else whole - first
+        assert passing(f'taken == "{last}"', either_engine) == within
+        assert passing(f'taken > "{last}"', either_engine) == set()
+        assert passing(f'taken <= "{last}"', either_engine) == TAKEN.keys()
+    # In Tokyo it is over when there are nine hours to go in UTC.
+    there = {name for name, taken in zip(TAKEN, LAST, strict=True) if taken.endswith("+09:00")}
+    tokyo = 'taken == "9999-12-31T23+09:00"'
+    assert passing(tokyo, either_engine) == there
+    assert passing('taken > "9999-12-31T23+09:00"', either_engine) == whole - there - first
