@@ -49,6 +49,9 @@ apiece. The same for what is ingested and what is asked with."""
 
 MAX_16_BITS = 65535.0
 
+MAX_FLOATS = (1.0, 255.0, MAX_16_BITS)
+"""What programs that write pictures of floats have for white."""
+
 ODD_PERCENT = 0.1
 """Of the pixels of a deep picture, at either end, which may be burnt in or dead."""
 
@@ -238,18 +241,22 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     """Return a deep grey picture in 8 bits, stretched by the range that its values use.
 
-    What is no number is shown as the darkest, and the one transparent value of a PNG as white.
+    One of one value uses none: that is a share of white, which is 65,535, or for floats the first
+    of 1, 255 and 65,535 that is no less; what is beyond either end is black or white.
+    What is no number is shown as the darkest, infinity as the brightest, and the one transparent
+    value of a PNG as white.
     """
     values = np.array(image, dtype=np.float64)
-    clear = values == image.info.get("transparency")
-    values[clear | ~np.isfinite(values)] = np.nan
+    white = (values == image.info.get("transparency")) | (values == math.inf)
+    values[white | ~np.isfinite(values)] = np.nan
     low, high = _used_range(values)
-    if low == high:  # of one value alone, its share of 16 bits
-        low, high = (0.0, MAX_16_BITS) if 0 <= low <= MAX_16_BITS else (low, math.inf)
+    if low == high:
+        whites = MAX_FLOATS if image.mode == "F" else (MAX_16_BITS,)
+        low, high = 0.0, next((most for most in whites if high <= most), MAX_16_BITS)
     np.nan_to_num(values, copy=False, nan=low)
     values -= low
     values *= 255.0 / (high - low)
-    values[clear] = 255.0
+    values[white] = 255.0
     return Image.fromarray(values.clip(0, 255, out=values).round().astype(np.uint8))
 
 
@@ -276,12 +283,13 @@ def _is_deep_colour(image: Image.Image) -> bool:
 def _brightened(image: Image.Image) -> Image.Image:
     """Stretch colours of 12 bits in a file of 16, whose upper 8 are all but black.
 
-    Only where the upper two bits are unused: other pictures are as dark as they were meant.
+    Only where the upper two bits are unused: other pictures are as dark as they were meant. So is
+    one of one colour, which as a grey would not be stretched either.
     """
     values = np.array(image)
     colours = values[..., : -1 if image.mode in ("RGBA", "LA") else None]
     _, high = _used_range(colours.astype(np.float64))
-    if not 0 < high < 64:
+    if not 0 < high < 64 or (colours == colours[0, 0]).all():
         return image
     colours[:] = (colours * (255.0 / high)).clip(0, 255).round()
     return Image.fromarray(values)

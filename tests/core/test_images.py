@@ -242,7 +242,17 @@ def test_a_small_mark_on_an_even_ground_is_seen() -> None:
         (np.full((4, 4), 257 * 128, dtype=np.uint16), 128),
         (np.zeros((4, 4), dtype=np.uint16), 0),
         (np.full((4, 4), -7, dtype=np.int32), 0),
-        (np.full((4, 4), 1e30, dtype=np.float32), 0),
+        (np.full((4, 4), 70_000, dtype=np.int32), 255),
+        (np.full((4, 4), 1, dtype=np.int32), 0),
+        (np.full((4, 4), 0, dtype=np.float32), 0),
+        (np.full((4, 4), 0.5, dtype=np.float32), 128),
+        (np.full((4, 4), 1, dtype=np.float32), 255),
+        (np.full((4, 4), 51, dtype=np.float32), 51),
+        (np.full((4, 4), 255, dtype=np.float32), 255),
+        (np.full((4, 4), 257 * 12, dtype=np.float32), 12),
+        (np.full((4, 4), 1e30, dtype=np.float32), 255),
+        (np.full((4, 4), np.inf, dtype=np.float32), 255),
+        (np.full((4, 4), -np.inf, dtype=np.float32), 0),
     ],
 )
 def test_a_deep_picture_of_one_value_has_one_shade(values: np.ndarray, shade: int) -> None:
@@ -251,12 +261,16 @@ def test_a_deep_picture_of_one_value_has_one_shade(values: np.ndarray, shade: in
 
 
 def deep_colours(top: int, alpha: bool = False) -> bytes:
-    """A PNG of 16 bits in each colour, which Pillow does not write: black, red, white of `top`."""
-    pixels = np.array([[[0] * 3, [top, 0, 0], [top] * 3]], dtype=">u2")
-    if alpha:
-        pixels = np.concatenate([pixels, np.full((1, 3, 1), 65535, dtype=">u2")], axis=2)
-    header = struct.pack(">IIBBBBB", 3, 1, 16, 6 if alpha else 2, 0, 0, 0)
-    data = zlib.compress(b"\0" + pixels.tobytes())
+    """A PNG of black, red and white of `top`."""
+    opaque = [65535] if alpha else []
+    return deep_png([[0] * 3 + opaque, [top, 0, 0, *opaque], [top] * 3 + opaque])
+
+
+def deep_png(pixels: list[list[int]]) -> bytes:
+    """A PNG of one row, with 16 bits in each colour, which Pillow does not write."""
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[len(pixels[0])]
+    header = struct.pack(">IIBBBBB", len(pixels), 1, 16, kind, 0, 0, 0)
+    data = zlib.compress(b"\0" + np.array(pixels, dtype=">u2").tobytes())
     chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
@@ -266,6 +280,14 @@ def deep_colours(top: int, alpha: bool = False) -> bytes:
 def test_deep_colours_that_leave_bits_unused_are_not_black(top: int, alpha: bool) -> None:
     opened = np.asarray(open_image(deep_colours(top, alpha)))
     assert opened[0].tolist() == [[0, 0, 0], [255, 0, 0], [255, 255, 255]]
+
+
+def test_deep_colours_of_one_colour_are_as_dark_as_greys_of_one_value() -> None:
+    for pixel in ([3084], [3084, 65535], [3084] * 3, [3084] * 3 + [65535]):
+        opened = open_image(deep_png([pixel] * 3))
+        assert opened.getextrema() == ((12, 12),) * 3, pixel
+    opened = open_image(deep_png([[3084, 65535], [3084, 0], [3084, 65535]]))
+    assert np.asarray(opened)[0, :, 0].tolist() == [12, 255, 12]  # a mark on white
 
 
 def test_deep_colours_of_a_dark_picture_stay_dark() -> None:
@@ -279,7 +301,7 @@ def test_deeper_greys_are_scaled_by_their_own_range_and_no_number_is_dark() -> N
     opened = np.asarray(open_image(encoded(Image.fromarray(deep), "TIFF")))
     assert opened[0, :, 0].tolist() == [0, 0, 255]
     opened = np.asarray(open_image(encoded(Image.fromarray(floats), "TIFF")))
-    assert opened[0, :, 0].tolist() == [0, 128, 255, 0, 0, 0]
+    assert opened[0, :, 0].tolist() == [0, 128, 255, 0, 255, 0]
 
 
 def test_a_picture_of_no_number_at_all_is_black() -> None:
