@@ -1,11 +1,11 @@
 """The manifest: what a collection remembers of how it was made. Asked before anything is read."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from app.core.errors import CollectionError, CollectionMismatchError
 from app.core.garments import Slot
@@ -14,7 +14,8 @@ from app.core.maxsim import PAGE, PAGE_MEAN
 from app.core.records import Field
 
 SCHEMA = 1
-"""Of payload and manifest. Raised when an older collection could no longer be read."""
+"""Of payload and manifest. Raised when an older collection could no longer be read, or an older
+program would misread a newer one; a key that it can do without, it passes over."""
 
 PIXELS = 1
 """Version of `open_image`: a change there changes vectors as much as another model would."""
@@ -32,8 +33,21 @@ UsablePath = Annotated[Path, AfterValidator(_usable)]
 """A path that can be asked about: no NUL, valid Unicode, not too long."""
 
 
+def _only(*names: str) -> BeforeValidator:
+    """Pass over what a newer program of this format says besides."""
+
+    def known(value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {key: part for key, part in value.items() if key in names}
+
+    return BeforeValidator(known)
+
+
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """A part of the manifest. What a newer program of this format added is kept as it was."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class Model(_Frozen):
@@ -50,6 +64,8 @@ class OutfitColumns(_Frozen):
     `everyone` are audiences that a garment for all has; `slots` are article types that the table of
     `app/assistants/outfit/garments.toml` does not know, or has elsewhere.
     """
+
+    model_config = ConfigDict(extra="forbid")  # a person writes it, and mistypes
 
     category: str | None = None
     audience: str | None = None
@@ -74,7 +90,7 @@ class SourceEntry(_Frozen):
 
     path: UsablePath
     root: UsablePath
-    outfit: OutfitColumns | None = None
+    outfit: Annotated[OutfitColumns | None, _only(*OutfitColumns.model_fields)] = None
     scales: dict[str, str] = {}
     unfinished: bool = False
 
@@ -106,7 +122,7 @@ class Manifest(_Frozen):
     keywords: str
     average_length: float
     text_kind: TextKind = "captions"
-    fields: tuple[Field, ...] = ()
+    fields: tuple[Annotated[Field, _only("name", "slug", "type")], ...] = ()
     sources: dict[str, SourceEntry] = {}
     points: int = 0
 
@@ -140,8 +156,8 @@ class Manifest(_Frozen):
             made = cls.model_validate(stored)
         except ValidationError as error:
             raise CollectionError(
-                f"the manifest of collection {name!r} is damaged"
-                f" ({error.errors()[0]['loc']}); make it again with --rebuild"
+                f"the manifest of collection {name!r} is damaged, or of a newer version of this"
+                f" program ({error.errors()[0]['loc']}); make it again with --rebuild"
             ) from error
         entries = made.sources.items() if begun else ()
         marked = {k: entry.model_copy(update={"unfinished": True}) for k, entry in entries}

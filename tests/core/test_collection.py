@@ -218,6 +218,25 @@ def test_a_damaged_manifest_is_an_error_that_says_rebuild(on_disk: Settings, dam
         open_collection("squares", on_disk)
 
 
+def test_keys_of_a_newer_program_do_not_matter_and_stay(settings: Settings) -> None:
+    newer = MANIFEST.write() | {"looks": {"a": [1]}}
+    newer["image"] |= {"licence": "MIT"}
+    newer["fields"] = [{"name": "City", "slug": "city", "type": "words", "unit": "km"}]
+    newer["sources"] = {"squares": {"path": "/a", "root": "/b", "outfit": {"sizes": "size"}}}
+    newer["sources"]["squares"] |= {"watched": True}
+    read = Manifest.read("squares", newer)
+    create_collection("squares", read, settings).close()
+    with open_collection("squares", settings, purpose="write") as opened:
+        assert opened.fields == (Field("City", "city", "words"),)
+        assert opened.manifest == read
+        opened.remember(sources={"more": SourceEntry(path=Path("/c"), root=Path("/c"))})
+    found = find_manifest("squares", settings)
+    assert found is not None
+    kept = found.write()
+    assert (kept["looks"], kept["image"]["licence"]) == ({"a": [1]}, "MIT")
+    assert kept["sources"]["squares"]["watched"]
+
+
 def test_a_damaged_collection_can_be_removed(on_disk: Settings) -> None:
     make(on_disk)
     (folder_of(on_disk) / "manifest.json").write_text("{")
