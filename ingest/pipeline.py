@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from threading import Lock
 
@@ -174,7 +175,13 @@ def _opened(
     """Open the collection for writing, or make it. Models load first: their errors cost nothing."""
     if manifest is not None and not rebuild:
         manifest.require_models(name, *models.fingerprint())
-        return open_collection(name, settings, purpose="write")
+        opened = open_collection(name, settings, purpose="write")
+        try:
+            _refuse_changed(opened, sources, models)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
     image, text, page = models.fingerprint()
     first = sources[0]
     made = Manifest(
@@ -188,6 +195,17 @@ def _opened(
         sources={source.label: _entry(source) for source in sources},
     )
     return begin_collection(name, made, settings, replace=rebuild)
+
+
+def _refuse_changed(opened: Collection, sources: Sequence[Source], models: Models) -> None:
+    """Refuse what another process has changed while files were read and models loaded."""
+    opened.manifest.require_models(opened.name, *models.fingerprint())
+    for known, new in product(opened.fields, (new for each in sources for new in each.fields)):
+        if known != new and (known.name == new.name or known.slug == new.slug):
+            raise CollectionBusyError(
+                f"another process has just given collection {opened.name!r} the column"
+                f" {known.name!r}, and this source has one like it; run the command again"
+            )
 
 
 def _entry(source: Source) -> SourceEntry:

@@ -24,9 +24,8 @@ from app.core.engines import (
     ScoredId,
     Spaces,
 )
-from app.core.engines.lock import Purpose
+from app.core.engines.lock import Purpose, made_anew
 from app.core.errors import (
-    CollectionBusyError,
     CollectionError,
     CollectionForeignError,
     CollectionMissingError,
@@ -94,26 +93,35 @@ class Collection:
 
     @property
     def engine(self) -> Engine:
-        """The open engine. Raises CollectionBusyError, CollectionError for a store that is lost."""
-        if not self._is_open:
-            self._refuse_another()
-            self._engine.open()
-            self._is_open = True
-            try:
-                self._refuse_loss()
-            except BaseException:
-                self.close()
-                raise
+        """The open engine. Raises as `open`."""
+        self.open()
         return self._engine
 
-    def _refuse_another(self) -> None:
-        """Refuse what was made again with other models, or removed, since it was found."""
+    def open(self) -> None:
+        """Open the engine, and take up the manifest as it is then; once more does nothing.
+
+        Raises CollectionBusyError, CollectionError for a store that is lost.
+        """
+        if self._is_open:
+            return
+        self._engine.open()
+        self._is_open = True
+        try:
+            self._take_up()
+            self._refuse_loss()
+        except BaseException:
+            self.close()
+            raise
+
+    def _take_up(self) -> None:
+        """Take up what others have changed since it was found, now that it is held.
+
+        Refuses what was made again with other models, or removed.
+        """
         made = _manifest(self.name, self._engine)
         if made is None or made.models != self.manifest.models:
-            raise CollectionBusyError(
-                f"another process has just removed collection {self.name!r}, or made it again with"
-                " other models; run the command again"
-            )
+            raise made_anew(self.name)
+        self.manifest = made
 
     def _refuse_loss(self) -> None:
         if self.manifest.points and not self._engine.count():
@@ -374,7 +382,8 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
         )
     collection = Collection(name, engine, manifest, _pages(name, settings))
     if purpose == "write":
-        indexes = INDEXES | field_indexes(manifest.fields)
+        collection.open()  # which may find more columns than there were a moment ago
+        indexes = INDEXES | field_indexes(collection.fields)
         for key in indexes.keys() - collection.engine.indexed():  # made before it was one of them
             collection.engine.add_index(key, indexes[key])
     return collection

@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from app.core.collection import (
     remove_collection,
 )
 from app.core.conditions import Compare, Exists
-from app.core.engines import Point
+from app.core.engines import Point, edge
 from app.core.errors import (
     CollectionBusyError,
     CollectionError,
@@ -43,6 +45,7 @@ MANIFEST = Manifest(image=IMAGE, text=TEXT, keywords="bm25:english", average_len
 EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
 SHADE = Field("the shade", "the_shade", "words")
 DEPTH = Field("depth", "depth", "number")
+MORE = SourceEntry(path=Path("/more"), root=Path("/more"))
 
 
 @pytest.fixture
@@ -242,6 +245,45 @@ def test_a_damaged_collection_can_be_removed(on_disk: Settings) -> None:
     (folder_of(on_disk) / "manifest.json").write_text("{")
     remove_collection("squares", on_disk)
     assert collection_names(on_disk) == []
+
+
+def test_a_writer_keeps_what_another_has_added_while_it_waited(
+    on_disk: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(on_disk, point("a.png"))
+    take = edge.hold
+
+    @contextmanager
+    def late(*args: Any) -> Iterator[bool]:
+        monkeypatch.setattr(edge, "hold", take)
+        with open_collection("squares", on_disk, purpose="write") as another:
+            another.remember(fields=[SHADE], sources={"more": MORE})
+            another.upsert([point("b.png", (SHADE,), **{"the shade": "dark"})])
+            another.settle()
+        with take(*args) as held:
+            yield held
+
+    monkeypatch.setattr(edge, "hold", late)
+    with open_collection("squares", on_disk, purpose="write") as writing:
+        writing.remember(fields=[DEPTH])
+    found = find_manifest("squares", on_disk)
+    assert found.fields == (SHADE, DEPTH)
+    assert (list(found.sources), found.points) == (["more"], 2)
+
+
+def test_a_name_that_does_not_exist_leaves_no_trace(on_disk: Settings) -> None:
+    for purpose in ("read", "write"):
+        with pytest.raises(CollectionMissingError):
+            open_collection("squares", on_disk, purpose=purpose)
+    assert not [*on_disk.collections_folder.glob("*")]
+
+
+def test_what_was_removed_since_it_was_found_is_not_taken_for_damaged(on_disk: Settings) -> None:
+    make(on_disk, point("a.png"))
+    with open_collection("squares", on_disk) as opened:
+        remove_collection("squares", on_disk)
+        with pytest.raises(CollectionBusyError, match="just removed"):
+            opened.count()
 
 
 # ---- what is on disk

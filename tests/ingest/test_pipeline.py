@@ -28,7 +28,7 @@ from app.core.errors import (
     SourceError,
 )
 from app.core.settings import Settings
-from ingest import Report, Watch, ingest
+from ingest import Report, Watch, ingest, pipeline
 from tests.conftest import COLOURS, Run, make_squares
 
 OFFLINE = {"image": "palette", "text": "minilm"}
@@ -521,6 +521,28 @@ def test_a_collection_made_again_with_other_models_meanwhile_is_refused(
         remove_collection("squares", settings)
         with pytest.raises(CollectionBusyError, match="run the command again"):
             reading.count()
+
+
+def test_a_column_that_another_ingest_has_just_added_as_another_type_is_refused(
+    squares: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(squares, settings)
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder, depth in zip(folders, ("7", "dark"), strict=True):
+        folder.mkdir()
+        Image.new("RGB", (8, 8), "pink").save(folder / "pink.png")
+        (folder / "m.csv").write_text(f"image,caption,depth\npink.png,a pink square,{depth}\n")
+    opening = pipeline.open_collection
+
+    def late(*args: Any, **options: Any) -> Collection:
+        monkeypatch.setattr(pipeline, "open_collection", opening)
+        bring(folders[0], settings)
+        return opening(*args, **options)
+
+    monkeypatch.setattr(pipeline, "open_collection", late)
+    with pytest.raises(CollectionBusyError, match="the column 'depth'"):
+        bring(folders[1], settings)
+    assert bring(folders[1], settings).new == 1
 
 
 def test_progress_reaches_its_end(squares: Path, settings: Settings) -> None:

@@ -35,7 +35,7 @@ from app.core.engines import (
     edge_filters,
 )
 from app.core.engines.copies import readable_copy
-from app.core.engines.lock import Purpose, hold, keep_still, refuse_second
+from app.core.engines.lock import Purpose, hold, keep_still, made_anew, refuse_second
 from app.core.errors import CollectionBusyError, CollectionError
 from app.core.private import make_private, tighten
 
@@ -376,6 +376,8 @@ class EdgeEngine:
 
     def _loaded(self) -> q.EdgeShard:
         """Open the shard, or a copy of it. Nobody copies it meanwhile: opening writes into it."""
+        if self._stored() is None:
+            raise made_anew(self._folder.name)
         if self._purpose == "write":
             return q.EdgeShard.load(str(self._readable()))
         still = keep_still(self._lock, self._name, changing=not self._is_guest)

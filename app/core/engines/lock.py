@@ -103,6 +103,14 @@ def refuse_second(name: str, manifest: object) -> None:
         )
 
 
+def made_anew(name: str) -> CollectionBusyError:
+    """Return what is raised for a collection that is not what it was when it was found."""
+    return CollectionBusyError(
+        f"another process has just removed collection {name!r}, or made it again with other models;"
+        " run the command again"
+    )
+
+
 def _acquire(
     take: Callable[[], bool], note: Path, purpose: Purpose, what: str, *, share: bool = False
 ) -> bool:
