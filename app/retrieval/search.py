@@ -71,7 +71,10 @@ class Searcher:
 
     def search(self, search: Search) -> Found:
         """Return the best hits. Raises QueryError, SourceError for a picture, EmbeddingError."""
-        return self._retriever(search).search(self._asked(search, self._open))
+        (found,) = self.search_many([search])
+        if isinstance(found, SightlineError):
+            raise found
+        return found
 
     def check(self, search: Search) -> None:
         """Raise what `search` would for its filter and numbers, before anything is loaded."""
@@ -82,7 +85,19 @@ class Searcher:
 
         A picture that several ask with is opened and embedded once.
         """
-        wanted, opened = Wanted(self.vectors.models), cache(self._open)
+        opened, manifest = cache(self._open), self.collection.manifest
+        ready = self._prepared(searches, opened)
+        if any(not isinstance(each, SightlineError) for each in ready):
+            self.collection.open()
+        if self.collection.manifest != manifest:  # others wrote it while models were loaded
+            ready = self._prepared(searches, opened)
+        return [self._result(each) for each in ready]
+
+    def _prepared(
+        self, searches: Sequence[Search], opened: Open
+    ) -> list[tuple[CollectionRetriever, Asked] | SightlineError]:
+        """Read filters by the columns that are known now, and embed what is asked with."""
+        wanted = Wanted(self.vectors.models)
         ready = [self._ready(search, wanted, opened) for search in searches]
         self.vectors.prepare(
             captions=wanted.captions,
@@ -90,7 +105,7 @@ class Searcher:
             pictures=wanted.pictures,
             page_words=wanted.page_words,
         )
-        return [self._result(each) for each in ready]
+        return ready
 
     def _ready(
         self, search: Search, wanted: Wanted, opened: Open

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from app.core.collection import open_collection
 from app.core.engines import lock
-from app.core.errors import CollectionBusyError
+from app.core.errors import CollectionBusyError, QueryError
 from app.core.settings import Settings
 from app.retrieval.search import Search, Searcher
 from ingest import ingest
@@ -126,3 +127,46 @@ def test_where_no_disk_has_room_for_a_copy_that_is_said(
         assert one.count() == 3
         with pytest.raises(CollectionBusyError, match="no disk has room for a copy"):
             other.count()
+
+
+def captioned(folder: Path, **shades: str) -> Path:
+    """A folder of one grey square for each name, with a column `shade`."""
+    folder.mkdir(exist_ok=True)
+    for number, name in enumerate(shades):
+        Image.new("RGB", (8, 8), (number, 90, 90)).save(folder / f"{name}.png")
+    rows = [f"{name}.png,a {name} square,{shade}" for name, shade in shades.items()]
+    (folder / "m.csv").write_text("\n".join(["image,caption,shade", *rows]))
+    return folder
+
+
+def test_a_filter_is_read_by_the_columns_there_are_when_it_is_searched_with(
+    tmp_path: Path, settings: Settings
+) -> None:
+    folder = captioned(tmp_path / "greys", one="1", two="2")
+    ingest(folder, "greys", settings, image="palette", text="minilm")
+    with open_collection("greys", settings) as opened:
+        searcher = Searcher(opened, settings)
+        captioned(folder, one="1", two="dark")  # a column of numbers becomes one of words
+        ingest(folder, "greys", settings, rebuild=True)
+        with pytest.raises(QueryError, match="shade holds words"):
+            searcher.search(Search("square", where="shade != 1"))
+
+
+def test_a_search_knows_the_source_that_came_while_its_models_were_loaded(
+    home: Settings, tmp_path: Path
+) -> None:
+    with open_collection("squares", home) as opened:
+        folder = captioned(tmp_path / "greys", grey="dark")
+        ingest(folder, "squares", home)
+        (hit,) = Searcher(opened, home).search(Search("grey", top_k=1)).hits
+        assert hit.node.image_path == str(folder / "grey.png")
+
+
+def test_a_copy_has_the_columns_it_had_when_it_was_made(home: Settings, tmp_path: Path) -> None:
+    with open_collection("squares", home) as one, open_collection("squares", home) as other:
+        assert (one.count(), other.count()) == (3, 3)
+        before = other.engine.read_manifest()
+        one.close()
+        ingest(captioned(tmp_path / "greys", grey="dark"), "squares", home)
+        assert other.engine.read_manifest() == before
+        assert one.engine.read_manifest() != before

@@ -137,6 +137,7 @@ def read_catalogue(collection: Collection) -> Catalogue:
 
     Raises QueryError when none says what a garment is.
     """
+    collection.open()  # for its columns as they are now
     said = [each.outfit for each in collection.manifest.sources.values() if each.outfit]
     columns = [field for field in collection.fields if field.type == "words"]
 

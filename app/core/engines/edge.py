@@ -103,6 +103,7 @@ class EdgeEngine:
         self._held = ExitStack()
         self._locked = False
         self._is_guest = False
+        self._copied: dict[str, Any] | None = None
         self._shard: q.EdgeShard | None = None
         self._beside: tuple[Path, dict[str, Any]] | None = None
 
@@ -176,6 +177,7 @@ class EdgeEngine:
             self._remove_folder()
         self._held.close()
         self._locked = False
+        self._copied = None
 
     def drop(self) -> None:
         self._hold()
@@ -353,6 +355,9 @@ class EdgeEngine:
         return self._folder / name
 
     def _stored(self) -> dict[str, Any] | None:
+        """Return the manifest's file; beside a copy, as it was when that was made."""
+        if self._copied is not None:
+            return self._copied
         file = self._folder / MANIFEST
         try:
             return dict(json.loads(file.read_text(encoding="utf-8")))
@@ -383,6 +388,7 @@ class EdgeEngine:
         still = keep_still(self._lock, self._name, changing=not self._is_guest)
         if self._is_guest:
             with still:
+                self._copied = self._stored()
                 copy = self._held.enter_context(readable_copy(self._path))
             if copy is None:
                 raise CollectionBusyError(
