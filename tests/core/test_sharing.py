@@ -1,17 +1,19 @@
 """Sharing: a notebook that keeps an embedded collection open, and a terminal, both read it."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from PIL import Image
 
 from app.core.collection import open_collection
-from app.core.engines import lock
+from app.core.engines import edge, lock
 from app.core.errors import CollectionBusyError, QueryError
 from app.core.settings import Settings
 from app.retrieval.search import Search, Searcher
@@ -127,6 +129,46 @@ def test_where_no_disk_has_room_for_a_copy_that_is_said(
         assert one.count() == 3
         with pytest.raises(CollectionBusyError, match="no disk has room for a copy"):
             other.count()
+
+
+def test_a_copy_of_which_a_file_vanishes_is_made_again(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "COPY_PAUSE_SECONDS", 0)
+    copying, failed = edge.readable_copy, []
+
+    @contextmanager
+    def vanishing(shard: Path) -> Iterator[Path | None]:
+        if len(failed) < missing:
+            failed.append(shard)
+            raise shutil.Error([(".atomicwriteerZPaj", "", "No such file or directory")])
+        with copying(shard) as copy:
+            yield copy
+
+    monkeypatch.setattr(edge, "readable_copy", vanishing)
+    with open_collection("squares", home) as one:
+        assert one.count() == 3
+        missing = 2
+        with open_collection("squares", home) as other:
+            assert other.count() == 3
+        missing = 99
+        with (
+            open_collection("squares", home) as other,
+            pytest.raises(CollectionBusyError, match=r"atomicwrite.*run the command again"),
+        ):
+            other.count()
+
+
+def test_a_reader_does_not_close_while_it_is_copied(home: Settings) -> None:
+    file = home.collections_folder / ".squares.lock"
+    opened = open_collection("squares", home)
+    assert opened.count() == 3
+    closing = Thread(target=opened.close)
+    with lock.keep_still(file, "squares", changing=False):
+        closing.start()
+        closing.join(0.5)
+        assert closing.is_alive()
+    closing.join()
 
 
 def captioned(folder: Path, **shades: str) -> Path:

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import chain, count
@@ -47,6 +48,9 @@ MIN_FREE_BYTES = 256 << 20
 MIN_FREE_TO_OPEN_BYTES = 96 << 20
 """Opening a shard takes 37 MB where holes in files are filled when read (tmpfs), and a delete some
 more; half of that ends the process with SIGBUS."""
+
+COPY_TRIES, COPY_PAUSE_SECONDS = 5, 0.1
+"""How often a reader copies what another holds, where files vanish meanwhile, and the pauses."""
 
 LOG = "wal"
 """The folder of a shard's write-ahead log."""
@@ -385,19 +389,41 @@ class EdgeEngine:
             raise made_anew(self._folder.name)
         if self._purpose == "write":
             return q.EdgeShard.load(str(self._readable()))
-        still = keep_still(self._lock, self._name, changing=not self._is_guest)
         if self._is_guest:
-            with still:
-                self._copied = self._stored()
-                copy = self._held.enter_context(readable_copy(self._path))
-            if copy is None:
-                raise CollectionBusyError(
-                    f"{self._name} is being read by another process, and no disk has room for a"
-                    " copy to read beside it; wait for that process, or free some space"
-                )
-            return q.EdgeShard.load(str(copy))
-        with still:
+            return self._loaded_copy()
+        with keep_still(self._lock, self._name, changing=True):
             return q.EdgeShard.load(str(self._readable()))
+
+    def _loaded_copy(self) -> q.EdgeShard:
+        """Open a copy of what another reader holds; once more where that wrote into it meanwhile.
+
+        It keeps still while it opens and closes, but a process may end without either.
+        """
+        for left in reversed(range(COPY_TRIES)):
+            try:
+                with keep_still(self._lock, self._name, changing=False):
+                    if (copied := self._stored()) is None:
+                        raise made_anew(self._folder.name)
+                    copy = self._held.enter_context(readable_copy(self._path))
+                if copy is None:
+                    raise CollectionBusyError(
+                        f"{self._name} is being read by another process, and no disk has room for"
+                        " a copy to read beside it; wait for that process, or free some space"
+                    )
+                shard = q.EdgeShard.load(str(copy))
+            except CollectionError:
+                raise
+            except Exception as error:
+                if not left:
+                    raise CollectionBusyError(
+                        f"{self._name} is being read by another process, and could not be copied to"
+                        f" be read beside it ({error}); run the command again"
+                    ) from error
+                time.sleep(COPY_PAUSE_SECONDS)
+            else:
+                self._copied = copied
+                return shard
+        raise AssertionError("a last try returns or raises")
 
     def _readable(self) -> Path:
         """Return the shard, or a copy of it: the engine writes also where it only reads."""
@@ -440,9 +466,14 @@ class EdgeEngine:
             self._folder.rmdir()
 
     def _close_shard(self) -> None:
-        if self._shard is not None:
-            self._shard.close()
-            self._shard = None
+        if self._shard is None:
+            return
+        with ExitStack() as still:
+            if self._purpose == "read" and not self._is_guest:
+                with suppress(CollectionBusyError):  # a copy that takes so long is made again
+                    still.enter_context(keep_still(self._lock, self._name, changing=True))
+            self._shard.close()  # which writes into it
+        self._shard = None
 
     def _free_bytes(self) -> int:
         there = self._folder if self._folder.exists() else self._folder.parent
