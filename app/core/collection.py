@@ -156,14 +156,20 @@ class Collection:
         self.engine.delete(ids)
 
     def search(
-        self, queries: Sequence[Query], *, limit: int, where: Condition | None = None
+        self,
+        queries: Sequence[Query],
+        *,
+        limit: int,
+        where: Condition | None = None,
+        spare: int = 0,
     ) -> list[list[ScoredId]]:
         """Run all queries as one batch under one filter: one best-first list for each.
 
+        `spare` are returned beyond the limit, to see whether they score as the last does.
         Where over 2,000 records pass, pages are first looked for by the mean of their vectors.
         """
         staged = [self._staged(query, limit, where) for query in queries]
-        return self.engine.search(staged, limit=limit, filter=self._compiled(where))
+        return self.engine.search(staged, limit=limit + spare, filter=self._compiled(where))
 
     def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> dict[str, Point]:
         """Return the points that exist, by id."""

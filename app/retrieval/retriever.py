@@ -40,6 +40,13 @@ from app.retrieval.weights import weights_of
 CANDIDATES = 100
 """Of each signal, at the least; every one of them then gets its score under every signal."""
 
+TIED_FACTOR = 10
+"""More are asked for, where the last that is wanted scores as the next does."""
+
+MAX_TIED = 10_000
+"""So many of one score are put in order of their ids, to be the same on every page; of more the
+engine picks any."""
+
 GROUP_CANDIDATES = 500
 """The same where only the best of each group is wanted: a long document must not fill the list."""
 
@@ -147,6 +154,7 @@ class CollectionRetriever(BaseRetriever):
         self._where = where
         self._min_score = min_score
         self._weights = {**weights_of(collection.manifest), **(weights or {})}
+        self._too_many_tied = False
 
     @abstractmethod
     def gather(self, asked: Asked, signals: Signals) -> None:
@@ -155,6 +163,7 @@ class CollectionRetriever(BaseRetriever):
     def search(self, asked: Asked) -> Found:
         """Return the records that answer best, with notices for the person who asked."""
         _check(asked, is_sorted=self._sort is not None)
+        self._too_many_tied = False
         signals = Signals(self._vectors, self._weights)
         self.gather(asked, signals)
         signals.add_examples(asked.like, "like")
@@ -164,7 +173,7 @@ class CollectionRetriever(BaseRetriever):
         where = _both(self._where, asked.where)
         ranked, number, hits = self._ranked(self._ranks(signals.found, asked.words), where)
         notices = signals.notices if number else self._why_nothing(where, signals.notices)
-        notices = [*notices, *self._beyond(number)]
+        notices = [*notices, *self._beyond(number), *self._told_of_ties()]
         nearest = self._hits(*self._fetched(dict.fromkeys(ranked.nearest, ())), ranked, where)
         hits += self._beside(hits)
         for hit in hits:
@@ -238,8 +247,32 @@ class CollectionRetriever(BaseRetriever):
         return found
 
     def _rank(self, signals: Sequence[Signal], where: Condition | None, at_least: int) -> _Ranking:
-        limit = self._wanted if len(signals) == 1 else _candidates(self._wanted)
-        limit = max(limit, GROUP_CANDIDATES if self._per else 0, at_least)
+        """Rank by one signal at once, by several in steps of ever more candidates.
+
+        More candidates can bring one that belongs before those of earlier pages. So each step only
+        goes on after the first half of the one before: every page is then of one order, though the
+        score may rise where a step begins.
+        """
+        least = max(GROUP_CANDIDATES if self._per else 0, at_least)
+        if len(signals) == 1:
+            return self._ranked_among(signals, where, max(self._wanted, least))
+        number = max(CANDIDATES, least)
+        ranked = self._ranked_among(signals, where, number)
+        while number < 2 * self._wanted and len(ranked.ids) > number // 2:
+            first = ranked.ids[: number // 2]
+            number *= 2
+            more = self._ranked_among(signals, where, number)
+            ranked = _Ranking(
+                list(dict.fromkeys((*first, *more.ids))),
+                {**more.scores, **ranked.scores},
+                {**more.said, **ranked.said},
+            )
+        return ranked
+
+    def _ranked_among(
+        self, signals: Sequence[Signal], where: Condition | None, limit: int
+    ) -> _Ranking:
+        """Rank so many candidates of each signal, and give each its score under every signal."""
         lists = self._lists(signals, limit, where)
         candidates = {hit.id: None for hits in lists.values() for hit in hits}
         scores = self._all_scores(signals, lists, list(candidates))
@@ -292,11 +325,27 @@ class CollectionRetriever(BaseRetriever):
         finding = [signal for signal in signals if signal.weight > 0]
         if not finding:
             raise QueryError(ONLY_AWAY)
-        found = self._collection.search([s.query for s in finding], limit=limit, where=where)
+        lists = self._asked_for(finding, limit, where, spare=1)
+        size = limit + 1
+        while size < MAX_TIED and (cut := [s for s in finding if _is_cut(lists[s.name], limit)]):
+            cut = [signal for signal in cut if len(lists[signal.name]) >= size]
+            if not cut:
+                break
+            size = min(TIED_FACTOR * size, MAX_TIED)
+            lists |= self._asked_for(cut, limit, where, spare=size - limit)
+        self._too_many_tied |= any(
+            len(hits) >= MAX_TIED and _is_cut(hits, limit) for hits in lists.values()
+        )
+        return {name: hits[:limit] for name, hits in lists.items()}
+
+    def _asked_for(
+        self, signals: Sequence[Signal], limit: int, where: Condition | None, *, spare: int
+    ) -> dict[str, list[ScoredId]]:
+        queries = [signal.query for signal in signals]
+        found = self._collection.search(queries, limit=limit, where=where, spare=spare)
         return {
-            # The engine returns ties in any order; a search should return the same each time.
             signal.name: sorted(hits, key=lambda hit: (-hit.score, hit.id))
-            for signal, hits in zip(finding, found, strict=True)
+            for signal, hits in zip(signals, found, strict=True)
         }
 
     def _all_scores(
@@ -353,6 +402,14 @@ class CollectionRetriever(BaseRetriever):
         notices = [*(more if passing > len(hits) > 0 else []), *notices]
         told = told_of_gone(hits, self._collection)
         return Found(hits, [*notices, *told], start=self._start, passing=passing)
+
+    def _told_of_ties(self) -> list[str]:
+        if not (self._start and self._too_many_tied):
+            return []
+        return [
+            f"more than {MAX_TIED:,} records score the same: one page of them may repeat what"
+            " another has, and miss some"
+        ]
 
     def _beyond(self, number: int) -> list[str]:
         """Say that there are hits, but none after as many as are left out."""
@@ -444,15 +501,12 @@ class CollectionRetriever(BaseRetriever):
         )
 
 
-def _candidates(wanted: int) -> int:
-    """Return how many of each signal are looked at, for so many hits that are wanted.
+def _is_cut(hits: Sequence[ScoredId], limit: int) -> bool:
+    """Whether the engine may have more that score as the last of the best `limit` does.
 
-    As many for one page of hits as for the next, or the pages would not be of one ranking.
+    It returns any of those, so which of them come first by their ids is not known yet.
     """
-    number = CANDIDATES
-    while number < 2 * wanted:
-        number *= 2
-    return number
+    return len(hits) > limit and hits[-1].score == hits[limit - 1].score
 
 
 def _told_of_more(passing: int, start: int, shown: int, order: str) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 from app.core.collection import open_collection
 from app.core.errors import QueryError
 from app.core.settings import Settings
-from app.retrieval import order
+from app.retrieval import order, retriever
 from app.retrieval.order import sort_of
 from app.retrieval.search import Search, Searcher
 from ingest import ingest
@@ -142,3 +142,36 @@ def test_what_is_near_null_island_is_told_to_be_no_place(searcher):
     assert any(notice.startswith("0, 0 is no place") for notice in found.notices)
     elsewhere = searcher.search(Search(near=(0, 103.8607, 500)))
     assert not any("no place" in notice for notice in elsewhere.notices)
+
+
+@pytest.mark.parametrize("count", [40, 130])
+def test_pages_of_what_scores_the_same_have_each_record_once(
+    count: int, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "walls"
+    folder.mkdir()
+    shades = ("red", "green")
+    for n in range(count):
+        Image.new("RGB", (8, 8), shades[n % 2]).save(folder / f"{n}.png", compress_level=n % 10)
+    rows = [f"{n}.png,a painted wall" for n in range(count)]
+    (folder / "m.csv").write_text("\n".join(["image,caption", *rows]))
+    ingest(folder, "walls", settings, image="palette", text="minilm")
+    with open_collection("walls", settings) as opened:
+        searcher = Searcher(opened, settings)
+        red = folder / "0.png"
+        for asked in (
+            {"image": red},
+            {"words": "wall", "mode": "text"},
+            {"words": "wall", "image": red},
+        ):
+            whole = [h.path for h in searcher.search(Search(top_k=count, **asked)).hits]
+            assert len(set(whole)) == count
+            for size in (7, 30):
+                paged: list[str] = []
+                while some := searcher.search(Search(top_k=size, start=len(paged), **asked)).hits:
+                    paged += [hit.path for hit in some]
+                assert paged == whole
+        monkeypatch.setattr(retriever, "MAX_TIED", 5)
+        first, second = (searcher.search(Search(image=red, top_k=5, start=n)) for n in (0, 5))
+        assert not first.notices
+        assert "more than 5 records score the same" in second.notices[0]
