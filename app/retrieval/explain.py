@@ -26,17 +26,22 @@ MAX_VALUES = 1_000
 
 
 def answers(
-    where: Condition | None, collection: Collection, payloads: Iterable[Mapping[str, Any]]
+    where: Condition | None,
+    collection: Collection,
+    payloads: Iterable[Mapping[str, Any]],
+    *,
+    also: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return what each record has where a filter asks: values by slug, `km` from its place."""
-    if where is None:
-        return [{} for _ in payloads]
-    asked = list(_leaves(where))
+    """Return what each record has where a filter asks: values by slug, `km` from its place.
+
+    `also` are slugs of columns that are asked for otherwise, to sort or to group by.
+    """
+    asked = list(_leaves(where)) if where else []
     keys = {part.key for part in asked if not isinstance(part, Near)}
     columns = [
         column.slug
         for column in columns_of(collection.fields)
-        if column.name and keys & {column.key, column.words_key}
+        if column.name and (column.slug in also or keys & {column.key, column.words_key})
     ]
     places = [Place(part.lat, part.lon) for part in asked if isinstance(part, Near)]
     return [_answer(payload, columns, places) for payload in payloads]

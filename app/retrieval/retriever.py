@@ -27,7 +27,7 @@ from app.core.messages import counted
 from app.core.models import QueryVectors, Wanted
 from app.core.nodes import file_state
 from app.retrieval.codes import codes_in, having, number_had
-from app.retrieval.documents import beside, column_to_group_by, grouped
+from app.retrieval.documents import DOCUMENT, beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
 from app.retrieval.explain import answers, misspelt, told_of_null_island
 from app.retrieval.fusion import SignalScores, fuse
@@ -398,7 +398,8 @@ class CollectionRetriever(BaseRetriever):
         notices = [*self._beyond(number), *told_of_null_island(where)]
         if not number:
             notices = [*self._why_nothing(where), *notices]
-        more = [_told_of_more(passing, self._start, len(hits), order)]
+        per = f"one for each {self._per}, " if self._per else ""
+        more = [_told_of_more(passing, self._start, len(hits), f"{per}{order}")]
         notices = [*(more if passing > len(hits) > 0 else []), *notices]
         told = told_of_gone(hits, self._collection)
         return Found(hits, [*notices, *told], start=self._start, passing=passing)
@@ -463,7 +464,10 @@ class CollectionRetriever(BaseRetriever):
         ranked: _Ranking,
         where: Condition | None,
     ) -> list[Hit]:
-        asked = answers(where, self._collection, [points[id_].payload for id_ in best])
+        payloads = [points[id_].payload for id_ in best]
+        also = [self._sort.column.slug] if self._sort else []
+        also += [self._per] if self._per and self._per != DOCUMENT else []  # its name says that
+        asked = answers(where, self._collection, payloads, also=also)
         return [
             self._hit(
                 points[id_].payload,

@@ -175,3 +175,10 @@ def test_pages_of_what_scores_the_same_have_each_record_once(
         first, second = (searcher.search(Search(image=red, top_k=5, start=n)) for n in (0, 5))
         assert not first.notices
         assert "more than 5 records score the same" in second.notices[0]
+
+
+def test_a_hit_shows_what_it_is_sorted_and_grouped_by(searcher: Searcher) -> None:
+    found = searcher.search(Search(sort="safer:desc", per="city", top_k=3))
+    assert [hit.answers["safer"] for hit in found.hits] == [5, 5, 5]
+    assert len({hit.answers["city"] for hit in found.hits}) == 3
+    assert "one for each city, by safer, descending" in found.notices[0]
