@@ -104,9 +104,7 @@ def ask_command(
         neighbours=neighbours,
     )
     pieces: list[str] = []
-    is_live = (
-        not json_ and sys.stdout.isatty()
-    )  # else nobody sees it grow: the answer alone is told
+    is_live = not json_ and sys.stdout.isatty()  # in a pipe nobody sees it grow
 
     def tell(piece: str) -> None:
         pieces.append(piece)
@@ -114,14 +112,19 @@ def ask_command(
 
     started = time.perf_counter()
     found = found_by(collection, search, settings)
-    said = answer(
-        question,
-        found.hits,
-        settings=settings,
-        query_image=open_image(image, max_megapixels=settings.max_megapixels) if image else None,
-        on_text=tell if is_live else None,
-        on_step=notice,
-    )
+    asked = open_image(image, max_megapixels=settings.max_megapixels) if image else None
+    try:
+        said = answer(
+            question,
+            found.hits,
+            settings=settings,
+            query_image=asked,
+            on_text=tell if is_live else None,
+            on_step=notice,
+        )
+    except KeyboardInterrupt:
+        stream("\n" if pieces else "")  # what is said of it begins a line
+        raise
     elapsed_ms = (time.perf_counter() - started) * 1000
     if not json_:
         stream("\n" if pieces else f"{said.text}\n" if said.text else "")
