@@ -87,7 +87,7 @@ def test_every_engine_of_the_folder_is_under_contract() -> None:
     params=[
         *ENGINES.values(),
         server_over_grpc,
-        pytest.param(real_server, marks=pytest.mark.server),
+        real_server,
     ],
     ids=[*ENGINES, "server_over_grpc", "real_server"],
 )
