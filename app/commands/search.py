@@ -33,7 +33,7 @@ from app.options import (
     path_of,
     settings_of,
 )
-from app.terminal import heard, lines, notice, notices, show
+from app.terminal import EXIT_ERROR, heard, lines, notice, notices, show
 
 
 def search_command(
@@ -96,6 +96,7 @@ def search_command(
             failed.append("error" in line)
         if any(failed):
             notice(f"{sum(failed):,} of {counted(len(failed), 'query', 'queries')} failed")
+            raise typer.Exit(EXIT_ERROR)
         return
     require_target(figure, force=force)
     started = time.perf_counter()

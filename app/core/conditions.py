@@ -287,7 +287,7 @@ def _one_of(key: str, texts: Sequence[str]) -> Compare | OneOf:
 def containment(column: Column, text: str) -> Condition:
     """Return `column.contains(text)`: all its words are there, whole, in any case and order."""
     if column.words_key is None:
-        raise QueryError(f"{column.slug} has no words to search in: compare it with ==")
+        raise QueryError(f"{column.slug} is compared as a whole: {column.slug} == …, or in [...]")
     words = words_of(text)
     if not words:
         raise QueryError("contains needs at least one word")
