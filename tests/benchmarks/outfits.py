@@ -19,7 +19,7 @@ import qdrant_edge as q
 from PIL import Image
 
 from app.answering.budget import limits_of
-from app.answering.vision import Prompt, Reply
+from app.answering.vision import ModelFacts, Prompt, Reply
 from app.assistants.outfit.catalogue import read_catalogue
 from app.assistants.outfit.complete import Outfit, complete_outfit
 from app.core import keywords
@@ -209,11 +209,8 @@ class AtOnce:
     def version(self) -> str | None:
         return None
 
-    def require(self) -> None:
-        """It is there."""
-
-    def context_length(self) -> int | None:
-        return None
+    def facts(self) -> ModelFacts:
+        return ModelFacts()
 
 
 def one_outfit(sizes: Sizes, folder: Path) -> list[Row]:
