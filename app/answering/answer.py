@@ -143,7 +143,7 @@ def answer(
     found = build_evidence(hits)
     if query_image is not None:  # beside it pages are pictures like any other
         found = [replace(piece, text="") for piece in found]
-    most = max(1, limits.at_once - (query_image is not None))
+    most = limits.evidence_at_once(query_image=query_image is not None)
     opened, beyond, notices = _open_pictures(found, most, settings)
     if not opened:
         why = "no picture that was found can be opened" if found else "nothing was found"

@@ -72,6 +72,10 @@ class ModelLimits:
         scale = min(1.0, side / max(shape))
         return math.prod(math.ceil(length * scale / self.token_side) for length in shape)
 
+    def evidence_at_once(self, *, query_image: bool) -> int:
+        """Return how many pieces of evidence it is shown beside a picture that is asked about."""
+        return max(1, self.at_once - query_image)
+
     @property
     def at_once(self) -> int:
         """How many pieces of evidence it is shown, as tiles of a sheet if it sees one picture."""
@@ -94,9 +98,8 @@ the weights on a desktop's graphics card. Only a server that has set more aside 
 _LLAVA_1_5 = ModelLimits(576, 1, 672, context=4096)
 _LLAVA_1_6 = ModelLimits(2880, 1, 672, context=4096)
 _GEMMA = ModelLimits(256, 8, 896)
-_QWEN_2 = ModelLimits(1369, 6, 1024, page_side=1536, token_side=28)
-_QWEN_3 = ModelLimits(1024, 8, 1024, page_side=1536, token_side=32)
-_MISTRAL = ModelLimits(1369, 6, 1024, page_side=1536, token_side=28)
+_BY_28 = ModelLimits(1369, 6, 1024, page_side=1536, token_side=28)
+_BY_32 = ModelLimits(1024, 8, 1024, page_side=1536, token_side=32)
 _MINICPM = ModelLimits(640, 6, 1024, context=8192, page_side=1344)
 
 FAMILIES = {
@@ -112,21 +115,17 @@ FAMILIES = {
     "llama3.2-vision": ModelLimits(1601, 1, 1024, context=8192),
     "mllama": ModelLimits(1601, 1, 1024, context=8192),  # the same, as a server calls it
     "llama4": ModelLimits(2448, 5, 1024),
-    "llama-4": ModelLimits(2448, 5, 1024),
     "gemma3": _GEMMA,
-    "gemma-3": _GEMMA,
     "gemma4": _GEMMA,
-    "gemma-4": _GEMMA,
     "medgemma": _GEMMA,
-    "qwen2-vl": _QWEN_2,
-    "qwen2.5-vl": _QWEN_2,
-    "qwen3-vl": _QWEN_3,
-    "qwen3.5": _QWEN_3,
-    "qwen3.6": _QWEN_3,
-    "mistral-small3": _MISTRAL,
-    "mistral-small-3": _MISTRAL,
-    "mistral3": _MISTRAL,
-    "ministral-3": _MISTRAL,
+    "qwen2-vl": _BY_28,
+    "qwen2.5-vl": _BY_28,
+    "qwen3-vl": _BY_32,
+    "qwen3.5": _BY_32,
+    "qwen3.6": _BY_32,
+    "mistral-small3": _BY_28,
+    "mistral3": _BY_28,
+    "ministral-3": _BY_28,
     "pixtral": ModelLimits(4160, 4, 1024, page_side=1024, token_side=16),
     "minicpm-v": _MINICPM,
     "internvl": ModelLimits(3328, 4, 1024, page_side=1344),
@@ -134,7 +133,8 @@ FAMILIES = {
     "granite-vision": ModelLimits(3645, 1, 768),
 }
 """By how a model's name begins, in Ollama or where weights are published, or else by what a server
-calls its architecture; the longest beginning counts. `context` is for servers that do not tell."""
+calls its architecture, hyphens and dots aside; the longest beginning counts. `context` is for
+servers that do not tell."""
 
 UNKNOWN_MODEL = ModelLimits(1600, 4, 1024, context=8192)
 """Four pictures, if its context holds them: each of 1,024 pixels costs most models less than that.
@@ -216,7 +216,7 @@ def plan_budget(
     `answer_tokens` is the room that is kept for the answer.
     Raises QueryError when not even one picture fits beside the question.
     """
-    most = max(1, limits.at_once - query_image)
+    most = limits.evidence_at_once(query_image=query_image)
     for count in range(min(most, len(evidence_tokens)), 0, -1):
         as_sheet = limits.pictures == 1 and count + query_image > 1
         sent = 1 if as_sheet else count + query_image
