@@ -313,8 +313,9 @@ class EdgeEngine:
         self.shard.flush()
         names = [*spaces.dense, *spaces.rows, *spaces.sparse, *spaces.late]
         manifest, old = self.read_manifest(), self._path
-        room = self._free_bytes() - MIN_FREE_BYTES
-        if manifest is None or room < 2 * _disk_bytes(old) or not self._is_mostly_log(names):
+        if manifest is None or not self._is_mostly_log(names):
+            return
+        if self._free_bytes() - MIN_FREE_BYTES < 2 * _disk_bytes(old):
             return
         self.create(spaces, indexes, manifest, replace=True)
         source = q.EdgeShard.load(str(old))
@@ -328,7 +329,7 @@ class EdgeEngine:
     def _is_mostly_log(self, names: Sequence[str]) -> bool:
         """Tell whether the log is larger than all else, and twice what the points need in it."""
         log = _disk_bytes(self._path / LOG)
-        if log < max(LEAST_LOG_BYTES, _disk_bytes(self._path) - log):
+        if log < LEAST_LOG_BYTES or log < _disk_bytes(self._path) - log:
             return False
         sample = next(_batches(self.shard, names), [])
         written = sum(map(_log_bytes, sample)) / max(1, len(sample))
