@@ -518,7 +518,7 @@ def test_ask_answers_from_cited_evidence_as_json(sightline: Run, home: Path) -> 
     assert said["model"] == "llava"
 
 
-def test_what_a_scale_means_is_told_to_the_model(sightline: Run, squares: Path, home: Path) -> None:
+def test_what_a_scale_means_is_told_to_the_model(sightline: Run, squares: Path) -> None:
     (squares / "dataset.toml").write_text('[scales]\nbrightness = "0 dark, 1 bright"')
     sightline("ingest", squares, "-c", "scaled", "--offline")
     with OllamaDouble(reply="Red [1].") as ollama:
