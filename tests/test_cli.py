@@ -232,6 +232,17 @@ def test_nothing_found_is_an_answer_with_the_nearest_miss(sightline: Run, home: 
     assert "nothing found: the nearest miss is squares/red.png" in ran.json["notices"][-1]
 
 
+def test_a_question_that_finds_nothing_is_told_the_nearest_miss_as_a_search_is(
+    sightline: Run, home: Path
+) -> None:
+    asked = ("a red square", "-c", "squares", "--min-score", 0.999)
+    told = sightline("search", *asked, "--json").json["notices"]
+    ran = sightline("ask", *asked, "--ollama", unused_url())
+    assert (ran.code, "the nearest miss is squares/red.png with cosine" in ran.err) == (0, True)
+    said = sightline("ask", *asked, "--ollama", unused_url(), "--json").json
+    assert (said["status"], said["notices"]) == ("not_enough_evidence", told)
+
+
 def test_a_text_that_was_cut_is_a_notice(sightline: Run, home: Path) -> None:
     ran = sightline("search", "red square " * 300, "-c", "squares", "--json")
     assert any("over 256 tokens: cut" in notice for notice in ran.json["notices"])

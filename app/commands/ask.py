@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +73,7 @@ def ask_command(
     """Ask a vision model on your machine; the answer cites the pictures and pages it rests on."""
     from app.answering.answer import answer
     from app.core.images import open_image
-    from app.render import answer_json, answer_lines
+    from app.render import answer_json, answer_lines, nearest_notice
     from app.retrieval.search import Search
 
     settings = settings_of(
@@ -126,6 +127,8 @@ def ask_command(
         stream("\n" if pieces else "")  # what is said of it begins a line
         raise
     elapsed_ms = (time.perf_counter() - started) * 1000
+    if not found.hits:  # what a search says of that tells the nearest miss, too
+        said = replace(said, notices=tuple(nearest_notice(found)))
     if not json_:
         stream("\n" if pieces else f"{said.text}\n" if said.text else "")
     if figure:
