@@ -226,7 +226,16 @@ def test_what_has_nothing_to_do_with_a_title_is_not_suggested(home):
     assert "nothing that passes is near enough to: a ceramic teapot" in outfit.notices
     outfit, _ = outfit_of(home, stylist(), min_score=0.99)
     assert (outfit.suggestions, outfit.status) == ((), "nothing_found")
-    assert outfit.empty["bottom"] == "nothing that passes is near enough"
+    assert set(outfit.empty.values()) == {"nothing that passes is near enough"}
+    assert f"nothing that passes is near enough to: {'; '.join(ITEMS)}" in outfit.notices
+
+
+@pytest.mark.parametrize("items", [ITEMS, ITEMS[1:]])
+def test_where_nothing_passes_an_empty_slot_says_so_and_no_more(home, items):
+    none = 'usage == "Formal" and season == "Spring"'
+    outfit, _ = outfit_of(home, stylist(items), slots=["bottom"], where=none)
+    assert outfit.empty == {"bottom": f"nothing that may be suggested passes {none}"}
+    assert without_model(home, slots=["bottom"], where=none).empty == outfit.empty
 
 
 # The garment: a record, its picture, or a picture of something else.

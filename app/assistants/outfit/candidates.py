@@ -79,6 +79,8 @@ class Finds:
     notices: tuple[str, ...]
     gone: frozenset[Slot] = frozenset()
     """Slots for which something was found that cannot be looked at: its picture is gone."""
+    barred: frozenset[Slot] = frozenset()
+    """Slots for which there is nothing that passes, near or far."""
 
 
 def by_titles(
@@ -140,6 +142,7 @@ def _finds(
     gone: dict[str, Hit] = {}
     far: list[str] = []
     lacking: list[str] = []
+    passing: set[Slot] = set()
     misspelt: list[str] = []
     results = searcher.search_many(searches)
     for order, (search, found) in enumerate(zip(searches, results, strict=True)):
@@ -148,11 +151,13 @@ def _finds(
         there = [hit for hit in found.hits if not hit.gone]
         candidates += [_candidate(hit, search, order, wish, facts) for hit in there]
         gone |= {hit.record_id: hit for hit in found.hits if hit.gone}
+        passing |= {_slot(hit, wish) for hit in (*found.hits, found.nearest) if hit}
         if not found.hits:
-            (far if found.nearest else lacking).append(search.words)
             misspelt += found.notices[1:]  # after the first, that nothing passes
+        if search.words and not found.hits:
+            (far if found.nearest else lacking).append(search.words)
     told = {"nothing that passes is near enough to": far, "nothing passes for": lacking}
-    notices = [f"{what}: {'; '.join(titles)}" for what, titles in told.items() if any(titles)]
+    notices = [f"{what}: {'; '.join(titles)}" for what, titles in told.items() if titles]
     if wish.where and not candidates:
         notices += [f"no garment that may be suggested passes {wish.where}", *misspelt]
     if gone:
@@ -162,6 +167,7 @@ def _finds(
         _by_slot(candidates, wish.catalogue, facts),
         tuple(dict.fromkeys(notices)),
         frozenset(_slot(hit, wish) for hit in gone.values()),
+        frozenset(wish.slots) - passing,
     )
 
 

@@ -136,7 +136,7 @@ def complete_outfit(
         analysis,
         judged.suggestions,
         judged.refused,
-        _empty(wish, judged, analysis, finds, either=either),
+        _empty(wish, judged, finds, either=either),
         model.name,
         unavailable,
         (*analysis.notices, *_unplaced(catalogue), *finds.notices),
@@ -239,14 +239,11 @@ def _judge_nothing(why: str) -> Judge:
     return lambda candidates: [Verdict("not_checked", why) for _ in candidates]
 
 
-def _empty(
-    wish: Wish, judged: Judged, analysis: Analysis, finds: Finds, *, either: bool
-) -> dict[Slot, str]:
+def _empty(wish: Wish, judged: Judged, finds: Finds, *, either: bool) -> dict[Slot, str]:
     """Return the slots that have nothing, but for what a dress stands for, each with the reason."""
     covered = judged.slots
     if either:
         covered = {other for slot in covered for other in covered_by(slot)}
-    named = {wish.catalogue.slot_of(title) for title in analysis.items}
 
     def reason(slot: Slot) -> str:
         refused = sum(each.slot == slot for each in judged.refused)
@@ -256,8 +253,9 @@ def _empty(
             return f"{refused} refused"
         if slot in finds.gone:
             return "the pictures of what was found for it are gone"
-        if analysis.items and slot not in named:
-            return "the model named nothing for it, and nothing that passes looks like it"
+        if slot in finds.barred:
+            passes = f" passes {wish.where}" if wish.where else ""
+            return f"nothing that may be suggested{passes}"
         return "nothing that passes is near enough"
 
     return {slot: reason(slot) for slot in wish.slots if slot not in covered}
