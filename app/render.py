@@ -271,8 +271,15 @@ def outfit_lines(outfit: "Outfit") -> Iterator[str]:
     for each in outfit.refused:
         why = each.verdict.reason or "no reason was given"
         yield f"  {each.slot:<10}  {shown(_called(each))}: {shown(why)}"
-    who = "no model took part" if outfit.unavailable else f"model: {shown(outfit.model)}"
+    who = why_unchecked(outfit) or f"model: {shown(outfit.model)}"
     yield f"status: {_words(outfit.status)}; {who}"
+
+
+def why_unchecked(outfit: "Outfit") -> str:
+    """Say in a few words what the model did, where it checked nothing; "" where it could."""
+    if outfit.unusable:
+        return f"{shown(outfit.model)} gave no answer that can be used"
+    return "no model took part" if outfit.unavailable else ""
 
 
 def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
@@ -312,7 +319,7 @@ def _called(suggestion: "Suggestion") -> str:
 
 
 def _unavailable(outfit: "Outfit") -> list[str]:
-    """Say that no model took part, and why."""
+    """Say why no model's word counts, and what decides instead."""
     if not outfit.unavailable:
         return []
     by_catalogue = any(each.shared for each in outfit.suggestions)

@@ -32,6 +32,7 @@ from app.figures.tiles import (
     write,
     write_words,
 )
+from app.render import why_unchecked
 
 if TYPE_CHECKING:
     from app.assistants.outfit.assembly import Suggestion
@@ -104,8 +105,8 @@ def _how_checked(outfit: "Outfit") -> Words:
     """Say how much of what is shown a model has looked at; plainly, where that is not all."""
     count = len(outfit.suggestions)
     checked = sum(each.verdict.status == "fits" for each in outfit.suggestions)
-    if outfit.unavailable:
-        told = "not checked: no model took part"
+    if why := why_unchecked(outfit):
+        told = f"not checked: {why}"
     elif checked == count:
         return _across(f"each checked by {outfit.model}" if count else "", CAPTION_POINTS, MUTED)
     elif checked:

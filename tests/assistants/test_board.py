@@ -140,6 +140,14 @@ def test_empty_slots_are_named_on_one_line(squares):
     assert "empty" not in words_in(outfit_board(outfit_of(squares / "red.png", found)))
 
 
+def test_that_a_model_gave_nothing_that_can_be_used_is_said_at_the_top(squares):
+    found = [suggestion(squares / "blue.png", reason="it said so", status="not_checked")]
+    outfit = outfit_of(squares / "red.png", found, unavailable="it said so", unusable=True)
+    words = "not checked: llava gave no answer that can be used"
+    board = outfit_board(outfit)
+    assert text_at(board, words).y0 > picture_of(board, "red").bbox.y1
+
+
 def test_that_no_model_took_part_is_said_at_the_top_and_its_reason_not_at_each(squares):
     why = "no Ollama answers"
     found = [suggestion(squares / "blue.png", reason=why, status="not_checked")]

@@ -129,6 +129,13 @@ def test_a_model_that_cannot_say_what_it_sees_is_no_model(home, sightline: Run):
     assert ran.json["status"] == "not_checked"
 
 
+def test_a_model_that_was_heard_is_not_said_to_have_taken_no_part(home, sightline: Run):
+    with OllamaDouble(reply="It is lovely.") as ollama:
+        ran = sightline("outfit", TSHIRT, "-c", "shop", "--ollama", ollama.url)
+    assert "It is lovely." in ran.err
+    assert ran.out.endswith("status: not checked; llava gave no answer that can be used\n")
+
+
 def test_info_says_which_column_plays_which_part(home, sightline: Run):
     told = "category = articleType, audience = gender, colour = baseColour, usage = usage,"
     assert f"outfit   {told} season = season\n" in sightline("info", "shop").out

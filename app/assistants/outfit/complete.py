@@ -52,7 +52,7 @@ class Outfit:
 
     `suggestions` fit, or were not checked; what a model refused is in `refused` alone. `empty` are
     the slots that have nothing, each with the reason. `unavailable` says why `model` gave no
-    analysis, or is "".
+    analysis, or is ""; `unusable` that it did answer, but with nothing that can be used.
     """
 
     worn: Worn
@@ -63,6 +63,7 @@ class Outfit:
     model: str
     unavailable: str = ""
     notices: tuple[str, ...] = ()
+    unusable: bool = False
 
     @property
     def status(self) -> Status:
@@ -110,7 +111,8 @@ def complete_outfit(
     collection.close()  # models take their time, and nobody should wait for the collection
     model = model or open_model(settings)
     on_step(f"asking {model.name} what it is, and what would go with it")
-    analysis, unavailable = _analysis(picture, worn, catalogue, slots, model, searcher)
+    analysis, failed = _analysis(picture, worn, catalogue, slots, model, searcher)
+    unavailable = str(failed or "")
     wish = Wish(
         catalogue,
         slots or free_slots(analysis.category, catalogue),
@@ -140,6 +142,7 @@ def complete_outfit(
         model.name,
         unavailable,
         (*analysis.notices, *_unplaced(catalogue), *finds.notices),
+        unusable=isinstance(failed, AnswerError),
     )
 
 
@@ -150,15 +153,15 @@ def _analysis(
     slots: Sequence[Slot] | None,
     model: VisionModel,
     searcher: Searcher,
-) -> tuple[Analysis, str]:
-    """Return what is known of the garment, and why no model said anything, if none did."""
+) -> tuple[Analysis, ServiceUnavailableError | AnswerError | None]:
+    """Return what is known of the garment, and why no model's word is in it, if none is."""
     wanted = slots or free_slots(worn.category, catalogue)
     known, likeness = Analysis(worn.category, worn.audience), _likeness(searcher)
     try:
         said = analyse(picture, catalogue, wanted, known, model=model, likeness=likeness)
     except (ServiceUnavailableError, AnswerError) as error:
-        return _settled(Analysis(None, None), worn, catalogue, model.name), str(error)
-    return _settled(said, worn, catalogue, model.name), ""
+        return _settled(Analysis(None, None), worn, catalogue, model.name), error
+    return _settled(said, worn, catalogue, model.name), None
 
 
 def _settled(said: Analysis, worn: Worn, catalogue: Catalogue, model: str) -> Analysis:
