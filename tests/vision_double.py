@@ -62,9 +62,10 @@ class VisionDouble:
 
     Words: obey · cut (the connection ends within the answer) · unfinished (it ends and does not say
     so) · error_line (an error after the first words) · stall (silence after the first words) ·
-    hang (silence before anything) · drip (a header that never ends) · gzip (a compressed reply) ·
-    dribble (a line that never ends) · busy · malformed (no JSON) ·
-    web_page · length (there was no room for more) · redirect · any tag of the recorded exchanges.
+    ponder (silence before them, once it is said who speaks) · hang (silence before anything) · drip
+    (a header that never ends) · gzip (a compressed reply) · dribble (a line that never ends) · busy
+    · malformed (no JSON) · web_page · length (there was no room for more) · redirect · any tag of
+    the recorded exchanges.
     """
 
     reply: Reply = "A street [1]."
@@ -209,8 +210,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for piece in _pieces(self.double.thought):
             self.chunk(self.thinking(request, piece))
+        if behaviour == "ponder":
+            self.chunk(self.line(request, ""))
+            self.double.silence(0.6)
         pieces = list(_pieces(self.double.said(request)))
-        whole = behaviour in ("obey", "length")
+        whole = behaviour in ("obey", "ponder", "length")
         for piece in pieces if whole else pieces[: len(pieces) // 2 + 1]:
             self.chunk(self.line(request, piece))
         if whole:

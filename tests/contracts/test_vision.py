@@ -8,6 +8,7 @@ import json
 import os
 import pkgutil
 import socket
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +158,25 @@ def test_half_an_answer_is_kept_and_said_to_be_half(kind: Kind, behaviour: str, 
     assert reply.text == "".join(heard)
     assert "The first is a bridge [1].".startswith(reply.text)
     assert why in (reply.broke_off or "")
+
+
+PATIENT = Limits(connect=0.5, idle=20, silence=0.3, total=20)
+
+
+def test_silence_within_an_answer_is_not_waited_for_as_long_as_its_first_word(kind: Kind) -> None:
+    began = time.monotonic()
+    with kind.double(reply="The first is a bridge [1].", script=["stall"]) as server:
+        reply, _ = ask(kind, server, limits=PATIENT)
+        assert time.monotonic() - began < 10
+    assert "The first is a bridge [1].".startswith(reply.text)
+    assert reply.text
+    assert "fell silent" in (reply.broke_off or "")
+
+
+def test_the_first_word_is_waited_for_once_it_is_said_who_speaks(kind: Kind) -> None:
+    with kind.double(reply="A bridge [1].", script=["ponder"]) as server:
+        reply, _ = ask(kind, server, limits=PATIENT)
+    assert (reply.text, reply.broke_off) == ("A bridge [1].", None)
 
 
 def test_a_line_without_end_stops_at_the_total_limit(kind: Kind) -> None:

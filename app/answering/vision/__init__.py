@@ -15,16 +15,22 @@ MODELS_THAT_SEE = "llava, gemma3, qwen2.5vl, qwen3-vl"
 """What a message offers in place of a model without eyes."""
 
 
+SILENCE_SECONDS = 60.0
+"""Between two pieces of an answer. A model that writes on a CPU says a word or two in a second;
+one that has begun has loaded, and looked at its pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a server is waited for, in seconds, and how often a busy one is asked again.
 
     `idle` spans loading the model and reading the pictures: Ollama itself gives up loading after
-    5 minutes (OLLAMA_LOAD_TIMEOUT).
+    5 minutes (OLLAMA_LOAD_TIMEOUT). After the first word `silence` is the most.
     """
 
     connect: float = 5.0
     idle: float = 300.0
+    silence: float = SILENCE_SECONDS
     total: float = 900.0
     attempts: int = 4
     wait: float = 1.0

@@ -1,5 +1,6 @@
 """Bounds: an HTTP transport whose requests end in time, and whose replies within a size."""
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,11 +13,18 @@ if TYPE_CHECKING:
 MAX_REPLY_BYTES = 4_000_000
 """Of one streamed reply: 512 tokens come as some 80 kB of JSON lines."""
 
+_WORD = re.compile(rb'"(?:content|thinking|reasoning|reasoning_content)"\s{0,9}:\s{0,9}"[^"]')
+"""Where a reply has its first word, or thought, in either protocol. What a server sends before it,
+of who is about to speak, comes while the pictures are still read."""
 
-def bounded(transport: "httpx.BaseTransport", seconds: float) -> "httpx.BaseTransport":
+
+def bounded(
+    transport: "httpx.BaseTransport", *, total: float, silence: float
+) -> "httpx.BaseTransport":
     """Return a transport in which a request and its reply take so many seconds at most.
 
-    httpx limits each read alone: a header that drips a byte a second never ends. The transport
+    httpx limits each read alone, and all alike: a header that drips a byte a second never ends, and
+    a model that stops within its answer is waited for as one that has not begun. The transport
     raises TimeoutError then, and ValueError for a reply that is too large, or compressed.
     """
     import httpx
@@ -29,12 +37,15 @@ def bounded(transport: "httpx.BaseTransport", seconds: float) -> "httpx.BaseTran
             self._deadline = deadline
 
         def __iter__(self) -> Iterator[bytes]:
-            size = 0
+            size, patience = 0, total
+            chunks = iter(self._stream)
             with self._deadline.kept():
-                for chunk in self._stream:
+                while (chunk := self._deadline.next_within(patience, chunks)) is not None:
                     size += len(chunk)
                     if size > MAX_REPLY_BYTES:
                         raise ValueError("over the size of any reply")
+                    if _WORD.search(chunk):
+                        patience = silence
                     yield chunk
 
         def close(self) -> None:
@@ -43,7 +54,7 @@ def bounded(transport: "httpx.BaseTransport", seconds: float) -> "httpx.BaseTran
 
     class Bounded(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
-            deadline = _Deadline(seconds, sockets)
+            deadline = _Deadline(total, sockets)
             request.extensions["trace"] = deadline.look
             try:
                 with deadline.kept():
@@ -70,9 +81,7 @@ class _Deadline:
     def __init__(self, seconds: float, sockets: list[socket.socket]) -> None:
         self._sockets = sockets
         self._is_over = False
-        self._timer = Timer(seconds, self._end)
-        self._timer.daemon = True
-        self._timer.start()
+        self._timer = self._started(seconds)
 
     def look(self, event: str, facts: dict[str, Any]) -> None:
         """Take note of a connection that is made, as httpcore's `trace` extension tells of it."""
@@ -91,8 +100,22 @@ class _Deadline:
         if self._is_over:
             raise TimeoutError("over the total time limit")
 
+    def next_within(self, seconds: float, chunks: Iterator[bytes]) -> bytes | None:
+        """Return what comes next, if anything; it is over when nothing came for so long."""
+        timer = self._started(seconds)
+        try:
+            return next(chunks, None)
+        finally:
+            timer.cancel()
+
     def cancel(self) -> None:
         self._timer.cancel()
+
+    def _started(self, seconds: float) -> Timer:
+        timer = Timer(seconds, self._end)
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def _end(self) -> None:
         self._is_over = True

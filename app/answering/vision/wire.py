@@ -110,7 +110,7 @@ def client_options(url: str, limits: Limits) -> dict[str, Any]:
         "follow_redirects": False,  # pictures go where the user said, and nowhere else
         # A compressed reply of 3 MB was 700 MB of blanks; words need no compressing.
         "headers": {"Accept-Encoding": "identity"},
-        "transport": bounded(transport, limits.total),
+        "transport": bounded(transport, total=limits.total, silence=limits.silence),
         **connection,
     }
 
