@@ -166,6 +166,13 @@ def test_an_answer_bears_its_evidence_under_the_numbers_it_cites_and_the_filter(
     assert cited.spines["top"].get_linewidth() > other.spines["top"].get_linewidth()
 
 
+def test_an_answer_in_markdown_is_drawn_plain():
+    text = "## Two\n* **A *red* door** [1]\n* the [door](a.jpg) of `b_2.jpg`, 2 * 3 m [2](b.jpg)"
+    said = Answer("answered", text, (1, 2), (), "llava")
+    words = words_in(answer_sheet("Which?", said, Search("Which?"), Found([])))
+    assert "Two • A red door [1] • the door of b_2.jpg, 2 * 3 m [2]" in words
+
+
 def test_a_question_that_is_not_what_was_searched_for_says_what_was(squares):
     said = Answer("not_enough_evidence", "", (), (), "llava")
     words = words_in(answer_sheet("How many?", said, Search("red doors"), Found([])))

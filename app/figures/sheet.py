@@ -13,7 +13,7 @@ from PIL import Image
 
 from app.figures.asked import conditions_of, count_of, title_of
 from app.figures.style import ACCENT, MUTED, WIDTH_INCHES
-from app.figures.text import FONT, squeeze, wrap
+from app.figures.text import FONT, plain, squeeze, wrap
 from app.figures.tiles import (
     CAPTION_POINTS,
     GAP,
@@ -94,7 +94,7 @@ def answer_sheet(question: str, answer: "Answer", search: "Search", found: "Foun
         for piece in pieces[:MAX_SHEET_HITS]
     ]
     said = f"{answer.status.replace('_', ' ')} · {answer.model} · {count_of(found)}"
-    head = _Head(said, question, search, answer.text or "No answer.")
+    head = _Head(said, question, search, plain(answer.text) or "No answer.")
     return _sheet(head, tiles, len(pieces) - len(tiles))
 
 

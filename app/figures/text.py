@@ -1,6 +1,7 @@
 """Figures, their text: what the fonts can draw, in lines of a given width."""
 
 import logging
+import re
 import unicodedata
 from functools import cache, lru_cache
 from itertools import accumulate, takewhile
@@ -57,6 +58,25 @@ TEXT: dict[str, Any] = {"family": FONTS, "parse_math": False}
 
 SLACK = 0.96
 """Of a line's width is filled: on a screen, letters are moved to whole pixels and grow a little."""
+
+_LINE_MARK = re.compile(r"^[ \t]{0,9}(?:#{1,6}[ \t]+|(?:>[ \t]?){1,9}|([-*+])[ \t]+)", re.MULTILINE)
+_RULE = re.compile(r"^[ \t]{0,9}(?:[-*_=]{3,99}|`{3,9}\w{0,20})[ \t]{0,9}$", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\s]{1,500}\)")
+_STRESS = re.compile(
+    r"(?<![\w*_`])(\*{1,3}|_{1,3}|`{1,2})(?=[^\s*_`])([^\n]{1,300}?)(?<=[^\s*_`])\1(?![\w*_`])"
+)
+
+
+def plain(text: str) -> str:
+    r"""Return text without the marks of Markdown, of which only words and their order are drawn.
+
+    >>> plain("# Walls\n- a **red** one [1]\n- `wall_2.jpg`, 2 * 3 m [2](b.jpg)")
+    'Walls\n• a red one [1]\n• wall_2.jpg, 2 * 3 m [2]'
+    """
+    text = _LINE_MARK.sub(lambda mark: "• " if mark[1] else "", _RULE.sub("", text))
+    for _ in range(2):  # **a *b* c**
+        text = _STRESS.sub(r"\2", text)
+    return _LINK.sub(lambda link: f"[{link[1]}]" if link[1].isdigit() else link[1], text)
 
 
 def drawable(text: str) -> str:
