@@ -13,6 +13,7 @@ from app.answering.budget import (
     ModelLimits,
     estimate_tokens,
     limits_of,
+    limits_told,
     plan_budget,
     plan_pages,
     smaller,
@@ -173,7 +174,7 @@ def _ignore(_evidence: tuple[Evidence, ...]) -> None:
 def _limits(model: VisionModel) -> tuple[ModelLimits, ServiceUnavailableError | None]:
     """Return what a model takes; and why it cannot be asked, if it cannot."""
     try:
-        return limits_of(model.name, model.facts()), None
+        return limits_told(model), None
     except ServiceUnavailableError as error:
         return limits_of(model.name), error
 

@@ -1,4 +1,4 @@
-"""Budget: what a vision model takes → how much of the evidence it is shown, and how. Pure."""
+"""Budget: what a vision model takes → how much of the evidence it is shown, and how."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from app.answering.vision import ModelFacts
+from app.answering.vision import ModelFacts, VisionModel
 from app.core.errors import QueryError
 from app.core.messages import counted
 
@@ -173,6 +173,11 @@ def limits_of(name: str, facts: ModelFacts | None = None) -> ModelLimits:
     family = _family(name) or _family(facts.family) or UNKNOWN_MODEL
     context = facts.served_context or min(facts.trained_context or family.context, LARGEST_CONTEXT)
     return replace(family, name=name, context=context, most=facts.pictures)
+
+
+def limits_told(model: VisionModel) -> ModelLimits:
+    """Return what a model takes, after asking its server once. Raises as `VisionModel.facts`."""
+    return limits_of(model.name, model.facts())
 
 
 def _family(name: str) -> ModelLimits | None:

@@ -39,6 +39,7 @@ from app.answering.budget import (
     Budget,
     estimate_tokens,
     limits_of,
+    limits_told,
 )
 from app.answering.sheet import draw_contact_sheet
 from app.answering.structured import fill_in
@@ -207,7 +208,7 @@ class VisionLLM(CustomLLM):
 
     def _prompt(self, messages: Sequence[ChatMessage], model: VisionModel) -> tuple[Prompt, Budget]:
         """Return what the model is asked, in as large a context as it needs."""
-        limits = limits_of(model.name, model.facts())
+        limits = limits_told(model)
         said, blocks = _said(messages), _pictures(messages)
         most = limits.at_once
         if len(blocks) > most:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from app.answering.budget import Budget, estimate_tokens, limits_of, plan_budget
+from app.answering.budget import Budget, estimate_tokens, limits_told, plan_budget
 from app.answering.prompts import cut, quote
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
@@ -127,7 +127,7 @@ def analyse(
         return Prompt(_TASK, pictures, words, schema=_schema(catalogue))
 
     budget = plan_budget(
-        limits_of(model.name, model.facts()),
+        limits_told(model),
         evidence_tokens=[0],
         fixed_tokens=estimate_tokens(_TASK + words),
         answer_tokens=ANALYSIS_TOKENS,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, model_validator
 
-from app.answering.budget import Budget, estimate_tokens, limits_of, plan_budget
+from app.answering.budget import Budget, estimate_tokens, limits_told, plan_budget
 from app.answering.prompts import cut, quote
 from app.answering.sheet import draw_contact_sheet
 from app.answering.structured import fill_in
@@ -161,7 +161,7 @@ def _judge(
         return Prompt(_TASK, _pictures(original, offered, budget), words(budget), schema=_SCHEMA)
 
     budget = plan_budget(
-        limits_of(model.name, model.facts()),
+        limits_told(model),
         evidence_tokens=[estimate_tokens(name)],
         fixed_tokens=estimate_tokens(_TASK + tiled + _RULES),
         query_image=True,
