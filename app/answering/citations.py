@@ -90,7 +90,7 @@ class CitedText:
 
     def add(self, piece: str) -> str:
         """Take a piece of the model's text; return what may be shown of all so far."""
-        self._held += clean(piece)
+        self._held += clean(piece)  # again: what JSON writes as escapes has come to be text
         return self._hand_on(ended=False)
 
     def end(self) -> str:

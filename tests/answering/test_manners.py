@@ -214,6 +214,12 @@ MANNERS = {
         "A 😀 and half [1]",
         {1},
     ),
+    "JSON with what steers a terminal": (
+        '{"answer": "Red\\u001b\\u009b [1].", "evidence": [1]}',
+        ANSWERED,
+        "Red [1].",
+        {1},
+    ),
     "JSON with a quote that is not escaped": (
         '{"answer": "Red [1] and "blue" [2]", "evidence": [1, 2]}',
         NOT_ENOUGH,
