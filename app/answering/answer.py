@@ -70,7 +70,8 @@ class Answer:
     `answered`: it finished, and cites evidence. `not_enough_evidence`: nothing was found, or the
     model said that it does not suffice, or it cites nothing; what it said is kept. `incomplete`: it
     broke off; `text` is what there was. In the other two there is no text. Every number in square
-    brackets in `text` is in `citations`; `dropped_citations` counts those that pointed at nothing
+    brackets in `text` is in `citations`; what it names in words alone, as "the first picture", is
+    cited at its end. `dropped_citations` counts those that pointed at nothing
     and were removed. `unshown` was found, but the model was not shown it: its number is 0.
     """
 
@@ -290,7 +291,9 @@ def _ask_once(
         if budget.one_by_one:
             said = _read_by_page(material, shown, budget, model, listener)
         else:
-            said = _answered(_prompt(material, shown, budget), pieces, budget, model, listener)
+            prompt = _prompt(material, shown, budget)
+            in_order = material.query_image is None
+            said = _answered(prompt, pieces, budget, model, listener, in_order=in_order)
     except ServiceUnavailableError as error:
         return _unasked(_status_of(error), material, budget, model, str(error))
     return replace(said, notices=(*_cut_texts(material, shown), *said.notices))
@@ -337,9 +340,13 @@ def _answered(
     budget: Budget,
     model: VisionModel,
     listener: _Listener,
+    *,
+    in_order: bool = True,
 ) -> Answer:
     """Ask, and see to it that the answer cites this evidence and nothing else."""
-    text = AnswerText(evidence, marked=prompt.schema is None, on_text=listener.text)
+    text = AnswerText(
+        evidence, marked=prompt.schema is None, in_order=in_order, on_text=listener.text
+    )
     ask = partial(
         model.reply, num_ctx=budget.num_ctx, num_predict=budget.num_predict, on_text=text.take
     )
@@ -353,7 +360,7 @@ def _answered(
     notices = (
         *why,
         *told_of_dropped(cited),
-        *told_of_unknown(cited.text, evidence),
+        *told_of_unknown(text),
         *told_of_cut_front(prompt, reply),
     )
     return Answer(

@@ -43,9 +43,17 @@ class AnswerText:
     """What a model writes, piece by piece → the answer's text, which cites this evidence alone."""
 
     def __init__(
-        self, evidence: Sequence[Evidence], *, marked: bool, on_text: Callable[[str], None]
+        self,
+        evidence: Sequence[Evidence],
+        *,
+        marked: bool,
+        in_order: bool,
+        on_text: Callable[[str], None],
     ) -> None:
+        """Listen to an answer from this evidence; for `in_order` see `named_numbers`."""
         numbers = {piece.number for piece in evidence}
+        self._evidence = evidence
+        self._in_order = in_order
         self.cited = CitedText(numbers, pages=unambiguous_pages(evidence), marked=marked)
         self.bound = BoundText()
         self._on_text = on_text
@@ -62,11 +70,29 @@ class AnswerText:
         self._hand_on(self.cited.add(self.bound.add(rest)))
 
     def end(self) -> None:
-        """Hand on the rest: the model has finished, or broke off."""
+        """Hand on the rest: the model has finished, or broke off.
+
+        Then the text cites at its end what it names in words alone, or its JSON beside it.
+        """
         self._hand_on(self.cited.add(self.bound.end()))
         self._hand_on(self.cited.end())
-        if self.cited.text and not self.cited.citations and not is_refusal(self.cited.text):
-            self._hand_on(self.cited.cite(self.bound.evidence))
+        if self.cited.text and not is_refusal(self.cited.text):
+            self._hand_on(self.cited.cite(self._named()))
+
+    def unknown(self) -> set[int]:
+        """Return the numbers that the text names in words, and no evidence has."""
+        return self._in_words() - {piece.number for piece in self._evidence}
+
+    def _named(self) -> set[int]:
+        """Return what the text rests on and does not cite, as far as it says so."""
+        named = self._in_words() - self.unknown()
+        if self.cited.citations:
+            return named - self.cited.citations
+        named |= {piece.number for piece in self._evidence} & {*self.bound.evidence}
+        return named or loose_citations(self.cited.text, self._evidence)
+
+    def _in_words(self) -> set[int]:
+        return named_numbers(self.cited.text, self._evidence, in_order=self._in_order)
 
     def _hand_on(self, piece: str) -> None:
         if piece:
@@ -82,7 +108,7 @@ def judge(
     """
     cited = text.cited
     said_nothing = bool(cited.text) and not without_nothing(f"\n{cited.text}").strip()
-    citations = cited.citations or loose_citations(cited.text, evidence)
+    citations = cited.citations
     if reply.broke_off:
         return "incomplete", citations, (f"the answer is incomplete: {reply.broke_off}",)
     if cited.not_enough or said_nothing or (cited.nothing and not cited.text):
@@ -101,9 +127,9 @@ def judge(
     return "answered", citations, (UNMARKED,) if cited.awaits_mark else ()
 
 
-def told_of_unknown(text: str, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+def told_of_unknown(text: AnswerText) -> tuple[str, ...]:
     """Return a notice of evidence that a text names in words, and that is none."""
-    unknown = sorted(named_numbers(text, evidence) - {piece.number for piece in evidence})
+    unknown = sorted(text.unknown())
     if not unknown:
         return ()
     return (f"the text names evidence that there is none of: {', '.join(map(str, unknown[:5]))}",)

@@ -5,7 +5,6 @@ They are looked for only in what a model wrote otherwise than it was told to.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from app.answering.evidence import Evidence
 from app.answering.prompts import AGAIN, EXAMPLE, RULE_LINES
@@ -16,12 +15,17 @@ _AND = r"\s{0,3}(?:,|;|&|、|，|\band\b|\bund\b|\bet\b|\by\b)\s{0,3}"
 _LIST = rf"\d{{1,3}}(?:{_AND}\d{{1,3}}){{0,20}}"
 _NAMED = re.compile(
     rf"\b{_THING}\s{{0,3}}(?:no\.?|number|nr\.?)?\s{{0,3}}#?({_LIST})"
-    rf"|{_CHINESE_THING}\s?({_LIST})"
-    rf"|(?<=[^\n\w])[(（]({_LIST})[)）]",
+    rf"|{_CHINESE_THING}\s?({_LIST})",
     re.IGNORECASE,
 )
+_ROUND = re.compile(rf"(?<=[^\n\w])[(（]({_LIST})[)）]")
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\s{{1,3}}{_THING}", re.IGNORECASE)
+_NTH = rf"(?:{'|'.join(_ORDINALS)})"
+_ORDINAL = re.compile(  # "the second figure" may be a person, "the first item" one of a list
+    rf"\b({_NTH}(?:{_AND}(?:the\s)?{_NTH}){{0,8}})\s{{1,3}}(?:images?|pictures?|photos?"
+    r"|photographs?|tiles?)\b",
+    re.IGNORECASE,
+)
 _PAGE = re.compile(r"(?:\bpages?\s{0,3}|\bpp?\.\s{0,3}|第\s?)(\d{1,5})", re.IGNORECASE)
 
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s*")
@@ -98,30 +102,48 @@ def repeats_prompt(text: str) -> bool:
 
 
 def loose_citations(text: str, evidence: Sequence[Evidence]) -> set[int]:
-    """Return the evidence that a text names otherwise than by numbers in square brackets.
+    """Return the evidence that a text names by "(1) and (5)", by a file's name, or by its page.
 
-    As "Image 1", "(1) and (5)", "图2", "the third picture", by a file's name, or by a page of a
-    document. Only such numbers count as there is evidence of.
+    That is less sure than `named_numbers`, and counts where nothing else is named. Only such
+    numbers count as there is evidence of.
     """
     numbers = {piece.number for piece in evidence}
-    named = named_numbers(text, evidence)
-    return (named | set(chain(_by_name(text, evidence), _by_page(text, evidence)))) & numbers
+    listed = () if _has_pages(evidence) else _in_round_brackets(text)
+    return {*listed, *_by_name(text, evidence), *_by_page(text, evidence)} & numbers
 
 
-def named_numbers(text: str, evidence: Sequence[Evidence]) -> set[int]:
-    """Return the numbers of "Image 1" and the like, also those that no evidence has.
+def named_numbers(text: str, evidence: Sequence[Evidence], *, in_order: bool) -> set[int]:
+    """Return the numbers of "Image 1", "图2" and the like, also those that no evidence has.
 
-    Of pages none: "figure 3" is the report's own.
+    "The third picture" is 3 where the pictures are shown `in_order`, and none before them is one
+    that is asked about. Of pages there are none: "figure 3" is the report's own.
     """
-    return set() if any(piece.page is not None for piece in evidence) else set(_named(text))
+    if _has_pages(evidence):
+        return set()
+    return {*_named(text), *(_in_order(text) if in_order else ())}
+
+
+def _has_pages(evidence: Sequence[Evidence]) -> bool:
+    return any(piece.page is not None for piece in evidence)
 
 
 def _named(text: str) -> Iterator[int]:
     for match in _NAMED.finditer(text):
-        listed = next(group for group in match.groups() if group)
-        yield from map(int, re.findall(r"\d+", listed))
+        yield from _numbers(match[1] or match[2])
+
+
+def _in_round_brackets(text: str) -> Iterator[int]:
+    for match in _ROUND.finditer(text):
+        yield from _numbers(match[1])
+
+
+def _numbers(listed: str) -> Iterator[int]:
+    return map(int, re.findall(r"\d+", listed))
+
+
+def _in_order(text: str) -> Iterator[int]:
     for match in _ORDINAL.finditer(text):
-        yield _ORDINALS.index(match[1].lower()) + 1
+        yield from (_ORDINALS.index(nth) + 1 for nth in re.findall(_NTH, match[1].lower()))
 
 
 def _by_name(text: str, evidence: Sequence[Evidence]) -> Iterator[int]:

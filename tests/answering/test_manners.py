@@ -11,7 +11,7 @@ from PIL import Image
 from app.answering.answer import Answer, answer
 from app.answering.bound import BoundText
 from app.answering.citations import CitedText
-from app.answering.manners import is_refusal, loose_citations, repeats_prompt
+from app.answering.manners import is_refusal, loose_citations, named_numbers, repeats_prompt
 from app.answering.page_lines import says_nothing, without_nothing
 from app.answering.prompts import EXAMPLE, RULES
 from app.answering.vision import discard
@@ -46,12 +46,19 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     """Ask over either protocol; return the answer, and all that was handed on."""
     double: type[VisionDouble] = {"ollama": OllamaDouble, "vision_url": OpenAIDouble}[request.param]
 
-    def asked(hits: list[Hit], reply: str, **options: Any) -> tuple[Answer, str]:
+    def asked(
+        hits: list[Hit],
+        reply: str,
+        query_image: Image.Image | None = None,
+        **options: Any,
+    ) -> tuple[Answer, str]:
         heard: list[str] = []
         name = {"ollama": "gemma3:latest", "vision_url": "gemma3"}[request.param]
         with double(reply=reply, models=[name], **options) as server:
             settings = Settings(model="gemma3", **{request.param: server.url})
-            said = answer("Where?", hits, settings=settings, on_text=heard.append)
+            said = answer(
+                "Where?", hits, settings=settings, query_image=query_image, on_text=heard.append
+            )
         return said, "".join(heard)
 
     return asked
@@ -138,19 +145,70 @@ MANNERS = {
     "tags of an answer": ("<answer>Red [1].</answer>", ANSWERED, "Red [1].", {1}),
     "less than": ("3 < 5 and <b>red</b> [1]", ANSWERED, "3 < 5 and <b>red</b> [1]", {1}),
     # ---- citations
-    "Image 1": ("In Image 1, a red car. Evidence 5 too.", ANSWERED, None, {1, 5}),
-    "images 1 and 5": ("It is in images 1, 3 and 5.", ANSWERED, None, {1, 3, 5}),
-    "round brackets": ("Red in (1) and (5).", ANSWERED, None, {1, 5}),
-    "the first picture": ("In the first picture a red car drives.", ANSWERED, None, {1}),
-    "the third image": ("The third image shows it.", ANSWERED, None, {3}),
-    "a file": ("It is in street-b.jpg.", ANSWERED, None, {2}),
+    "Image 1": (
+        "In Image 1, a red car. Evidence 5 too.",
+        ANSWERED,
+        "In Image 1, a red car. Evidence 5 too. [1, 5]",
+        {1, 5},
+    ),
+    "images 1 and 5": (
+        "It is in images 1, 3 and 5.",
+        ANSWERED,
+        "It is in images 1, 3 and 5. [1, 3, 5]",
+        {1, 3, 5},
+    ),
+    "round brackets": ("Red in (1) and (5).", ANSWERED, "Red in (1) and (5). [1, 5]", {1, 5}),
+    "the first picture": (
+        "In the first picture a red car drives.",
+        ANSWERED,
+        "In the first picture a red car drives. [1]",
+        {1},
+    ),
+    "the third image": (
+        "The third image shows it.",
+        ANSWERED,
+        "The third image shows it. [3]",
+        {3},
+    ),
+    "several in order": (
+        "The first, second and the fourth photo show it.",
+        ANSWERED,
+        "The first, second and the fourth photo show it. [1, 2, 4]",
+        {1, 2, 4},
+    ),
+    "in order, beside a number": (
+        "A car is in the first picture, a bus in [2].",
+        ANSWERED,
+        "A car is in the first picture, a bus in [2]. [1]",
+        {1, 2},
+    ),
+    "in order, and cited": (
+        "The first picture [1] shows it.",
+        ANSWERED,
+        "The first picture [1] shows it.",
+        {1},
+    ),
+    "in order, in JSON": (
+        '{"answer": "It is in the first picture.", "evidence": [2]}',
+        ANSWERED,
+        "It is in the first picture. [1, 2]",
+        {1, 2},
+    ),
+    "the ninth picture": (
+        "The ninth picture shows it.",
+        NOT_ENOUGH,
+        "The ninth picture shows it.",
+        set(),
+    ),
+    "the second figure": ("The second figure waves from the first item.", NOT_ENOUGH, None, set()),
+    "a file": ("It is in street-b.jpg.", ANSWERED, "It is in street-b.jpg. [2]", {2}),
     "图": (
         "图1中一辆红色汽车[图1]。图片5也是[图片5]。",
         ANSWERED,
         "图1中一辆红色汽车[1]。图片5也是[5]。",
         {1, 5},
     ),
-    "图 without brackets": ("图2中一辆红色汽车。", ANSWERED, None, {2}),
+    "图 without brackets": ("图2中一辆红色汽车。", ANSWERED, "图2中一辆红色汽车。 [2]", {2}),
     "【1】": ("红色【1】。", ANSWERED, "红色[1]。", {1}),
     "RAGFlow": ("Red [ID:1].", ANSWERED, "Red [1].", {1}),
     "RAGFlow, several": ("Red [ID: 1][ID: 2].", ANSWERED, "Red [1][2].", {1, 2}),
@@ -376,6 +434,15 @@ def test_evidence_that_is_named_and_is_none_is_told(ask: Ask, hits: list[Hit]) -
     assert said.notices[-1] == "the text names evidence that there is none of: 9"
 
 
+def test_beside_a_picture_that_is_asked_about_the_first_picture_is_no_evidence(
+    ask: Ask, hits: list[Hit]
+) -> None:
+    asked = Image.new("RGB", (8, 8), "red")
+    said, _ = ask(hits, "The first picture shows it.", query_image=asked)
+    assert (said.status, said.citations) == (NOT_ENOUGH, ())
+    assert ask(hits, "The first picture shows [2].", query_image=asked)[0].citations == (2,)
+
+
 PAGES = {
     "page of a document": ("It fell on 41 days (page 9 of report.pdf).", ANSWERED, {2}),
     "page in brackets": ("It fell on 41 days [page 9].", ANSWERED, {2}),
@@ -423,6 +490,7 @@ HOSTILE = [
     (" " * 60 + "\x00") * 6_000,
     "nothing about " + "*" * 400_000 + "1",
     '{"answer": "' + "\\ud83d" * 60_000,
+    "first and " * 40_000,
     "[" * 200_000 + "]" * 200_000,
 ]
 
@@ -444,3 +512,4 @@ def test_no_text_of_a_model_takes_long_to_read(text: str, step: int) -> None:
             says_nothing(said)
             without_nothing(said)
             loose_citations(said, [])
+            named_numbers(said, [], in_order=True)
