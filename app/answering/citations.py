@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
+from app.answering.dropped import AFTER, BEFORE, LEAD, LEAD_WORDS, SAID_CHARACTERS, mended
 from app.answering.page_lines import LINE_CHARACTERS, find_mark, without_nothing
 from app.answering.prompts import ANSWER_MARK, NOT_ENOUGH, NOTHING
 from app.answering.vision.spoken import clean
@@ -25,8 +26,20 @@ _OPEN, _CLOSE = "[\\[［【]", "[\\]］】]"  # models trained on Chinese cite a
 _INSIDE = rf"[^\[\]［］【】\n]{{1,{LONGEST_CITATION}}}"
 _CITED = rf"{_OPEN}{_INSIDE}{_CLOSE}"
 _BRACKETS = re.compile(rf"{_OPEN}({_INSIDE}){_CLOSE}")
-_RUN = re.compile(rf"([ \t]{{0,8}})((?:{_CITED})+)")
-_OPEN_END = re.compile(rf"(?:{_CITED})*(?:{_OPEN}(?:{_INSIDE})?)?\Z")
+_BETWEEN = r"[ \t]{0,3}(?:(?:[,;&，、]|,?[ \t]{0,3}\b(?:and|or)\b)[ \t]{0,3})?"
+_RUN = rf"{_CITED}(?:{_BETWEEN}{_CITED})*"
+_LED_RUN = re.compile(
+    rf"{BEFORE}(?:(?P<lead>{LEAD})[ \t]{{1,3}})?(?P<run>{_RUN}){AFTER}", re.IGNORECASE
+)
+_LEADING = (
+    rf"[ \t,;:，&、(（*_]{{0,9}}(?:\b(?:{LEAD_WORDS}|and|or)[ \t]{{1,3}}){{0,7}}"
+    r"(?:\b[a-z]{1,12}\.?)?"
+)
+_OPEN_END = re.compile(
+    rf"{_LEADING}(?:{_RUN}[)）*_]{{0,4}}{_LEADING}){{0,3}}(?:{_OPEN}(?:{_INSIDE})?)?\Z",
+    re.IGNORECASE,
+)
+"""What the next piece may add to: a citation, what leads to it, what stands after it."""
 _WORDS = (NOT_ENOUGH, NOTHING, ANSWER_MARK)
 
 DRESS = " \n\t*_#`\"'.,:;"
@@ -43,8 +56,9 @@ class CitedText:
     """The text so far, of which only what can no longer change has been handed on.
 
     Citations are written `[1]` or `[1, 2]` and have numbers of `evidence`; `[Image 1]`, `[1-3]` and
-    【1】 are read as such, and `[page 9]` by the `pages` of the evidence. Others are removed and
-    counted in `dropped`. A word that says the evidence is not enough is taken out and remembered.
+    【1】 are read as such, and `[page 9]` by the `pages` of the evidence. Others are removed, with
+    what is of no use without them (see dropped.py), and counted in `dropped`. A word that says the
+    evidence is not enough is taken out and remembered.
     So are characters that steer a terminal.
 
     A `marked` text says first what each page shows, and `text` and all that is counted is what
@@ -146,7 +160,7 @@ class CitedText:
     def _take(self, ready: str) -> str:
         self.not_enough |= NOT_ENOUGH in ready
         self.nothing |= NOTHING in ready
-        shown = _RUN.sub(self._checked_run, _TOLD.sub("", ready))
+        shown = self._checked_runs(_TOLD.sub("", ready))
         if not self.text:
             told = self.not_enough or NOTHING in ready
             shown = shown.lstrip(DRESS) if told else _FRONT.sub("", shown)
@@ -156,10 +170,41 @@ class CitedText:
             shown, self._mark = self._mark + shown, ""
         return shown
 
-    def _checked_run(self, run: re.Match[str]) -> str:
-        """Return brackets that follow each other, and the space before them if any are left."""
-        left = _BRACKETS.sub(self._checked, run[2])
-        return run[1] + left if left else ""
+    def _checked_runs(self, ready: str) -> str:
+        """Return a text with what it rightly cites; sentences stay whole where the rest goes."""
+        shown: list[str] = []
+        place = 0
+        while run := _LED_RUN.search(ready, place):
+            shown.append(ready[place : run.start()])
+            left = self._checked_run(run)
+            place = run.end("run")
+            if left:
+                shown += [ready[run.start() : run.start("run")], left]
+                continue
+            said = ready[max(0, run.start() - SAID_CHARACTERS) : run.start()]
+            stead, following = mended(run, (self.text[-SAID_CHARACTERS:] + said)[-SAID_CHARACTERS:])
+            place = run.end("after")
+            shown.append(stead)
+            if following != (run["next"] or ""):
+                shown.append(following)
+                place = run.end()
+        return "".join([*shown, ready[place:]])
+
+    def _checked_run(self, led: re.Match[str]) -> str:
+        """Return brackets that follow each other, with what joins those that are left.
+
+        A comma before a word stays: "[1], [9] then" may be two statements.
+        """
+        run, left, joint, place = led["run"], "", "", 0
+        for brackets in _BRACKETS.finditer(run):
+            before, place = run[place : brackets.start()], brackets.end()
+            if checked := self._checked(brackets):
+                left += (before if left else "") + checked
+                joint = ""
+            else:
+                joint = joint or before
+        goes_on = not led["after"].strip() and (led["next"] or "").isalpha()
+        return left + joint.rstrip() if left and goes_on and joint.strip() in (",", ";") else left
 
     def _checked(self, brackets: re.Match[str]) -> str:
         """Return brackets with what they rightly cite; unchanged when they are no citation."""
@@ -193,7 +238,7 @@ def _settled_lines(text: str) -> int:
 
 def _settled(text: str) -> int:
     """Return how much of a text no later piece can change: not open brackets, nor half a word."""
-    tail = max(0, len(text) - 3 * LONGEST_CITATION)  # enough for three citations in a row
+    tail = max(0, len(text) - 4 * LONGEST_CITATION)  # three citations in a row, and their lead
     brackets = _OPEN_END.search(text, tail)
     end = brackets.start() if brackets else len(text)
     beginnings = (word[:length] for word in _WORDS for length in range(len(word) - 1, 0, -1))

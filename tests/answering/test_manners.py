@@ -443,6 +443,48 @@ def test_beside_a_picture_that_is_asked_about_the_first_picture_is_no_evidence(
     assert ask(hits, "The first picture shows [2].", query_image=asked)[0].citations == (2,)
 
 
+LEFT = [
+    ("A red car, as shown in [9], drives past [1].", "A red car drives past [1]."),
+    ("There is a wall [1], as shown in [9].", "There is a wall [1]."),
+    ("As shown in [9], the wall is red [1].", "The wall is red [1]."),
+    ("In [9] a red car drives [1].", "A red car drives [1]."),
+    ("The car in [9] is red [1].", "The car is red [1]."),
+    ("It is red (see [9]).", "It is red."),
+    ("It is red ([9]).", "It is red."),
+    ("It is red (see [9], left) [1].", "It is red (left) [1]."),
+    ("It is red (a car, see [9]).", "It is red (a car)."),
+    ("Red [1] and [9].", "Red [1]."),
+    ("[9] and [1] show it.", "[1] show it."),
+    ("Red [1], [9] and [2].", "Red [1] and [2]."),
+    ("A car is shown in [9].", "A car is shown."),
+    ("A car is in [9].", "A car is in."),
+    ("A wall [1]. Seen in [2015].", "A wall [1]."),
+    ("See [9].", "See."),
+    ("[9] shows a bus [1].", "Shows a bus [1]."),
+    ("Red, [9], blue [1].", "Red, blue [1]."),
+    ("Red [1]. In [9], a bus; a tram [2].", "Red [1]. A bus; a tram [2]."),
+    ("**[9]** shows [1].", "Shows [1]."),
+    ("It is red, see [9].", "It is red."),
+    ("It is red as seen in images [9] and [8], and blue [1].", "It is red, and blue [1]."),
+    ("According to [9], it is red [1].", "It is red [1]."),
+    ("[1] is red\n[9]: a bus\n[2]: a tram", "[1] is red\nA bus\n[2]: a tram"),
+    ("There are plain [9] walls [1].", "There are plain walls [1]."),
+    ("红色[9]。", "红色。"),
+    ("As seen in [1] and [9], it is red.", "As seen in [1], it is red."),
+    ("A bus and a tram [1], [2], in the rain [9].", "A bus and a tram [1], [2], in the rain."),
+    ("Red [1], in [9] a bus [2].", "Red [1] a bus [2]."),
+    ("It is red in [9] 5 times", "It is red 5 times"),
+]
+
+
+@pytest.mark.parametrize(("written", "left"), LEFT)
+def test_a_sentence_stays_whole_where_its_citation_goes(written: str, left: str) -> None:
+    for step in (1, 3, len(written)):
+        text = CitedText({1, 2})
+        pieces = (written[start : start + step] for start in range(0, len(written), step))
+        assert "".join(map(text.add, pieces)) + text.end() == text.text == left
+
+
 PAGES = {
     "page of a document": ("It fell on 41 days (page 9 of report.pdf).", ANSWERED, {2}),
     "page in brackets": ("It fell on 41 days [page 9].", ANSWERED, {2}),
