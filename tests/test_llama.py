@@ -165,6 +165,28 @@ def test_a_query_can_be_streamed_and_awaited(index: CollectionIndex, ollama: Oll
         require_shown(request)
 
 
+def test_a_citation_of_nothing_is_taken_out_of_an_answer(
+    index: CollectionIndex, ollama: OllamaDouble
+) -> None:
+    from llama_index.core import PromptTemplate
+
+    ollama.reply = "It is the first one [1], as shown in [9]."
+    left = "It is the first one [1]."
+    engine, streaming = index.as_query_engine(), index.as_query_engine(streaming=True)
+    assert str(engine.query(QUESTION)) == left
+    assert "".join(streaming.query(QUESTION).response_gen) == left
+
+    async def story() -> None:
+        assert str(await engine.aquery(QUESTION)) == left
+        streamed = await streaming.aquery(QUESTION)
+        assert "".join([piece async for piece in streamed.async_response_gen()]) == left
+
+    asyncio.run(story())
+    template = PromptTemplate("{context_str}\nWhich years? {query_str}")
+    own = index.as_query_engine(text_qa_template=template)
+    assert str(own.query(QUESTION)) == ollama.reply
+
+
 class Seen(BaseModel):
     colour: str
 

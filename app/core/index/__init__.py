@@ -38,7 +38,7 @@ from app.core.engines import Point, Vector
 from app.core.errors import QueryError, SourceError
 from app.core.images import open_image
 from app.core.index.embeddings import ImageAdapter, TextAdapter
-from app.core.index.engines import RETRIEVER_OPTIONS, chat_engine, query_engine
+from app.core.index.engines import RETRIEVER_OPTIONS, Check, chat_engine, query_engine
 from app.core.index.nodes import WholeNode, left_behind, left_out, new_fields, whole_node
 from app.core.index.views import SpaceView
 from app.core.maxsim import page_vectors
@@ -67,12 +67,16 @@ Ready = tuple[WholeNode, list[str]]
 
 
 def open_index(
-    name: str, settings: Settings, *, llm: Callable[[], LLM] | None = None
+    name: str,
+    settings: Settings,
+    *,
+    llm: Callable[[], LLM] | None = None,
+    check: Check | None = None,
 ) -> "CollectionIndex":
     """Open a collection as a LlamaIndex index, to read and to write. Close it, or use `with`.
 
-    `llm` makes the model that its engines ask where none is given to them; `app.open_index` brings
-    the one that the settings name.
+    `llm` makes the model that its engines ask where none is given to them, and `check` takes out of
+    an answer what cites nothing; `app.open_index` brings both, the model that the settings name.
 
     LlamaIndex's own QdrantVectorStore reads a collection on a server too, one space at a time:
     `QdrantVectorStore(name, client, dense_vector_name="image")`, or "text"; its filters name
@@ -83,7 +87,7 @@ def open_index(
     collection = open_collection(name, settings, purpose="write")
     try:
         collection.hold("")  # nodes of LlamaIndex are of no source
-        return CollectionIndex(collection, settings, llm=llm)
+        return CollectionIndex(collection, settings, llm=llm, check=check)
     except BaseException:
         collection.close()
         raise
@@ -109,8 +113,10 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         settings: Settings,
         *,
         llm: Callable[[], LLM] | None = None,
+        check: Check | None = None,
     ) -> None:
         self._llm = llm
+        self._check = check
         self._collection = collection
         self._models = Models.of(collection.manifest, settings)
         self._dimensions = {
@@ -166,7 +172,8 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         `node_postprocessors` or a `response_synthesizer`. Raises QueryError without a model.
         """
         retriever, options = self._retriever(kwargs)
-        return query_engine(retriever, self._model(llm, "as_query_engine"), **options)
+        model = self._model(llm, "as_query_engine")
+        return query_engine(retriever, model, check=self._check, **options)
 
     def as_chat_engine(
         self, chat_mode: ChatMode = ChatMode.BEST, llm: LLMType | None = None, **kwargs: Any

@@ -5,8 +5,8 @@ there comes from its global `Settings`, which is a service of somebody else's (O
 set. Its multi-modal engines give a model neither captions nor metadata; here both go along.
 """
 
-from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from typing import Any, Protocol
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -55,6 +55,32 @@ RETRIEVER_OPTIONS = frozenset(
 """What an index's engines take for its retriever."""
 
 
+class Checked(Protocol):
+    """A text as it streams, whose citations are of what there is."""
+
+    def add(self, piece: str) -> str:
+        """Take a piece; return what may be shown of all so far."""
+
+    def end(self) -> str:
+        """Return the rest."""
+
+
+Check = Callable[[int], Checked]
+"""Begins a text that may cite so many nodes, numbered from 1."""
+
+
+class Unchecked:
+    """A text as it comes."""
+
+    def add(self, piece: str) -> str:
+        """Return the piece."""
+        return piece
+
+    def end(self) -> str:
+        """Return nothing: there is no rest."""
+        return ""
+
+
 def words(text: str) -> list[str]:
     """Count tokens roughly. LlamaIndex's own tokenizer is OpenAI's, and may be fetched."""
     return text.split()
@@ -75,6 +101,7 @@ class ShowAll(BaseSynthesizer):
         streaming: bool = False,
         output_cls: type[BaseModel] | None = None,
         text_qa_template: BasePromptTemplate | None = None,
+        check: Check | None = None,
     ) -> None:
         super().__init__(
             llm=llm,
@@ -86,6 +113,7 @@ class ShowAll(BaseSynthesizer):
             multimodal=llm.metadata.is_chat_model,  # one that completes texts gets the texts
         )
         self._template = text_qa_template or DEFAULT_TEXT_QA_PROMPT
+        self._check = check
 
     def _get_prompts(self) -> dict[str, BasePromptTemplate]:
         return {"text_qa_template": self._template}
@@ -102,8 +130,10 @@ class ShowAll(BaseSynthesizer):
             filled: BaseModel = self._llm.as_structured_llm(self._output_cls).chat(asked).raw
             return filled
         if self._streaming:
-            return _text_of(stream_chat_response_to_tokens(self._llm.stream_chat(asked)))
-        return self._llm.chat(asked).message.content or ""
+            tokens = stream_chat_response_to_tokens(self._llm.stream_chat(asked))
+            return _text_of(tokens, self._begun(message_chunks))
+        text = self._begun(message_chunks)
+        return text.add(self._llm.chat(asked).message.content or "") + text.end()
 
     async def aget_response_from_messages(
         self, query_str: str, message_chunks: Sequence[ChatMessage], **_: Any
@@ -116,8 +146,10 @@ class ShowAll(BaseSynthesizer):
             return filled
         if self._streaming:
             stream = await self._llm.astream_chat(asked)
-            return _atext_of(await astream_chat_response_to_tokens(stream))
-        return (await self._llm.achat(asked)).message.content or ""
+            tokens = await astream_chat_response_to_tokens(stream)
+            return _atext_of(tokens, self._begun(message_chunks))
+        text = self._begun(message_chunks)
+        return text.add((await self._llm.achat(asked)).message.content or "") + text.end()
 
     def get_response(self, query_str: str, text_chunks: Sequence[str], **_: Any) -> Any:  # noqa: ANN401
         """Return the answer to texts alone; see `get_response_from_messages`."""
@@ -127,6 +159,12 @@ class ShowAll(BaseSynthesizer):
         """Return the answer to texts alone; see `get_response_from_messages`."""
         said = [_said(text) for text in text_chunks]
         return await self.aget_response_from_messages(query_str, said)
+
+    def _begun(self, nodes: Sequence[ChatMessage]) -> Checked:
+        """Begin the answer. What brackets mean to a template of one's own is not known here."""
+        if self._check is None or self._template is not DEFAULT_TEXT_QA_PROMPT:
+            return Unchecked()
+        return self._check(len(nodes))
 
     def _asked(self, query: str, nodes: Sequence[ChatMessage]) -> list[ChatMessage]:
         """Make one message: the pictures in order, then what is said of each, then the question."""
@@ -163,6 +201,7 @@ def query_engine(
     *,
     node_postprocessors: list[BaseNodePostprocessor] | None = None,
     response_synthesizer: BaseSynthesizer | None = None,
+    check: Check | None = None,
     **options: Any,
 ) -> BaseQueryEngine:
     """Return an engine that shows a model what is found. Options are those of `ShowAll`."""
@@ -171,7 +210,9 @@ def query_engine(
             f"as_query_engine takes no {', '.join(sorted(unknown))}; give a response_synthesizer of"
             " your own, made with your llm"
         )
-    shows = response_synthesizer or ShowAll(llm, callback_manager=llm.callback_manager, **options)
+    shows = response_synthesizer or ShowAll(
+        llm, callback_manager=llm.callback_manager, check=check, **options
+    )
     return RetrieverQueryEngine(
         retriever=retriever,
         response_synthesizer=shows,
@@ -225,10 +266,15 @@ def _said(text: str) -> ChatMessage:
     return ChatMessage(role=MessageRole.USER, content=text)
 
 
-def _text_of(tokens: Any) -> Generator[str, None, None]:  # noqa: ANN401 - LlamaIndex's TokenGen
-    yield from tokens
+def _text_of(tokens: Any, text: Checked) -> Generator[str, None, None]:  # noqa: ANN401 - TokenGen
+    for token in tokens:
+        if shown := text.add(token):
+            yield shown
+    yield text.end()
 
 
-async def _atext_of(tokens: Any) -> AsyncGenerator[str, None]:  # noqa: ANN401 - its TokenAsyncGen
+async def _atext_of(tokens: Any, text: Checked) -> AsyncGenerator[str, None]:  # noqa: ANN401
     async for token in tokens:
-        yield token
+        if shown := text.add(token):
+            yield shown
+    yield text.end()
