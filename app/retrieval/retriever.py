@@ -26,7 +26,7 @@ from app.core.images import open_image
 from app.core.messages import counted
 from app.core.models import QueryVectors, Wanted
 from app.core.nodes import file_state
-from app.retrieval.codes import codes_in, having, number_had
+from app.retrieval.codes import are_numbers, codes_in, having, is_called, number_had
 from app.retrieval.documents import DOCUMENT, beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
 from app.retrieval.explain import answers, misspelt, told_of_null_island
@@ -304,7 +304,7 @@ class CollectionRetriever(BaseRetriever):
 
         def codes_first(where: Condition | None, at_least: int) -> _Ranking:
             usual = rank(where, at_least)
-            likely = _both(where, having(codes, self._collection.fields))
+            likely = self._likely(where, codes)
             ranked = rank(likely, max(at_least, CANDIDATES))
             ids = dict.fromkeys(ranked.ids)
             if self._min_score is None:  # one without a caption has no score, but the code
@@ -317,6 +317,18 @@ class CollectionRetriever(BaseRetriever):
             return _Ranking(merged, scores, said, () if exact else usual.nearest)
 
         return codes_first
+
+    def _likely(self, where: Condition | None, codes: Sequence[str]) -> Condition | None:
+        """Return what passes records that may have a code.
+
+        Of a number that no column has, those whose picture is called so: all paths are read for
+        that, .4 s at 50,000 records.
+        """
+        likely = _both(where, having(codes, self._collection.fields))
+        if not are_numbers(codes) or self._collection.count(likely):
+            return likely
+        paths = self._collection.first(where, None, keys=("record_id", "path"))
+        return Ids(tuple(id_ for id_, at in paths if is_called(at.get("path", ""), codes)))
 
     def _lists(
         self, signals: Sequence[Signal], limit: int, where: Condition | None

@@ -87,6 +87,11 @@ def test_a_code_that_nobody_has_changes_nothing(searcher, monkeypatch):
         ("a 10-year-old in a 3-door car, 19th-century, 1990s-style", []),
         ("and/or 24/7 t-shirt 5-10 people 3.5 1,000 well-known e.g.", []),
         ("ПК-7", ["пк-7"]),
+        (" 12653 ", ["12653"]),
+        ("2012 12653 2012", ["2012", "12653"]),
+        ("\uff11\uff12\uff16\uff15\uff13", ["12653"]),
+        ("a street in 2012", []),
+        ("360 1,000 1234.5", []),
         ("-- - -7 7- KX- -200", []),
         ("", []),
     ],
@@ -97,6 +102,52 @@ def test_a_code_is_told_from_plain_words(words, codes):
 
 def test_a_question_has_so_many_codes_at_most():
     assert len(codes_in(" ".join(f"KX-{n}" for n in range(2_000)))) == MAX_CODES
+
+
+NUMBERS = {  # article (numbers), lot (words), year (numbers), caption
+    "spoken": ("", "", 2012, "a pump called 12653 and 2012"),
+    "article": (12653, "", 2012, "a pump"),
+    "lot": (77, "12653", 2013, "a seal"),
+    "longer": (126531, "12653-B", 2013, "a valve"),
+    "4711": (88, "", 2013, "a hose"),
+}
+
+
+@pytest.fixture
+def numbered(tmp_path: Path, either_engine: Settings):
+    folder = tmp_path / "numbered"
+    folder.mkdir()
+    with (folder / "m.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["image", "article", "lot", "year", "caption"])
+        for number, (name, row) in enumerate(NUMBERS.items()):
+            Image.new("RGB", (64, 48), (30 * number, 90, 120)).save(folder / f"{name}.png")
+            table.writerow([f"{name}.png", *row])
+    ingest(folder, "numbered", either_engine, image="palette", text="minilm")
+    with open_collection("numbered", either_engine) as opened:
+        yield Searcher(opened, either_engine)
+
+
+def test_a_number_alone_finds_what_has_just_that_in_a_column_first(numbered):
+    found = names(numbered.search(Search(words="12653", top_k=5)))
+    assert set(found[:2]) == {"article", "lot"}
+    assert len(found) == len(set(found)) == 5
+    only = Search(words="12653", where="exists(article) and article < 1000", top_k=5)
+    assert names(numbered.search(only))[0] == "lot"
+
+
+def test_a_number_alone_finds_the_picture_that_is_called_so_if_no_column_has_it(numbered):
+    assert names(numbered.search(Search(words="4711", top_k=5)))[0] == "4711"
+    beside = Search(words="4711", where="year == 2012", top_k=5)
+    assert set(names(numbered.search(beside))) == {"spoken", "article"}
+
+
+def test_a_year_counts_alone_and_not_among_words(numbered, monkeypatch):
+    assert set(names(numbered.search(Search(words="2012", top_k=2)))) == {"spoken", "article"}
+    asked = Search(words="a hose 2012", top_k=5)
+    found = names(numbered.search(asked))
+    monkeypatch.setattr("app.retrieval.retriever.codes_in", lambda words: [])
+    assert found == names(numbered.search(asked))
 
 
 def test_what_a_stranger_wrote_has_no_code():
