@@ -1,5 +1,6 @@
 """Order: what passes a filter, with nothing to rank it by → the first of it, in an order."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +21,6 @@ from app.core.conditions import (
     find_column,
 )
 from app.core.records import Field, Place
-from app.core.words import composed
 
 READ = 1_000
 """Records that are read to be put in order. Of more that pass, the engine gives the first alone."""
@@ -68,7 +68,8 @@ def first_passing(
     if where and len(nearby) == 1:
         return _nearest(collection, where, nearby[0], limit), "nearest first"
     if collection.count(where) <= READ:
-        return [id_ for _, id_ in collection.record_ids(where)][:limit], "by record id"
+        found = sorted(collection.record_ids(where), key=lambda pair: _folded(pair[0]) or "")
+        return [id_ for _, id_ in found][:limit], "by record id"
     stored = "as they are stored (--sort FIELD orders them)"
     return [id_ for id_, _ in collection.first(where, limit)], stored
 
@@ -113,21 +114,22 @@ def _both(where: Condition | None, also: Condition) -> Condition:
 
 
 def _by_words(collection: Collection, where: Condition | None, sort: Sort, limit: int) -> list[str]:
-    """Return ids by a column of words, in the order of the alphabet; no index has that order."""
+    """Return ids by a column of words, in the order of the alphabet; no index has that order.
+
+    Ties come by record id.
+    """
     top = sort.column.key.partition(".")[0]
-    found = [
-        (_folded(value_of(payload, sort.column)), id_)
-        for id_, payload in collection.first(where, None, keys=("record_id", top))
-    ]
-    return _in_order(found, descending=sort.descending)[:limit]
+    read = collection.first(where, None, keys=("record_id", top))
+    by_record = sorted(read, key=lambda found: found[1]["record_id"])
+    values = [(_folded(value_of(payload, sort.column)), id_) for id_, payload in by_record]
+    return _in_order(values, descending=sort.descending)[:limit]
 
 
-def _in_order(found: Iterable[tuple[Any, str]], *, descending: bool = False) -> list[str]:
-    """Return ids by their values, ties by id, those without a value last."""
-    by_id = sorted(found, key=lambda pair: pair[1])
-    valued = [pair for pair in by_id if pair[0] is not None]
+def _in_order(found: Sequence[tuple[Any, str]], *, descending: bool = False) -> list[str]:
+    """Return ids by their values, ties as they come, those without a value last."""
+    valued = [pair for pair in found if pair[0] is not None]
     valued.sort(key=_value, reverse=descending)  # stable, also in reverse
-    return [id_ for _, id_ in (*valued, *(pair for pair in by_id if pair[0] is None))]
+    return [id_ for _, id_ in (*valued, *(pair for pair in found if pair[0] is None))]
 
 
 def _nearest(collection: Collection, where: Condition, near: Near, limit: int) -> list[str]:
@@ -141,7 +143,8 @@ def _nearest(collection: Collection, where: Condition, near: Near, limit: int) -
         circle = smaller
     centre = Place(near.lat, near.lon)
     found = collection.first(circle, None, keys=("record_id", "place"))
-    return _in_order((Place(**at["place"]).km_to(centre), id_) for id_, at in found)[:limit]
+    by_id = sorted((id_, Place(**at["place"]).km_to(centre)) for id_, at in found)
+    return _in_order([(km, id_) for id_, km in by_id])[:limit]
 
 
 def _places(where: Condition) -> Iterable[Near]:
@@ -172,5 +175,11 @@ def _comparable(payload: Mapping[str, Any], column: Column) -> float | datetime:
 
 
 def _folded(value: object) -> str | None:
+    """Return a text as it stands in the alphabet, where `Élan` is beside `elan`; None of nothing.
+
+    >>> _folded("Élan"), _folded(["b", "Ça"]), _folded("")
+    ('elan', 'b, ca', None)
+    """
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
-    return composed(text).casefold() or None
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in letters if not unicodedata.combining(sign)).casefold() or None
