@@ -161,6 +161,8 @@ def _source(
     notices += [*misfits, *nested(columns, types), *left_out(types, fields, first)]
     notices += conflicts(typed_entries)
     records = build_records(typed_entries, folder, label=label, names=names)
+    skipped = {skip.source for skip in contents.skips}  # a document that a row names, perhaps
+    records = [record for record in records if record.path not in skipped]
     if _is_catalogue(contents, given):
         captions = {name for table in tables for name in table.columns.captions}
         records = with_attributes(records, types, captions)

@@ -136,6 +136,21 @@ def test_beside_documents_too_metadata_says_which_pictures_count(
     assert "shelf/blue.png" not in stored(settings)
 
 
+def test_a_document_that_cannot_be_opened_is_named_once_also_where_a_row_names_it(
+    shelf: Path, settings: Settings
+) -> None:
+    Image.new("RGB", (40, 60), "red").save(shelf / "red.png")
+    (shelf / "empty.pdf").write_bytes(b"")
+    (shelf / "pageless.pdf").write_bytes(pdf())
+    (shelf / "m.csv").write_text(
+        "file,caption\nred.png,a square\nempty.pdf,a report\npageless.pdf,another\n"
+    )
+    (shelf / "dataset.toml").write_text('image = "file"')
+    report = bring(shelf, settings)
+    assert counts(report) == (6, 0, 0, 2, 0)
+    assert codes(report) == {"empty.pdf": "empty_file", "pageless.pdf": "damaged_pdf"}
+
+
 def test_one_document_alone_is_a_source(shelf: Path, settings: Settings) -> None:
     assert counts(bring(shelf / "report.pdf", settings)) == (5, 0, 0, 0, 0)
     assert "report/report.pdf#page=1" in stored(settings)
