@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from app.core.errors import SettingsError, SourceError
 from app.core.images import image_format
@@ -34,6 +35,7 @@ from ingest.rows import (
     type_entries,
 )
 from ingest.schema import clean_text, infer_types
+from ingest.unreadable import Known, Stamp
 
 SNIFFED_BYTES = 1 << 20
 """Of a file with an unknown name: enough for a picture's header, little of anything else."""
@@ -46,6 +48,7 @@ class Source:
     `path` is what was asked for, resolved; `root` the folder that the records' paths start from.
     `fields` has the collection's known fields first, then new ones. `given` is what dataset.toml
     says; `guesses` says by what each other part was found: image, captions, place, pattern, text.
+    `stamps` are of the documents of a folder, by path.
     """
 
     label: str
@@ -57,6 +60,7 @@ class Source:
     fields: tuple[Field, ...]
     given: DatasetFile
     guesses: dict[str, str]
+    stamps: dict[str, Stamp]
 
     @property
     def text_kind(self) -> TextKind:
@@ -66,9 +70,16 @@ class Source:
         return "rows" if any(record.attributes for record in self.records) else "captions"
 
 
-def load(path: Path, *, label: str | None = None, known_fields: Sequence[Field] = ()) -> Source:
+def load(
+    path: Path,
+    *,
+    label: str | None = None,
+    known_fields: Sequence[Field] = (),
+    unreadable: Mapping[str, Known] = MappingProxyType({}),
+) -> Source:
     """Read a source. `known_fields` have a type already, which no value here can change.
 
+    Of its documents those that are known to be `unreadable` are opened only if they have changed.
     Raises SourceError when there is nothing to read at `path`, SettingsError for a label or a
     dataset.toml that cannot be used. Anything else that is wrong with a part of it is a Skip.
     """
@@ -76,7 +87,7 @@ def load(path: Path, *, label: str | None = None, known_fields: Sequence[Field] 
     given = _dataset_file(path)
     label = _label(given.label if label is None else label, path)
     if path.is_dir():
-        contents = read_folder(path, given)
+        contents = read_folder(path, given, unreadable)
     elif _is_picture(path):
         contents = read_picture(path)
     else:
@@ -176,6 +187,7 @@ def _source(
         fields=fields,
         given=given,
         guesses=_guesses(contents, given, pattern),
+        stamps=contents.stamps,
     )
 
 

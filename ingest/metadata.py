@@ -4,7 +4,8 @@ A folder without metadata has one table all the same, made of the pictures thems
 """
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ from ingest.folder import (
 from ingest.loaders import Row, loader_for, pdf_pages, pictures
 from ingest.rows import Table, examples
 from ingest.telling import tell
+from ingest.unreadable import Known, Stamp, skip_of
 
 METADATA_SUFFIXES = frozenset(
     {".json", ".jsonl", ".ndjson", ".jsonlines", ".csv", ".tsv", ".txt", ".pdf"}
@@ -61,6 +63,7 @@ class Contents:
 
     `bare` is set where the one table is made of the pictures. `ignored` says of each file that is
     no metadata why not; `columns` has those of every file with rows, also of an ignored one.
+    `stamps` are of the documents, as they were before they were opened.
     """
 
     folder: Folder
@@ -69,6 +72,7 @@ class Contents:
     notices: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     columns: dict[str, list[str]] = field(default_factory=dict)
+    stamps: dict[str, Stamp] = field(default_factory=dict)
     bare: bool = False
 
 
@@ -80,18 +84,19 @@ def read_picture(path: Path) -> Contents:
     return Contents(folder, [Table("", rows, _BARE)], bare=True)
 
 
-def read_folder(path: Path, given: DatasetFile) -> Contents:
+def read_folder(path: Path, given: DatasetFile, unreadable: Mapping[str, Known]) -> Contents:
     """Read every metadata file in a folder; where none is about pictures, the pictures themselves.
 
-    Raises SettingsError for a column that `given` names and that no metadata has: what it is to
-    say would be missing from every record.
+    A document that is known to be `unreadable`, and has not changed, is not opened. Raises
+    SettingsError for a column that `given` names and that no metadata has: what it is to say would
+    be missing from every record.
     """
     contents = Contents(index_folder(path))
     found = sorted(contents.folder.files)
     files = [name for name in found if posixpath.splitext(name)[1].lower() in METADATA_SUFFIXES]
     for done, file in enumerate(files):
         tell(f"reading tables and documents: {done:,} of {len(files):,}, {shown(file)}")
-        _add_file(contents, file, given)
+        _add_file(contents, file, given, unreadable)
     _require_columns(contents, given)
     deeper = [file for file in contents.folder.files if file.endswith(f"/{NAME}")]
     if deeper:
@@ -144,8 +149,16 @@ def read_file(path: Path, given: DatasetFile) -> Contents:
     return contents
 
 
-def _add_file(contents: Contents, file: str, given: DatasetFile) -> None:
+def _add_file(
+    contents: Contents, file: str, given: DatasetFile, unreadable: Mapping[str, Known]
+) -> None:
     """Read one file of a folder; one that is broken is a Skip, one that is no metadata is none."""
+    if _is_document(file):
+        with suppress(OSError):  # it is not there any more: reading it says so
+            contents.stamps[file] = Stamp.of((contents.folder.root / file).stat())
+            if known := skip_of(unreadable, file, contents.stamps[file]):
+                contents.skips.append(known)
+                return
     try:
         rows, skips = _rows(contents.folder.root / file, file)
         contents.skips.extend(skips)

@@ -265,6 +265,7 @@ class _Run:
             manifest,
             collection=self.report.collection,
             rebuild=self.rebuild,
+            unreadable=self.unreadable,
             notice=self.watch.notice,
         )
         self.refuse_if_strict(*(skip for source in sources for skip in source.skips))
@@ -273,6 +274,14 @@ class _Run:
             _count_skips(self.report, sources)
         else:
             self.write(manifest, sources, _models(manifest, names, self.rebuild, self.settings))
+
+    def unreadable(self, label: str) -> Mapping[str, Known]:
+        """What is remembered of a source; nothing in a rebuild, which reads all anew."""
+        return {} if self.rebuild else recall(self.memory(label), self.settings)
+
+    def memory(self, label: str) -> Path:
+        """Where it is remembered which files of a source could not be read."""
+        return memory_of(unreadable_folder(self.report.collection, self.settings), label)
 
     def nothing_taken(self, path: Path) -> None:
         self.watch.notice(f"nothing was taken from {path}: no collection was made")
@@ -342,9 +351,7 @@ class _Run:
         collection.hold(source.label)
         tell("reading what is stored")
         everything = list(_stored(collection))
-        memory = memory_of(unreadable_folder(collection.name, self.settings), source.label)
-        known = {} if self.rebuild else recall(memory, self.settings)
-        plan, skips, stamps = self._plan(everything, source, known)
+        plan, skips, stamps = self._plan(everything, source, self.unreadable(source.label))
         for told in self._told_of_new(collection, source, plan, everything):
             self.watch.notice(f"{source.label}: {told}")
         if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
@@ -374,10 +381,10 @@ class _Run:
             self._refuse_losses(stale - plan.moved.keys(), plan.stored, source, was)
             collection.delete(sorted(stale))
             self.report.gone += len(stale)
-            both = [*skips, *writer.skips]
-            remember(
-                memory, self.settings, ((s, stamps[s.source]) for s in both if s.source in stamps)
-            )
+            stamps |= source.stamps
+            every = [*source.skips, *skips, *writer.skips]
+            kept = ((skip, stamps[skip.source]) for skip in every if skip.source in stamps)
+            remember(self.memory(source.label), self.settings, kept)
         except KeyboardInterrupt:
             writer.flush()
             raise

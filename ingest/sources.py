@@ -18,6 +18,7 @@ from ingest.dataset_file import NAME
 from ingest.plan import Plan, Stored
 from ingest.rows import examples
 from ingest.telling import tell
+from ingest.unreadable import Known
 
 MOST = 0.5
 """Of a source's contents. Where more of them came in again it is rather the same source than
@@ -33,12 +34,13 @@ def read_sources(
     *,
     collection: str,
     rebuild: bool,
+    unreadable: Callable[[str], Mapping[str, Known]],
     notice: Callable[[str], None],
 ) -> list[Source]:
     """Read the source at `path`; in a rebuild, every source of the collection.
 
-    Records are small; their pictures stay on disk. What was guessed is told of a source that is
-    new, `told_guesses` has it of the others.
+    Records are small; their pictures stay on disk. `unreadable` gives what is remembered of a
+    label. What was guessed is told of a source that is new, `told_guesses` has it of the others.
     """
     kept = None if rebuild else manifest
     fields = kept.fields if kept else ()
@@ -49,7 +51,8 @@ def read_sources(
         paths = _with_all(paths, manifest, collection)
     for name, where in paths.items():
         tell(f"reading {shown(where.name)}")
-        sources.append(source := load(where, label=name, known_fields=fields))
+        source = load(where, label=name, known_fields=fields, unreadable=unreadable(name))
+        sources.append(source)
         guesses = told_guesses(source) if kept is None or name not in kept.sources else []
         text_kind = kept.text_kind if kept else sources[0].text_kind
         for told in (*guesses, *_overruled(source, label, fields, text_kind), *source.notices):

@@ -22,6 +22,7 @@ LASTING = frozenset(
     {
         *("not_an_image", "broken_image", "empty_file", "file_too_large", "too_many_pixels"),
         *("damaged_page", "no_such_page"),
+        *("not_a_pdf", "encrypted_pdf", "damaged_pdf", "too_many_pages"),
     }
 )
 """Codes of what a file is, whenever it is read. That a process ended or memory ran out passes."""

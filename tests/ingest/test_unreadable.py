@@ -12,6 +12,8 @@ from app.core.collection import remove_collection, unreadable_folder
 from app.core.settings import Settings
 from ingest import Report, ingest, unreadable
 from ingest.decode import Decoders
+from ingest.loaders import pdf_pages
+from tests.pdfs import pdf
 
 
 @pytest.fixture
@@ -116,6 +118,35 @@ def test_a_picture_that_broke_leaves_and_is_not_read_again(
     assert bring(pictures, settings).gone == 1
     opened.clear()
     assert (bring(pictures, settings).gone, opened) == (0, [])
+
+
+def test_a_document_that_cannot_be_opened_is_told_again_and_opened_when_it_changed(
+    pictures: Path, either_engine: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    read = pdf_pages.read_document
+
+    def noting(file: Path) -> Any:
+        names.append(file.name)
+        return read(file)
+
+    monkeypatch.setattr(pdf_pages, "read_document", noting)
+    broken = {"empty": b"", "locked": pdf("Page 1", password="x"), "pageless": pdf()}
+    for name, content in broken.items():
+        (pictures / f"{name}.pdf").write_bytes(content)
+    first = bring(pictures, either_engine)
+    assert sorted(names) == ["empty.pdf", "locked.pdf", "pageless.pdf"]
+    names.clear()
+    for _ in range(2):
+        assert sorted(bring(pictures, either_engine).skipped, key=str) == sorted(
+            first.skipped, key=str
+        )
+    assert names == []
+    (pictures / "locked.pdf").write_bytes(pdf("Page 1"))
+    assert (bring(pictures, either_engine).new, names) == (1, ["locked.pdf"])
+    names.clear()
+    bring(pictures, either_engine, rebuild=True)
+    assert sorted(names) == ["empty.pdf", "locked.pdf", "pageless.pdf"]
 
 
 @pytest.mark.parametrize(
