@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache
-from typing import Literal
+from typing import Literal, cast
 
 from app.core.errors import QueryError
 from app.core.records import MAX_FIELDS, Field, FieldType
@@ -257,6 +257,8 @@ def _shown(name: str) -> str:
 
 def comparison(column: Column, operator: Operator, value: Value) -> Condition:
     """Return `column operator value`. Raises QueryError where the two do not go together."""
+    if not _fits(column, value):
+        raise mismatch(column, value, operator)
     if operator == "!=":
         return Not(comparison(column, "==", value))
     if column.type == "time":
@@ -312,49 +314,73 @@ _KINDS: Mapping[FieldType, str] = {
     "words": "words",
 }
 
-_EXAMPLES: Mapping[FieldType, str] = {
-    "number": "write one without quotes: 4.5",
-    "time": 'write one in quotes, as precise as you like: "2010", "2010-01-27", "2010-01-27T14:05";'
+_FITTING: Mapping[FieldType, str] = {
+    "number": "write one without quotes",
+    "time": 'write one in quotes, as precise as you like, "2010", "2010-01-27", "2010-01-27T14:05";'
     " or, without quotes, today or now - 7 days",
     "boolean": "write true or false, without quotes",
-    "words": 'write them in quotes: "Singapore"',
+    "words": "write them in quotes",
 }
 
+_NOES = frozenset({"false", "no", "off", "n", "f", "0"})
 
-def mismatch(column: Column) -> QueryError:
-    """Return the error for a value that cannot be in this column, with what can."""
-    return QueryError(f"{column.slug} holds {_KINDS[column.type]}; {_EXAMPLES[column.type]}")
+
+def mismatch(column: Column, value: object = None, operator: str = "==") -> QueryError:
+    """Return the error for a value that cannot be in this column, with what says the same of it."""
+    is_ordered = column.type in ("number", "time") or operator == "!="
+    example = f"{_shown(column.slug)} {operator if is_ordered else '=='} {_meant(column, value)}"
+    return QueryError(
+        f"{column.slug} holds {_KINDS[column.type]}; {_FITTING[column.type]}: {example}"
+    )
+
+
+def _meant(column: Column, value: object) -> str:
+    """Write a value as this column takes it; where it has nothing like it, any that it takes."""
+    text = f"{value:.15g}" if isinstance(value, float) else str(value).strip().lower()
+    match column.type:
+        case "number":
+            return text if re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", text) else "4.5"
+        case "boolean":
+            return "false" if text in _NOES else "true"
+        case "time":
+            return f'"{text}"' if re.fullmatch(r"[0-9]{4}", text) else "now - 7 days"
+        case "words":
+            return f'"{text}"' if isinstance(value, float | bool) else '"Singapore"'
+
+
+def _fits(column: Column, value: Value) -> bool:
+    match column.type:
+        case "number":
+            return isinstance(value, float | int) and not isinstance(value, bool)
+        case "boolean":
+            return isinstance(value, bool)
+        case "time":
+            return isinstance(value, str | Period)
+        case "words":
+            return isinstance(value, str)
 
 
 def _number(column: Column, value: Value) -> float:
-    if isinstance(value, bool | str | Period):
-        raise mismatch(column)
-    if not math.isfinite(value):
-        raise QueryError(f"{column.slug} cannot be compared with {value:g}: it is no number")
-    return float(value)
+    number = cast(float, value)
+    if not math.isfinite(number):
+        raise QueryError(f"{column.slug} cannot be compared with {number:g}: it is no number")
+    return float(number)
 
 
 def _text(column: Column, value: Value) -> str:
     """Return the string that is stored: booleans are words there, which Edge 0.9 can filter."""
-    if column.type == "boolean":
-        if not isinstance(value, bool):
-            raise mismatch(column)
-        return "true" if value else "false"
-    if not isinstance(value, str):
-        raise mismatch(column)
-    return value
+    if not _fits(column, value):
+        raise mismatch(column, value)
+    return str(value).lower() if column.type == "boolean" else str(value)
 
 
 def _time_comparison(column: Column, order: Order, value: Value) -> Condition:
     """Compare what a clock showed with a time without a zone, instants with one that has it."""
-    if isinstance(value, str):
-        value = _period(column, value)
-    if not isinstance(value, Period):
-        raise mismatch(column)
-    instants = _within(column.key, order, value)
-    if not value.is_local or column.local_key is None:
+    period = value if isinstance(value, Period) else _period(column, order, str(value))
+    instants = _within(column.key, order, period)
+    if not period.is_local or column.local_key is None:
         return instants
-    local = _within(column.local_key, order, value)
+    local = _within(column.local_key, order, period)
     return AnyOf((local, AllOf((Not(Exists(column.local_key)), instants))))
 
 
@@ -383,14 +409,14 @@ _TIME = re.compile(
 )
 
 
-def _period(column: Column, text: str) -> Period:
+def _period(column: Column, order: Order, text: str) -> Period:
     """Read an ISO time, or a word such as `today`."""
     text = text.strip()
     if MOMENT.fullmatch(text):
         return moment(text)
     match = _TIME.fullmatch(text)
     if match is None:
-        raise mismatch(column)
+        raise mismatch(column, text, order)
     part = match.groupdict()
     clock = f"{part['hour'] or '00'}:{part['minute'] or '00'}:{part['second'] or '00'}"
     date_ = f"{part['year']}-{part['month'] or '01'}-{part['day'] or '01'}"

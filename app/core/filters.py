@@ -219,7 +219,7 @@ def _typed(column: Column, value: Any) -> Value:  # noqa: ANN401 - whatever Llam
     if column.type == "boolean" and value in ("true", "false"):
         return bool(value == "true")
     if not isinstance(value, str | float | int):
-        raise mismatch(column)
+        raise mismatch(column, value)
     return float(value) if type(value) is int else value
 
 

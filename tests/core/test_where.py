@@ -433,6 +433,31 @@ def test_what_does_not_go_together_is_pointed_at(text, place, said):
 
 
 @pytest.mark.parametrize(
+    ("text", "works"),
+    [
+        ('safer == "5"', "safer == 5"),
+        ('more beautiful >= "-2.5"', "more_beautiful >= -2.5"),
+        ('safer != "high"', "safer != 4.5"),
+        ("safer in [true]", "safer == 4.5"),
+        ('indoor == "true"', "indoor == true"),
+        ('indoor != "No"', "indoor != false"),
+        ("indoor == 0", "indoor == false"),
+        ("indoor > 1", "indoor == true"),
+        ("city == 2012", 'city == "2012"'),
+        ("city != 1000000", 'city != "1000000"'),
+        ("city < false", 'city == "false"'),
+        ("ключ == today", 'ключ == "Singapore"'),
+        ("taken > 2010", 'taken > "2010"'),
+        ('taken > "last week"', "taken > now - 7 days"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_the_expression_that_works(text, works):
+    said = mistake(text).splitlines()[0]
+    assert said.endswith(f": {works}")
+    parse(works, FIELDS)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "the filter is empty"),
