@@ -42,6 +42,7 @@ from app.core.conditions import (
     find_column,
     listed,
     membership,
+    mismatch,
     moment,
     nearness,
 )
@@ -232,7 +233,7 @@ class _Parser:
     def checked(self, column: Column, operator: Operator) -> tuple[Condition, Value]:
         """Read a value; return the comparison with it, and the value. A misfit points at it."""
         token = self.next
-        value = self.value()
+        value = self.value(column, operator)
         with self.pointing_at(token.start, token.end, column):
             return comparison(column, operator, value), value
 
@@ -259,7 +260,7 @@ class _Parser:
         self.at = at
         return None
 
-    def value(self) -> Value:
+    def value(self, column: Column, operator: Operator) -> Value:
         token = self.take()
         if token.kind == "string":
             return self.string(token)
@@ -271,8 +272,11 @@ class _Parser:
             with self.pointing_at(token.start, token.end):
                 return moment(token.text)
         word = re.match(r"[^\s()\[\],\"']+", self.text[token.start :])
-        hint = f'; words need quotes: "{word[0]}"' if token.kind == "name" and word else ""
-        return self.refuse(token, f"expected a value{hint}")
+        if token.kind != "name" or not word:
+            self.refuse(token, "expected a value")
+        if column.type != "words":
+            self.refuse(token, f"expected a value; {mismatch(column, word[0], operator)}")
+        return self.refuse(token, f'expected a value; words need quotes: "{word[0]}"')
 
     def number(self) -> float:
         token = self.take()

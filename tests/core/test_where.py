@@ -449,6 +449,10 @@ def test_what_does_not_go_together_is_pointed_at(text, place, said):
         ("ключ == today", 'ключ == "Singapore"'),
         ("taken > 2010", 'taken > "2010"'),
         ('taken > "last week"', "taken > now - 7 days"),
+        ("taken > last week", "taken > now - 7 days"),
+        ("taken in [last]", "taken == now - 7 days"),
+        ("indoor != no", "indoor != false"),
+        ("safer > high", "safer > 4.5"),
     ],
 )
 def test_a_value_of_another_type_is_refused_with_the_expression_that_works(text, works):
