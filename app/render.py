@@ -121,7 +121,7 @@ def found_lines(found: "Found") -> Iterator[str]:
     times = Counter(hit.path for hit in found.hits)
     for rank, hit in enumerate(found.hits, found.start + 1):
         score = "     " if hit.score is None else f"{hit.score:.3f}"
-        name = hit.path if times[hit.path] == 1 else hit.record_id
+        name = hit.path if hit.path and times[hit.path] == 1 else hit.record_id
         yield f"{rank:>3}  {score}  {shown_path(name)}{'  (gone)' if hit.gone else ''}"
         if hit.snippet:
             yield f"            {shown(hit.snippet)}"

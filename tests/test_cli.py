@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.schema import TextNode
 from PIL import Image
 
 from app.core.collection import Collection
+from app.core.index import open_index
 from app.core.settings import Settings
 from app.options import _example
 from app.render import shown
@@ -174,6 +176,17 @@ def test_info_tells_of_an_ingest_that_did_not_end(
 
 
 # ---- search
+
+
+def test_words_that_a_program_inserted_are_called_by_their_id(
+    sightline: Run, squares: Path, settings: Settings
+) -> None:
+    ingest(squares, "mine", settings, image="palette", text="minilm")
+    with open_index("mine", settings) as index:
+        index.insert_nodes([TextNode(id_="note-1", text="what a lamp does at night")])
+    found = sightline("search", "a lamp at night", "-c", "mine", "-k", 1).out.splitlines()
+    assert (found[0].split()[2:], found[1].strip()) == (["note-1"], "what a lamp does at night")
+    assert ": note-1\n" in sightline("ask", "a lamp at night?", "-c", "mine", "-k", 1).out
 
 
 def test_search_prints_json_exactly(sightline: Run, home: Path) -> None:

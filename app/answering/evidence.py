@@ -53,7 +53,7 @@ class Evidence:
 
     @property
     def _told_path(self) -> str:
-        return self.record_id if self.shared_path else self.path
+        return self.path if self.path and not self.shared_path else self.record_id
 
 
 def build_evidence(hits: "Sequence[Hit]") -> list[Evidence]:

@@ -65,7 +65,8 @@ def headline_of(hit: "Hit | Evidence") -> str:
 
 def file_name_of(hit: "Hit | Evidence") -> str:
     """Return a hit's name without its folders, of a page with its number; not all if it is long."""
-    return shorten(name_of(hit.path.rpartition("/")[2], hit.page), NAME_CHARACTERS)
+    name = hit.path.rpartition("/")[2] or hit.record_id  # of words alone, that have no file
+    return shorten(name_of(name, hit.page), NAME_CHARACTERS)
 
 
 def cell_width(columns: int) -> float:

@@ -24,7 +24,7 @@ class Hit(NodeWithScore):
 
     record_id: str
     path: str
-    """The picture's, relative to the root of its source, with forward slashes."""
+    """The picture's, from the root of its source, with forward slashes; nothing of words alone."""
     source: str = ""
     """The label of the record's source; nothing for what came through `open_index`."""
     captions: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Hit(NodeWithScore):
     gone: bool = False
     """Whether its picture is not on this machine: such hits come after the others."""
     others: tuple[str, ...] = ()
-    """Of a group of which this is the best: the paths of those that come next."""
+    """Of a group of which this is the best: the paths of those that come next, or their ids."""
 
     @property
     def file(self) -> Path | None:

@@ -459,7 +459,7 @@ class CollectionRetriever(BaseRetriever):
         payloads = {id_: point.payload for id_, point in self._collection.fetch(ids).items()}
         groups = grouped((id_ for id_ in ids if id_ in payloads), payloads, self._per)
         return {
-            best: [payloads[id_]["path"] for id_ in others[:OTHERS_SHOWN]]
+            best: [_called(payloads[id_]) for id_ in others[:OTHERS_SHOWN]]
             for best, others in islice(groups.items(), self._wanted)
         }
 
@@ -523,6 +523,11 @@ def _is_cut(hits: Sequence[ScoredId], limit: int) -> bool:
     It returns any of those, so which of them come first by their ids is not known yet.
     """
     return len(hits) > limit and hits[-1].score == hits[limit - 1].score
+
+
+def _called(payload: Mapping[str, Any]) -> str:
+    """Return the path of a record; of words alone, which have none, the record id."""
+    return str(payload["path"] or payload["record_id"])
 
 
 def _told_of_more(passing: int, start: int, shown: int, order: str) -> str:
