@@ -134,7 +134,14 @@ def description_lines(description: dict[str, Any]) -> Iterator[str]:
         told = (f"{part} = {shown(name)}" for part, name in columns.items() if name)
         yield f"  outfit   {', '.join(told)}"
     for field in description["fields"]:
-        yield f"  field    {shown(field['filter'])} ({field['type']}): {_values(field)}"
+        called = f"{field['filter']} ({field['type']}){_own_name(field)}"
+        yield f"  field    {shown(called)}: {_values(field)}"
+
+
+def _own_name(field: dict[str, Any]) -> str:
+    """Say what a column is called by its owner, where a filter writes it otherwise."""
+    name = field["name"]
+    return "" if name.lower() == field["filter"] else f", your {name!r}"
 
 
 def _values(field: dict[str, Any]) -> str:

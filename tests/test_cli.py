@@ -634,6 +634,23 @@ def test_info_tells_what_is_in_a_collection(sightline: Run, made: tuple[Path, Pa
     assert "field    brightness (number): 1.5 to 4.5" in words
 
 
+def test_a_column_that_is_called_as_one_of_ours_is_told_by_its_other_name(
+    sightline: Run, tmp_path: Path
+) -> None:
+    folder = make_squares(tmp_path / "mine", COLOURS)
+    rows = [f"{name}.png,{name},archive {name}" for name in COLOURS]
+    (folder / "metadata.json").unlink()
+    (folder / "m.csv").write_text("\n".join(["file,caption,source", *rows]))
+    sightline("ingest", folder, "-c", "mine", "--offline")
+    assert "field    source_2 (words), your 'source': archive " in sightline("info", "mine").out
+    hint = "your column 'source' is called source_2 there"
+    missed = sightline("search", "-c", "mine", "--where", 'source == "archive red"')
+    assert hint in missed.err
+    found = sightline("search", "-c", "mine", "--where", 'source_2 == "archive red"')
+    assert "red.png" in found.out
+    assert hint not in sightline("search", "-c", "mine", "--where", 'source == "mine"').err
+
+
 def test_remove_asks_where_somebody_can_answer(
     sightline: Run, squares: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

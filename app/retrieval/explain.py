@@ -77,6 +77,21 @@ def misspelt(where: Condition, collection: Collection) -> Iterator[str]:
             yield f'no record has {field.slug} == "{value}"; there is {has}'
 
 
+def shadowed(where: Condition, collection: Collection) -> Iterator[str]:
+    """Yield a notice for each column of the user's that has a name of ours, if a filter asks that.
+
+    So `source` is the label of a source, and a column of that name has another in filters.
+    """
+    asked = {part.key for part in _leaves(where) if not isinstance(part, Near)}
+    for ours in columns_of(()):
+        for field in collection.fields if asked & {ours.key, ours.words_key} else ():
+            if field.name.casefold() == ours.slug:
+                yield (
+                    f"{ours.slug} in a filter is Sightline's own; your column {field.name!r} is"
+                    f" called {field.slug} there"
+                )
+
+
 def told_of_null_island(where: Condition | None) -> list[str]:
     """Return a notice for a filter that asks what is near 0, 0, which stands for no place."""
     if where is None or not any(

@@ -29,7 +29,7 @@ from app.core.nodes import file_state
 from app.retrieval.codes import are_numbers, codes_in, having, is_called, number_had
 from app.retrieval.documents import DOCUMENT, beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
-from app.retrieval.explain import answers, misspelt, told_of_null_island
+from app.retrieval.explain import answers, misspelt, shadowed, told_of_null_island
 from app.retrieval.fusion import SignalScores, fuse
 from app.retrieval.gone import told_of_gone
 from app.retrieval.hits import Hit, SignalScore
@@ -434,7 +434,8 @@ class CollectionRetriever(BaseRetriever):
         if not self._collection.count():
             return [f"collection {self._collection.name!r} is empty: ingest something first"]
         if where is not None and not self._collection.count(where):
-            return ["no record passes the filter", *misspelt(where, self._collection)]
+            hints = (*misspelt(where, self._collection), *shadowed(where, self._collection))
+            return ["no record passes the filter", *hints]
         spoken = Exists("words.caption")
         if not self._collection.count(AllOf((where, spoken)) if where else spoken):
             which = "that passes the filter " if where else ""
