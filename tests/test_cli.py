@@ -175,6 +175,24 @@ def test_info_tells_of_an_ingest_that_did_not_end(
     assert "did not end" not in sightline("info", "mine").out
 
 
+def test_a_search_during_a_first_ingest_says_who_is_at_it(
+    sightline: Run, squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.engines.lock.WAIT_SECONDS", 0.1)
+    upsert, told = Collection.upsert, []
+
+    def search_then(self: Collection, points: Any) -> None:
+        told.extend(sightline("search", "red", "-c", name).err for name in ("mine", "other"))
+        upsert(self, points)
+
+    monkeypatch.setattr(Collection, "upsert", search_then)
+    ingest(squares, "mine", settings, image="palette", text="minilm")
+    assert f"'mine' is held by process {os.getpid()} (ingest); wait for it" in told[0]
+    assert "there is no collection 'other'" in told[1]
+    assert [file.name for file in (settings.home / "collections").glob(".other*")] == []
+    assert "red.png" in sightline("search", "red", "-c", "mine").out
+
+
 # ---- search
 
 

@@ -377,11 +377,14 @@ def begin_collection(
 def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read") -> Collection:
     """Open a collection that exists; for writing, the engine is held from now on.
 
-    Raises CollectionMissingError, CollectionMismatchError (another format); when the engine is
-    opened, CollectionBusyError.
+    Raises CollectionMissingError, CollectionMismatchError (another format); CollectionBusyError
+    when the engine is opened, or at once if its first ingest has begun and stored nothing yet.
     """
     engine = _engine(name, settings, purpose)
     manifest = _manifest(name, engine)
+    if manifest is None:
+        engine.require_free()  # its first ingest may be at it, with nothing stored yet
+        manifest = _manifest(name, engine)
     if manifest is None:
         raise CollectionMissingError(
             f"{_missing(name, settings)}. Make it: sightline ingest PATH --collection {name}"

@@ -169,7 +169,7 @@ class EdgeEngine:
                 ) from error
 
     def require_free(self) -> None:
-        if not self._locked:
+        if not self._locked and self._folder.exists():  # else nobody can hold it
             self._hold()
             self.close()
 
