@@ -18,7 +18,7 @@ from app.core.settings import Settings
 from app.options import _example
 from app.render import shown
 from ingest import ingest
-from tests.checkpoints import save_colmodernvbert
+from tests.checkpoints import save_clip, save_colmodernvbert
 from tests.conftest import COLOURS, Run, make_squares
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.openai_double import OpenAIDouble
@@ -194,6 +194,15 @@ def test_a_search_during_a_first_ingest_says_who_is_at_it(
 
 
 # ---- search
+
+
+def test_a_search_tells_which_model_it_loads(sightline: Run, squares: Path, tmp_path: Path) -> None:
+    name = f"clip:{save_clip(tmp_path / 'tiny')}"
+    sightline("ingest", squares, "-c", "mine", "--image", name, "--text", "minilm")
+    assert f"loading {name}\n" in sightline("search", "red", "-c", "mine").err
+    assert f"loading {name}\n" in sightline("ask", "red?", "-c", "mine").err
+    assert "loading" not in sightline("search", "red", "-c", "mine", "--json").err
+    assert "loading" not in sightline("search", "-c", "mine", "--where", "exists(caption)").err
 
 
 def test_words_that_a_program_inserted_are_called_by_their_id(

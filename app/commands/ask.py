@@ -112,7 +112,7 @@ def ask_command(
         stream(piece)
 
     started = time.perf_counter()
-    found = found_by(collection, search, settings)
+    found = found_by(collection, search, settings, on_load=None if json_ else notice)
     asked = open_image(image, max_megapixels=settings.max_megapixels) if image else None
     try:
         said = answer(

@@ -100,7 +100,7 @@ def search_command(
         return
     require_target(figure, force=force)
     started = time.perf_counter()
-    found = found_by(collection, search, settings)
+    found = found_by(collection, search, settings, on_load=None if json_ else notice)
     elapsed_ms = (time.perf_counter() - started) * 1000
     write_sheet(figure, search, found, force=force)
     if json_:

@@ -10,18 +10,21 @@ from app.terminal import notice
 
 if TYPE_CHECKING:
     from app.core.collection import Collection
+    from app.core.models import Tell
     from app.core.settings import Settings
     from app.retrieval.retriever import Found
     from app.retrieval.search import Search
 
 
-def found_by(collection: str, search: "Search", settings: "Settings") -> "Found":
+def found_by(
+    collection: str, search: "Search", settings: "Settings", *, on_load: "Tell | None"
+) -> "Found":
     """Open a collection and search it; told of `outfit` where that is what is asked."""
     from app.core.collection import open_collection
     from app.retrieval.search import Searcher
 
     with open_collection(collection, settings) as opened:
-        found = Searcher(opened, settings).search(search)
+        found = Searcher(opened, settings, on_load=on_load).search(search)
         return replace(found, notices=[*found.notices, *_told_of_outfit(search, opened)])
 
 

@@ -1,6 +1,6 @@
 """Models: the embeddings of a collection, loaded when first needed and checked against it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,30 +26,44 @@ if TYPE_CHECKING:
 Row = list[float]
 """One unit vector, as the engines take it."""
 
+Tell = Callable[[str], None]
+
 
 class Models:
-    """An image, a text and perhaps a page embedding by name. Each is loaded when asked for."""
+    """An image, a text and perhaps a page embedding by name. Each is loaded when asked for.
+
+    `on_load` is told of one that takes seconds to load, before that.
+    """
 
     def __init__(
-        self, image: str, text: str, settings: Settings, *, page: str | None = None
+        self,
+        image: str,
+        text: str,
+        settings: Settings,
+        *,
+        page: str | None = None,
+        on_load: Tell | None = None,
     ) -> None:
         self.image_name = image
         self.text_name = text
         self.page_name = page
         self._settings = settings
+        self._on_load = on_load
         self._made: Manifest | None = None
 
     @classmethod
-    def of(cls, manifest: Manifest, settings: Settings) -> "Models":
+    def of(cls, manifest: Manifest, settings: Settings, *, on_load: Tell | None = None) -> "Models":
         """Return the models that made a collection; others under their names are refused."""
+        image, text = manifest.image.name, manifest.text.name
         page = manifest.page.name if manifest.page else None
-        models = cls(manifest.image.name, manifest.text.name, settings, page=page)
+        models = cls(image, text, settings, page=page, on_load=on_load)
         models._made = manifest
         return models
 
     @cached_property
     def image(self) -> ImageEmbedding:
         """The image embedding, loaded."""
+        self._tell(self.image_name)
         loaded = load_image_embedding(self.image_name, self._settings)
         if self._made:
             _same(self._made.image, loaded.model_id, loaded.dimensions)
@@ -58,6 +72,7 @@ class Models:
     @cached_property
     def text(self) -> TextEmbedding:
         """The text embedding, loaded."""
+        self._tell(self.text_name)
         loaded = load_text_embedding(self.text_name, self._settings)
         if self._made:
             _same(self._made.text, loaded.model_id, loaded.dimensions)
@@ -68,10 +83,17 @@ class Models:
         """The page embedding, loaded; None where pages have no vectors of their own."""
         if self.page_name is None:
             return None
+        self._tell(self.page_name)
         loaded = load_page_embedding(self.page_name, self._settings)
         if self._made and self._made.page:
             _same(self._made.page, loaded.model_id, loaded.dimensions)
         return loaded
+
+    def _tell(self, name: str) -> None:
+        """Tell of an embedding that is a checkpoint: torch alone takes seconds to import."""
+        kind, _, checkpoint = name.partition(":")
+        if self._on_load and (usual := spec_of(name).default_checkpoint):
+            self._on_load(f"loading {kind}:{checkpoint or usual}")
 
     @cached_property
     def reads_words(self) -> bool:

@@ -11,7 +11,7 @@ from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, nearness
 from app.core.errors import QueryError, SightlineError, SourceError
 from app.core.images import open_image
-from app.core.models import Models, QueryVectors, Wanted
+from app.core.models import Models, QueryVectors, Tell, Wanted
 from app.core.settings import Settings
 from app.core.where import parse
 from app.retrieval.modes import retriever_for
@@ -60,14 +60,17 @@ class Search:
 class Searcher:
     """Searches one open collection with its own models, each loaded when first needed.
 
-    Raises CollectionBusyError when an ingest holds the collection.
+    `on_load` is told of each that takes seconds. Raises CollectionBusyError when an ingest holds
+    the collection.
     """
 
-    def __init__(self, collection: Collection, settings: Settings) -> None:
+    def __init__(
+        self, collection: Collection, settings: Settings, *, on_load: Tell | None = None
+    ) -> None:
         collection.require_free()
         self.collection = collection
         self._settings = settings
-        self.vectors = QueryVectors(Models.of(collection.manifest, settings))
+        self.vectors = QueryVectors(Models.of(collection.manifest, settings, on_load=on_load))
 
     def search(self, search: Search) -> Found:
         """Return the best hits. Raises QueryError, SourceError for a picture, EmbeddingError."""

@@ -104,7 +104,7 @@ def complete_outfit(
     if odd := [slot for slot in slots or () if slot not in SLOTS]:
         raise QueryError(f"there is no slot {odd[0]!r}; there is {', '.join(SLOTS)}")
     catalogue = read_catalogue(collection)
-    searcher = Searcher(collection, settings)
+    searcher = Searcher(collection, settings, on_load=on_step)
     searcher.check(Search(where=where, min_score=min_score))
     worn = find_worn(garment, searcher, catalogue, category=category, audience=audience)
     picture = open_image(worn.picture, max_megapixels=settings.max_megapixels)
