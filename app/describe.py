@@ -11,7 +11,7 @@ from app.core.engines import Placement
 from app.core.errors import QueryError
 from app.core.manifest import Manifest, Model
 from app.core.messages import counted
-from app.core.nodes import file_state
+from app.core.payload import file_state
 from app.core.records import Field
 from app.render import shown, value_text
 from app.retrieval.weights import weights_of

@@ -15,9 +15,9 @@ from app.core.collection import collection_names, open_collection
 from app.core.errors import CollectionError, QueryError, SourceError
 from app.core.inside import inside
 from app.core.messages import did_you_mean
-from app.core.nodes import file_state
 from app.core.page_pictures import is_same
 from app.core.pages import SUFFIX, render_page
+from app.core.payload import file_state
 from app.core.records import FileState
 from app.core.settings import Settings
 from app.written import MARK, check_target, write_whole

@@ -94,7 +94,7 @@ def _hit_facts(hit: "Hit") -> Json:
         "source": hit.source,
         "path": hit.path,
         "caption": hit.caption,
-        "metadata": hit.node.metadata,
+        "metadata": hit.metadata,
         "signals": {name: _signal_json(name, said) for name, said in hit.signals.items()},
     }
 
@@ -303,7 +303,7 @@ def _found_by(suggestion: "Suggestion") -> str:
 
 def _shared(suggestion: "Suggestion") -> dict[str, str]:
     """What it has in the columns that it was found by."""
-    said = suggestion.hit.node.metadata
+    said = suggestion.hit.metadata
     return {
         name: ", ".join(value) if isinstance(value := said[name], list) else str(value)
         for name in suggestion.shared

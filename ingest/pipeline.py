@@ -32,7 +32,7 @@ from app.core.isolated import in_this_process, require_guard
 from app.core.manifest import Manifest, SourceEntry
 from app.core.messages import counted
 from app.core.models import Models
-from app.core.nodes import file_state, point_id
+from app.core.payload import file_state, point_id
 from app.core.records import FileState, Record, Skip, page_content
 from app.core.settings import Settings
 from ingest.dataset import Source

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.nodes import metadata_hash, point_id
+from app.core.payload import metadata_hash, point_id
 from app.core.records import FileState, Record
 
 

@@ -11,8 +11,9 @@ from app.core.engines import Point, Vector
 from app.core.images import open_image
 from app.core.maxsim import PAGE, PAGE_MEAN, page_vectors
 from app.core.models import Models
-from app.core.nodes import file_state, node_from_payload, payload_of, point_id
+from app.core.payload import file_state, payload_of, point_id
 from app.core.records import FileState, Place, Record, Skip
+from app.core.stored import node_content
 from ingest.decode import OCR, Decoded, Decoders, Failure, Wanted
 from ingest.passages import Unread, caption_of
 from ingest.plan import Picture, Plan, by_hash
@@ -119,7 +120,7 @@ class Writer:
         """Keep what OCR read of pages that are written over: they may come up under other names."""
         read = [id_ for id_ in ids if (f := self._plan.pages.get(id_)) and f.read_by == OCR]
         for point in self._collection.fetch(read).values() if read else ():
-            words = node_from_payload(point.payload).get_content()
+            words = str(node_content(point.payload)["text"])
             self._ocr_words[file_state(point.payload).page_hash] = words
 
     def _wanted(self, picture: Picture) -> Wanted:
@@ -149,7 +150,7 @@ class Writer:
         exif = stored.payload.get("exif_place")
         place = Place(*exif) if exif else None
         is_page = picture.records[0].page is not None
-        text = node_from_payload(stored.payload).get_content() if is_page else ""
+        text = str(node_content(stored.payload)["text"]) if is_page else ""
         kept = stored.vectors.keys() if is_page else SHOWN & stored.vectors.keys()
         vectors = {space: stored.vectors[space] for space in kept}
         file = file_state(stored.payload)

@@ -138,7 +138,7 @@ def test_each_name_comes_back_as_it_is(
         f"names/{name}" for name in names
     }
     with open_collection("bad", settings) as opened:
-        opened_files = [opened.node(point.payload).image_path for point in points.values()]
+        opened_files = [opened.stored(point.payload).picture for point in points.values()]
     assert all(Path(file).is_file() for file in opened_files)
 
 
@@ -307,7 +307,7 @@ def test_what_is_stored_is_always_valid_json(
     opened = sources[1]
     ids = [id_ for _, id_ in opened.record_ids(None)]
     for point in opened.fetch(ids).values():
-        json.dumps(opened.node(point.payload).metadata, allow_nan=False)
+        json.dumps(opened.stored(point.payload).metadata, allow_nan=False)
 
 
 def _only(opened: Collection, label: str) -> Point:
@@ -455,7 +455,7 @@ def test_fields_named_like_ours_hurt_nothing(folder: Path, settings: Settings) -
         point = points_of(opened)["good.png"]
         assert point.payload["captions"] == ["red"]
         assert point.payload["record_id"] == "source/good.png"
-        metadata = opened.node(point.payload).metadata
+        metadata = opened.stored(point.payload).metadata
         assert {key: metadata[key] for key in OURS} == said
         assert metadata["captions"] == "{not: this}"
         free = [key for key in OURS if key not in ("record_id", "source")]
@@ -537,7 +537,7 @@ def test_hostile_words_are_kept_as_words(folder: Path, settings: Settings) -> No
         assert HOSTILE[2] in captions
         assert HOSTILE[3] in captions
         assert "half ? a pair" in captions
-        metadata = opened.node(point.payload).metadata
+        metadata = opened.stored(point.payload).metadata
         assert metadata["said"] == HOSTILE[2]
         json.dumps([captions, metadata], ensure_ascii=False).encode()
 

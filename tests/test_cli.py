@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app.core.index import open_index
 from llama_index.core.schema import TextNode
 from PIL import Image
 
 from app.core.collection import Collection
-from app.core.index import open_index
 from app.core.settings import Settings
 from app.options import _example
 from app.render import shown

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
-from llama_index.core.schema import ImageNode
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.offsetbox import AnnotationBbox
@@ -42,9 +41,15 @@ SINGAPORE, LISBON, MELBOURNE = (1.3, 103.8), (38.72, -9.14), (-37.81, 144.96)
 
 
 def hit(file: Path, caption: str = "", score: float | None = 0.5) -> Hit:
-    captions = (caption,) if caption else ()
-    node = ImageNode(text=caption, image_path=str(file))
-    return Hit(node=node, score=score, record_id=file.name, path=file.name, captions=captions)
+    return Hit(
+        id=file.name,
+        text=caption,
+        file=file,
+        score=score,
+        record_id=file.name,
+        path=file.name,
+        captions=(caption,) if caption else (),
+    )
 
 
 def sheet_of(words: str, hits: list[Hit], **asked: Any) -> Figure:

@@ -21,9 +21,7 @@ from tests.test_figures import hit, words_in
 
 def hit_with(file: Path, caption: str = "", path: str = "", **metadata: object) -> Hit:
     found = hit(file, caption)
-    found.path = path or found.path
-    found.node.metadata = metadata
-    return found
+    return replace(found, path=path or found.path, metadata=metadata)
 
 
 def text_at(sheet: Figure, words: str) -> Bbox:
@@ -88,8 +86,8 @@ def test_pages_that_came_along_are_not_counted_among_those_that_pass(squares):
 
 
 def test_a_hit_shows_what_it_has_where_the_filter_asks(squares):
-    found = hit(squares / "red.png", "a door")
-    found.answers = {"safer": 5.25, "lat": 1.300012, "km": 1.5}
+    answers = {"safer": 5.25, "lat": 1.300012, "km": 1.5}
+    found = replace(hit(squares / "red.png", "a door"), answers=answers)
     words = words_in(result_sheet(Search(where="safer > 5"), Found([found])))
     assert "safer 5.25 · lat 1.300012 · 1.50 km away" in words
 
@@ -122,8 +120,12 @@ def test_a_long_name_keeps_its_beginning_and_its_end_on_one_line(squares):
 
 
 def test_a_page_shows_what_bears_on_the_words_and_small_which_it_is(squares):
-    page = hit(squares / "red.png")
-    page.page, page.path, page.excerpt = 3, "docs/report.pdf#page=3", "lamps cost 40 euros"
+    page = replace(
+        hit(squares / "red.png"),
+        page=3,
+        path="docs/report.pdf#page=3",
+        excerpt="lamps cost 40 euros",
+    )
     sheet = result_sheet(Search("x"), Found([page]))
     assert text_at(sheet, "lamps cost").y0 > text_at(sheet, "report.pdf, page 3").y1
 

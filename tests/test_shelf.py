@@ -53,7 +53,7 @@ def text_of(shelf: Path, document: str, page: int) -> str:
 
 def pages_found(searcher: Searcher, asked: dict[str, Any]) -> list[tuple[str, int]]:
     hits = searcher.search(Search(words=asked["question"], top_k=5)).hits
-    return [(hit.node.metadata["document"], int(hit.node.metadata["page"])) for hit in hits]
+    return [(hit.metadata["document"], int(hit.metadata["page"])) for hit in hits]
 
 
 def mean_score(name: str, *, time: str, lamps: bool) -> str:

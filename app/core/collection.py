@@ -10,8 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from llama_index.core.schema import TextNode
-
 from app.core import page_pictures
 from app.core.conditions import Compare, Condition, key_of
 from app.core.engines import (
@@ -36,11 +34,11 @@ from app.core.filters import compile_filter
 from app.core.manifest import Manifest, SourceEntry
 from app.core.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
 from app.core.messages import did_you_mean
-from app.core.nodes import INDEXES, LEDGER, field_indexes, is_sound
+from app.core.payload import INDEXES, LEDGER, field_indexes, is_sound
 from app.core.private import secure_home
 from app.core.records import Field
 from app.core.settings import Settings
-from app.core.stored import stored_node
+from app.core.stored import Stored, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -180,9 +178,9 @@ class Collection:
             if self._is_ours(point.payload) and "_node_content" in point.payload
         }
 
-    def node(self, payload: Mapping[str, Any]) -> TextNode:
-        """Return the node of a payload, with a picture that may be opened on this machine."""
-        return stored_node(
+    def stored(self, payload: Mapping[str, Any]) -> Stored:
+        """Return the record of a payload, with a picture that may be opened on this machine."""
+        return read_stored(
             payload, self.manifest.sources, self.pages, is_trusted=not self.is_shared
         )
 

@@ -1,72 +1,82 @@
-"""Stored: the payload of a point → its node, with a picture only where it may be opened.
+"""Stored: what a point says of its record, with a picture only where it may be opened.
 
 A collection may have been written by somebody else, on a server or in a home that was copied. What
 it says of paths is therefore checked as metadata's are; a picture outside is told and left out, so
 that nothing further down can open it, or send it to a model.
 """
 
+import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-from llama_index.core.schema import ImageNode, TextNode
 
 from app.core import page_pictures
 from app.core.errors import CollectionError, SourceError
 from app.core.images import MAX_FILE_BYTES, content_hash
 from app.core.inside import inside, shown
 from app.core.manifest import SourceEntry
-from app.core.nodes import PictureNode, file_state, inserted_hash, node_from_payload
+from app.core.payload import file_state, inserted_hash
 from app.core.records import document_of, page_content
 
 logger = logging.getLogger(__name__)
 
 
-def stored_node(
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as a collection holds it: its words, the user's metadata, its picture or none."""
+
+    text: str
+    metadata: dict[str, Any]
+    picture: Path | None = None
+
+
+def read_stored(
     payload: Mapping[str, Any],
     sources: Mapping[str, SourceEntry],
     pages: Path,
     *,
     is_trusted: bool,
-) -> TextNode:
-    """Return the node of a payload; one with a picture has a path that can be opened here.
+) -> Stored:
+    """Return what a payload says of its record; a picture is one that can be opened here.
 
     `pages` is the folder of the collection's page pictures. A picture that may not be opened is
-    told in the log, and its node has words alone. Where others may have written the collection,
-    even where its sources lie, a file must be what was ingested, to the byte: whoever knows no more
-    of it than its path cannot have it opened.
+    told in the log. Where others may have written the collection, even where its sources lie, a
+    file must be what was ingested, to the byte: whoever knows no more of it than its path cannot
+    have it opened.
     """
     try:
-        node = node_from_payload(payload)
+        node = node_content(payload)
     except CollectionError as error:
         logger.warning("of %s only its words are shown: %s", shown(payload["record_id"]), error)
-        return TextNode(text="\n".join(payload.get("captions", ())))
-    if isinstance(node, ImageNode):
-        node = _with_picture(node, payload, sources, pages, is_trusted)
+        return Stored("\n".join(payload.get("captions", ())), {})
+    metadata = dict(node["metadata"])
     for name, degrees in payload.get("place", {}).items():
-        node.metadata.setdefault(name, degrees)
-    return node
-
-
-def _with_picture(
-    node: ImageNode,
-    payload: Mapping[str, Any],
-    sources: Mapping[str, SourceEntry],
-    pages: Path,
-    is_trusted: bool,
-) -> TextNode:
-    shared = {name: getattr(node, name) for name in TextNode.model_fields}
-    if not node.image_path:  # one inside the payload, or at an address, is none of ours
-        return TextNode(**shared)
+        metadata.setdefault(name, degrees)
+    path = node.get("image_path")
+    if not path:  # a picture inside the payload, or at an address, is none of ours
+        return Stored(node["text"], metadata)
     try:
-        picture = _picture(node.image_path, payload, sources, pages, is_trusted)
+        picture = _picture(str(path), payload, sources, pages, is_trusted)
     except SourceError as error:
         told = "the picture of %s is not opened: %s"
         logger.warning(told, shown(str(payload.get("record_id", ""))), error)
-        return TextNode(**shared)
-    return PictureNode(**shared, image_path=str(picture), image_mimetype=node.image_mimetype)
+        picture = None
+    return Stored(node["text"], metadata, picture)
+
+
+def node_content(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the node that a payload holds, with a text and metadata. Raises CollectionError."""
+    try:
+        node = json.loads(payload["_node_content"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CollectionError("a point holds no node; was it written by Sightline?") from error
+    match node:
+        case {"text": str(), "metadata": dict()}:
+            return dict(node)
+    raise CollectionError("a point holds a node without a text; was it written by Sightline?")
 
 
 def _picture(

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.conditions import columns_of, find_column
 from app.core.errors import QueryError
-from app.core.nodes import point_id
+from app.core.payload import point_id
 from app.core.records import Field, document_of, page_mark
 from app.core.words import composed
 

@@ -1,11 +1,9 @@
-"""Hits: what a retriever hands on. A LlamaIndex NodeWithScore that can say why it is there."""
+"""Hits: what a search hands on. A record that can say why it is there."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from llama_index.core.bridge.pydantic import Field
-from llama_index.core.schema import NodeWithScore
 
 
 class SignalScore(NamedTuple):
@@ -19,35 +17,39 @@ class SignalScore(NamedTuple):
     score: float
 
 
-class Hit(NodeWithScore):
-    """One record that was found; its node has the user's own fields as metadata."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One record that was found, with the user's own fields as metadata."""
 
+    id: str
+    """That of its point."""
     record_id: str
+    score: float | None = None
+    """None where nothing ranked it: a filter alone, a page beside one that was found."""
     path: str
     """The picture's, from the root of its source, with forward slashes; nothing of words alone."""
     source: str = ""
     """The label of the record's source; nothing for what came through `open_index`."""
+    text: str = ""
+    """All that is said of it in words: of a page its text, else the captions."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+    """The picture on this machine; None of words alone, or where it may not be opened."""
     captions: tuple[str, ...] = ()
-    signals: dict[str, SignalScore] = Field(default_factory=dict)
+    signals: Mapping[str, SignalScore] = field(default_factory=dict)
     """By signal name: image, page, text, keywords, like:…, unlike:…"""
-    answers: dict[str, Any] = Field(default_factory=dict)
+    answers: Mapping[str, Any] = field(default_factory=dict)
     """What it has where the filter asks: values by slug, `km` from the place."""
     page: int | None = None
     """Of a page of a document: its number, from 1."""
     excerpt: str = ""
     """Of a page: the part of its text that bears most on the words that were asked."""
-    scales: Mapping[str, str] = {}
+    scales: Mapping[str, str] = field(default_factory=dict)
     """What the numbers of columns mean, where the source says so, by the columns' own names."""
     gone: bool = False
     """Whether its picture is not on this machine: such hits come after the others."""
     others: tuple[str, ...] = ()
     """Of a group of which this is the best: the paths of those that come next, or their ids."""
-
-    @property
-    def file(self) -> Path | None:
-        """The picture on this machine; None of words alone, or where it may not be opened."""
-        path = getattr(self.node, "image_path", None)
-        return Path(path) if path else None
 
     @property
     def snippet(self) -> str:

@@ -4,28 +4,21 @@ Every signal goes out in one batch under one filter; every candidate then gets i
 signal, and `fuse` joins them.
 """
 
-import asyncio
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
-
-from app.core.callbacks import own_callbacks
 from app.core.collection import Collection
 from app.core.conditions import AllOf, Condition, Exists, Ids
 from app.core.engines import Point, ScoredId
 from app.core.errors import QueryError
 from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
-from app.core.images import open_image
 from app.core.messages import counted
 from app.core.models import QueryVectors, Wanted
-from app.core.nodes import file_state
+from app.core.payload import file_state
 from app.retrieval.codes import are_numbers, codes_in, having, is_called, number_had
 from app.retrieval.documents import DOCUMENT, beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
@@ -106,10 +99,10 @@ _Rank = Callable[[Condition | None, int], _Ranking]
 """A filter, and how many candidates of each signal at the least → what passes it, ranked."""
 
 
-class CollectionRetriever(BaseRetriever):
-    """A LlamaIndex retriever over an open collection. A mode says which signals a query gives.
+class CollectionRetriever(ABC):
+    """Searches an open collection, one search at a time. A mode says which signals a query gives.
 
-    Not thread-safe beyond what LlamaIndex's async calls need: one search at a time.
+    `app.llama.LlamaRetriever` makes a retriever of LlamaIndex's of it.
     """
 
     mode: str
@@ -128,7 +121,6 @@ class CollectionRetriever(BaseRetriever):
         sort: str | None = None,
         start: int = 0,
     ) -> None:
-        super().__init__(callback_manager=own_callbacks())
         if not 1 <= top_k <= MAX_TOP_K:
             raise QueryError(f"top_k is {top_k}; it can be 1 to {MAX_TOP_K:,}")
         if not 0 <= start <= MAX_TOP_K - top_k:
@@ -176,9 +168,8 @@ class CollectionRetriever(BaseRetriever):
         notices = [*notices, *self._beyond(number), *self._told_of_ties()]
         nearest = self._hits(*self._fetched(dict.fromkeys(ranked.nearest, ())), ranked, where)
         hits += self._beside(hits)
-        for hit in hits:
-            if hit.page is not None and asked.words:
-                hit.excerpt = excerpt(hit.node.get_content(), asked.words, EXCERPT_CHARACTERS)
+        if asked.words:
+            hits = [_with_excerpt(hit, asked.words) for hit in hits]
         told = [*told_of_null_island(where), *told_of_gone(hits, self._collection)]
         passing = None if self._where is None else self._collection.count(self._where)
         nearest_miss = next(iter(nearest), None)
@@ -190,14 +181,6 @@ class CollectionRetriever(BaseRetriever):
         signals = Signals(wanted, self._weights)
         self.gather(asked, signals)
         signals.add_examples((*asked.like, *asked.unlike), "like")
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        path = query_bundle.image_path
-        picture = open_image(Path(path)) if path else None
-        return list(self.search(Asked(query_bundle.query_str, picture)).hits)
-
-    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return await asyncio.to_thread(self._retrieve, query_bundle)
 
     def _ranked(self, rank: _Rank, where: Condition | None) -> tuple[_Ranking, int, list[Hit]]:
         """Rank; return also how many hits there are, and those from `start` on.
@@ -483,7 +466,7 @@ class CollectionRetriever(BaseRetriever):
         asked = answers(where, self._collection, payloads, also=also)
         return [
             self._hit(
-                points[id_].payload,
+                points[id_],
                 ranked.scores.get(id_),
                 ranked.said.get(id_, {}),
                 has,
@@ -494,17 +477,22 @@ class CollectionRetriever(BaseRetriever):
 
     def _hit(
         self,
-        payload: Mapping[str, Any],
+        point: Point,
         score: float | None,
         said: dict[str, SignalScore],
         has: dict[str, Any],
         others: Sequence[str],
     ) -> Hit:
+        payload = point.payload
         label = payload.get("source", "")
         entry = self._collection.manifest.sources.get(label)
+        stored = self._collection.stored(payload)  # a page that was lost is drawn again by this
         return Hit(
+            id=point.id,
+            text=stored.text,
+            metadata=stored.metadata,
+            file=stored.picture,
             scales=entry.scales if entry else {},
-            node=self._collection.node(payload),  # a page that was lost is drawn again by this
             gone=is_gone(payload, self._collection),
             score=score,
             record_id=payload["record_id"],
@@ -516,6 +504,12 @@ class CollectionRetriever(BaseRetriever):
             page=payload.get("page"),
             others=tuple(others),
         )
+
+
+def _with_excerpt(hit: Hit, words: str) -> Hit:
+    if hit.page is None:
+        return hit
+    return replace(hit, excerpt=excerpt(hit.text, words, EXCERPT_CHARACTERS))
 
 
 def _is_cut(hits: Sequence[ScoredId], limit: int) -> bool:

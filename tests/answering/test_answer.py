@@ -1,9 +1,9 @@
 """Question and hits in, an answer that cites its evidence out; a double plays Ollama."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from llama_index.core.schema import ImageNode
 from PIL import Image
 
 from app.answering.answer import Answer, answer
@@ -24,11 +24,12 @@ def hits(tmp_path: Path) -> list[Hit]:
     for colour in COLOURS:
         file = tmp_path / f"{colour}.JPG"
         Image.new("RGB", (1600, 1200), colour).save(file, "JPEG")
-        node = ImageNode(image_path=str(file), metadata={"city": "Oslo", "more beautiful": 4.5})
         caption = f"a {colour} wall"
         found.append(
             Hit(
-                node=node,
+                id=colour,
+                metadata={"city": "Oslo", "more beautiful": 4.5},
+                file=file,
                 score=1.0,
                 record_id=f"walls/{file.name}",
                 path=file.name,
@@ -282,8 +283,18 @@ def page_hits(tmp_path: Path) -> list[Hit]:
         file = tmp_path / f"{len(found)}.jpg"
         Image.new("RGB", (1086, 1536), "white").save(file)
         number = int(source.rpartition("=")[2])
-        node = ImageNode(image_path=str(file), text=text, metadata={"page": number})
-        found.append(Hit(node=node, score=1.0, record_id=source, path=source, page=number))
+        found.append(
+            Hit(
+                id=source,
+                text=text,
+                metadata={"page": number},
+                file=file,
+                score=1.0,
+                record_id=source,
+                path=source,
+                page=number,
+            )
+        )
     return found
 
 
@@ -315,8 +326,7 @@ FILLER = "The committee met and approved the minutes of its last meeting. " * 10
 
 
 def with_text(hit: Hit, text: str) -> Hit:
-    node = ImageNode(image_path=hit.node.image_path, text=text, metadata=hit.node.metadata)
-    return hit.model_copy(update={"node": node})
+    return replace(hit, text=text)
 
 
 @pytest.mark.parametrize("model", ["qwen2.5vl:7b", "llava:latest"])
@@ -466,15 +476,16 @@ def test_pictures_beside_a_picture_that_is_asked_about_need_no_such_notice(hits)
     assert said.notices == ()
 
 
+def at(hit: Hit, label: str, path: str) -> Hit:
+    return replace(hit, path=path, record_id=f"{label}/{path}")
+
+
 def test_documents_of_one_name_are_told_apart(page_hits):
     """Two sources have a report.pdf; of the third document there is only one."""
-    for hit, label in zip(page_hits, ("m1", "m2", "m2"), strict=True):
-        hit.path = hit.path.replace("b/", "").replace("a.pdf", "report.pdf")
-        hit.record_id = f"{label}/{hit.path}"
-    page_hits[2].path = page_hits[2].path.replace("report", "other")
-    page_hits[2].record_id = f"m2/{page_hits[2].path}"
+    paths = ("m1/report.pdf#page=9", "m2/report.pdf#page=1", "m2/other.pdf#page=2")
+    found = [at(hit, *path.split("/")) for hit, path in zip(page_hits, paths, strict=True)]
     with OllamaDouble(models=["qwen2.5vl:7b"], reply="ANSWER: Rain [1].") as ollama:
-        said = ask(ollama, page_hits)
+        said = ask(ollama, found)
     assert [piece.name for piece in said.evidence] == [
         "m1/report.pdf, page 9",
         "m2/report.pdf, page 1",
@@ -485,11 +496,12 @@ def test_documents_of_one_name_are_told_apart(page_hits):
 
 
 def test_pages_of_two_documents_of_one_name_are_not_mixed(page_hits):
-    for hit, label, page in zip(page_hits, ("m1", "m2", "m1"), (2, 1, 1), strict=True):
-        hit.path, hit.page = f"report.pdf#page={page}", page
-        hit.record_id = f"{label}/{hit.path}"
+    found = [
+        replace(at(hit, label, f"report.pdf#page={page}"), page=page)
+        for hit, label, page in zip(page_hits, ("m1", "m2", "m1"), (2, 1, 1), strict=True)
+    ]
     with OllamaDouble(models=["qwen2.5vl:7b"], reply="ANSWER: Rain [1].") as ollama:
-        said = ask(ollama, page_hits)
+        said = ask(ollama, found)
     assert [piece.record_id for piece in said.evidence] == [
         "m1/report.pdf#page=1",
         "m1/report.pdf#page=2",
@@ -498,7 +510,7 @@ def test_pages_of_two_documents_of_one_name_are_not_mixed(page_hits):
 
 
 def test_pictures_of_one_path_in_two_sources_are_told_apart(hits):
-    hits[1].path, hits[1].record_id = hits[0].path, "other/red.JPG"
+    hits[1] = at(hits[1], "other", "red.JPG")
     with OllamaDouble() as ollama:
         said = ask(ollama, hits[:3])
     assert [piece.name for piece in said.evidence] == ["walls/red.JPG", "other/red.JPG", "blue.JPG"]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.schema import ImageNode
 from PIL import Image
 
 from app.answering.answer import Answer, answer
@@ -36,9 +35,16 @@ def hits(tmp_path: Path) -> list[Hit]:
 def hit(folder: Path, source: str, page: int | None = None) -> Hit:
     file = folder / f"{source.replace('/', '-').replace('#', '-')}.jpg"
     Image.new("RGB", (96, 64), "red").save(file)
-    node = ImageNode(image_path=str(file), text="Rain fell." if page else "")
-    captions = () if page else ("a red car",)
-    return Hit(node=node, score=1.0, record_id=source, path=source, captions=captions, page=page)
+    return Hit(
+        id=source,
+        text="Rain fell." if page else "",
+        file=file,
+        score=1.0,
+        record_id=source,
+        path=source,
+        captions=() if page else ("a red car",),
+        page=page,
+    )
 
 
 @pytest.fixture(params=["ollama", "vision_url"])

@@ -151,7 +151,7 @@ def test_a_garment_of_several_types_is_found_in_the_slot_that_is_wanted(tmp_path
             "bottom"
         ]
     assert found.hit.caption == "rook"
-    assert found.hit.node.metadata["type"] == ["Shirts", "Jeans"]
+    assert found.hit.metadata["type"] == ["Shirts", "Jeans"]
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_no_find_is_for_other_people_or_of_a_type_that_was_not_asked_for(real, a
         titles = [f"{colour} {name}" for colour in ("red", "black") for name in catalogue.types]
         wish = Wish(catalogue, ("bottom", "shoes"), None, catalogue.suiting(audience), -1, 0, 1)
         finds = by_titles(Searcher(opened, real), titles, wish, Path(), ()).by_slot
-    rows = [(slot, each.hit.node.metadata) for slot in finds for each in finds[slot]]
+    rows = [(slot, each.hit.metadata) for slot in finds for each in finds[slot]]
     is_child = audience in ("Girls", "Boys")  # of whom there are three things in all
     suit = {audience} if is_child else {audience, "Unisex"}
     assert {row["gender"] for _, row in rows} <= suit

@@ -91,7 +91,7 @@ def without_model(home: Path, garment: str | Path = TSHIRT, **asked) -> Outfit:
 def types(outfit: Outfit) -> dict[str, str]:
     """The article type that each slot got that the model named something for."""
     return {
-        each.slot: each.hit.node.metadata["articleType"]
+        each.slot: each.hit.metadata["articleType"]
         for each in outfit.suggestions
         if each.title or outfit.unavailable
     }

@@ -18,7 +18,7 @@ from app.core.embeddings import FloatMatrix
 from app.core.engines import FirstStage, Point, Query
 from app.core.manifest import Model
 from app.core.maxsim import FIRST_STAGE, in_two_stages, page_vectors, question_rows
-from app.core.nodes import point_id
+from app.core.payload import point_id
 from app.core.settings import Settings
 from tests.benchmarks.prepared import prepared_manifest
 from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row

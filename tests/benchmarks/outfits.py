@@ -29,7 +29,7 @@ from app.core.embeddings.palette import Palette
 from app.core.images import open_image, shrink, to_jpeg
 from app.core.manifest import Manifest, SourceEntry
 from app.core.models import Models
-from app.core.nodes import point_id
+from app.core.payload import point_id
 from app.core.records import Field, Record
 from app.core.settings import Settings
 from app.retrieval.retriever import Found

@@ -13,7 +13,7 @@ from pydantic import PrivateAttr
 from qdrant_client import QdrantClient
 
 from app.core.embeddings import FloatMatrix
-from app.core.nodes import point_id
+from app.core.payload import point_id
 from app.core.records import Record
 from ingest.write import BATCH
 from tests.benchmarks.prepared import Rows

@@ -12,7 +12,6 @@ from typing import Any
 
 import qdrant_edge as q
 from llama_index.core.indices.multi_modal.retriever import MultiModalVectorIndexRetriever
-from llama_index.core.schema import NodeWithScore
 
 from app.core import keywords
 from app.core.collection import Collection, open_collection
@@ -21,8 +20,10 @@ from app.core.models import QueryVectors
 from app.core.records import Record
 from app.core.settings import Settings
 from app.core.where import parse
+from app.retrieval.hits import Hit
 from app.retrieval.modes import hybrid, text_to_image
 from app.retrieval.retriever import CANDIDATES, CollectionRetriever
+from app.retrieval.signals import Asked
 from tests.benchmarks import plain
 from tests.benchmarks.prepared import (
     IMAGE_DIMENSIONS,
@@ -76,13 +77,12 @@ class Bench:
         assert isinstance(self.collection.engine, EdgeEngine)
         return self.collection.engine.shard
 
-    def ask(
-        self, mode: type[CollectionRetriever], where: str = ""
-    ) -> Callable[[str], list[NodeWithScore]]:
+    def ask(self, mode: type[CollectionRetriever], where: str = "") -> Callable[[str], list[Hit]]:
         """Our whole way from words to hits."""
         vectors = QueryVectors(prepared_models(self.image, self.text, self.settings))
         condition = parse(where, self.collection.fields) if where else None
-        return mode(self.collection, vectors, top_k=TOP_K, where=condition).retrieve
+        retriever = mode(self.collection, vectors, top_k=TOP_K, where=condition)
+        return lambda words: retriever.search(Asked(words)).hits
 
     def compare(
         self, ours: Callable[[str], object], yardstick: Callable[[str], object], count: int
@@ -204,11 +204,11 @@ def beside_the_same_shard(bench: Bench, sizes: Sizes, at: str) -> Row:
 
 def must_agree(
     question: str,
-    ours: Callable[[str], list[NodeWithScore]],
+    ours: Callable[[str], list[Hit]],
     engine: Callable[[str], list[Any]],
 ) -> None:
     """A speed counts only for the right answer."""
-    found = {hit.node.node_id for hit in ours(question)}
+    found = {hit.id for hit in ours(question)}
     assert found == {id_ for id_, _ in engine(question)}
 
 

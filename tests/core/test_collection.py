@@ -31,7 +31,7 @@ from app.core.errors import (
     SettingsError,
 )
 from app.core.manifest import Manifest, Model, SourceEntry
-from app.core.nodes import payload_of, point_id
+from app.core.payload import payload_of, point_id
 from app.core.records import Field, Record
 from app.core.settings import Settings
 from ingest import ingest
@@ -440,7 +440,7 @@ def test_a_node_s_picture_is_found_under_the_root_of_its_source(
     red = point("streets/red.png")
     opened.upsert([red])
     stored = opened.fetch([red.id])[red.id]
-    assert opened.node(stored.payload).image_path == str(tmp_path / "streets" / "red.png")  # type: ignore[attr-defined]
+    assert opened.stored(stored.payload).picture == tmp_path / "streets" / "red.png"
 
 
 def test_deleting_the_last_point_leaves_an_empty_collection_and_not_a_lost_one(

@@ -46,10 +46,10 @@ from app.core.errors import (
     QueryError,
     SourceError,
 )
-from app.core.index import CollectionIndex, open_index
 from app.core.manifest import Manifest
 from app.core.models import Models
 from app.core.settings import Settings
+from app.llama.index import CollectionIndex, open_index
 from ingest import ingest
 from tests.conftest import COLOURS
 from tests.qdrant_double import QdrantDouble
@@ -130,7 +130,7 @@ def spaces(index: CollectionIndex, node_id: str) -> set[str]:
 
 
 def points(index: CollectionIndex, *node_ids: str) -> list[Any]:
-    from app.core.index.nodes import id_of
+    from app.llama.inserted import id_of
 
     every = ["image", "text", "keywords"]
     return list(
@@ -199,8 +199,8 @@ def test_each_spelling_of_a_uuid_is_an_id_of_its_own(index: CollectionIndex) -> 
 def insert_as_before(index: CollectionIndex, document: Document) -> None:
     """Store a document as when any spelling of a UUID was the point's id."""
     with pytest.MonkeyPatch.context() as before:
-        before.setattr("app.core.index.nodes.id_of", lambda node_id: str(uuid.UUID(node_id)))
-        before.setattr("app.core.index.left_behind", lambda _: None)
+        before.setattr("app.llama.inserted.id_of", lambda node_id: str(uuid.UUID(node_id)))
+        before.setattr("app.llama.index.left_behind", lambda _: None)
         index.insert(document)
 
 
@@ -261,7 +261,7 @@ def test_a_long_text_is_found_by_its_end(index: CollectionIndex, insert: str) ->
 def test_a_text_of_more_vectors_than_a_point_can_hold_is_refused(
     index: CollectionIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.index.MAX_ROW_NUMBERS", 384 * 3)
+    monkeypatch.setattr("app.llama.index.MAX_ROW_NUMBERS", 384 * 3)
     long = TextNode(id_="long", text="a street with many shops and trees. " * 100)
     with pytest.raises(SourceError, match=r"'long' has 3,600 characters.*SentenceSplitter"):
         index.insert_nodes([TextNode(id_="short", text="fine"), long])
@@ -271,8 +271,8 @@ def test_a_text_of_more_vectors_than_a_point_can_hold_is_refused(
 def test_batches_hold_so_many_nodes_and_rows(
     index: CollectionIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.index.BATCH", 2)
-    monkeypatch.setattr("app.core.index.BATCH_ROWS", 3)
+    monkeypatch.setattr("app.llama.index.BATCH", 2)
+    monkeypatch.setattr("app.llama.index.BATCH_ROWS", 3)
     long = "a street with many shops and trees. " * 40
     index.insert_nodes([TextNode(id_=n, text=long if n in "bd" else f"word {n}") for n in "abcde"])
     assert stored(index).keys() == set("abcde")
@@ -959,7 +959,7 @@ def test_what_is_gone_comes_after_the_rest(
 def test_a_source_that_is_gone_does_not_fill_the_places_of_others(
     squares: Path, settings: Settings, pictures: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.index.views.GONE_CANDIDATES", 1)
+    monkeypatch.setattr("app.llama.views.GONE_CANDIDATES", 1)
     bring(squares, settings)
     squares.rename(squares.with_name("elsewhere"))
     with open_index("squares", settings) as index:

@@ -30,7 +30,7 @@ from app.core.engines.lease import KEY
 from app.core.engines.metadata import MANIFEST_KEY
 from app.core.errors import CollectionBusyError, CollectionError, ServiceUnavailableError
 from app.core.manifest import Manifest, Model, SourceEntry
-from app.core.nodes import payload_of, point_id
+from app.core.payload import payload_of, point_id
 from app.core.records import Record
 from app.core.settings import Settings
 from ingest.pipeline import Watch, ingest

@@ -201,7 +201,7 @@ def test_a_search_knows_the_source_that_came_while_its_models_were_loaded(
         folder = captioned(tmp_path / "greys", grey="dark")
         ingest(folder, "squares", home)
         (hit,) = Searcher(opened, home).search(Search("grey", top_k=1)).hits
-        assert hit.node.image_path == str(folder / "grey.png")
+        assert hit.file == folder / "grey.png"
 
 
 def test_a_copy_has_the_columns_it_had_when_it_was_made(home: Settings, tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ from app.core.collection import open_collection
 from app.core.engines.connection import Connection
 from app.core.errors import SourceError
 from app.core.images import open_image
-from app.core.index import open_index
 from app.core.inside import inside
-from app.core.nodes import point_id
+from app.core.payload import point_id
 from app.core.settings import Settings
+from app.core.stored import Stored
+from app.llama.index import open_index
 from app.page_file import write_page
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
@@ -95,7 +96,6 @@ def test_a_stored_path_out_of_its_source_is_told_and_not_opened(
         rewrite(settings, "squares/red.png", node={"image_path": path})
     hit = red(settings)
     assert hit.file is None
-    assert type(hit.node) is TextNode
     assert hit.caption == "a red square on a white table"
     (told,) = caplog.messages
     assert told.startswith("the picture of 'squares/red.png' is not opened: ")
@@ -122,7 +122,6 @@ def test_a_picture_at_an_address_or_inside_the_payload_is_none(
     rewrite(settings, "squares/red.png", node=node | more)
     hit = red(settings)
     assert hit.file is None
-    assert not isinstance(hit.node, ImageNode)
 
 
 @pytest.mark.parametrize("source", ["", "unknown"])
@@ -257,8 +256,8 @@ def test_a_point_of_another_kind_has_words_alone(settings: Settings, secret: Pat
     content = json.dumps({"id_": "x", "image_resource": {"path": str(secret)}, "text": "x"})
     with open_collection("squares", settings) as opened:
         payload = {"record_id": "x", "_node_type": "Node", "_node_content": content}
-        node = opened.node(payload | {"captions": ["a red square"]})
-        assert (type(node), node.get_content()) == (TextNode, "a red square")
+        stored = opened.stored(payload | {"captions": ["a red square"]})
+        assert stored == Stored("a red square", {})
 
 
 def test_of_a_server_a_picture_is_opened_only_if_it_is_what_was_ingested(

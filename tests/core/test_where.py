@@ -29,10 +29,11 @@ from app.core.conditions import (
 )
 from app.core.engines import edge_filters, server_filters
 from app.core.errors import QueryError
-from app.core.filters import compile_filter, from_metadata_filters
+from app.core.filters import compile_filter
 from app.core.records import Field
 from app.core.where import parse
 from app.core.words import MAX_WORDS, words_of
+from app.llama.filters import from_metadata_filters
 
 FIELDS = (
     Field("City", "city", "words"),

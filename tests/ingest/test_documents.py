@@ -99,9 +99,9 @@ def test_each_page_is_a_record_with_its_words_and_its_picture(
         "pages": 5.0,
     }
     with open_collection("squares", settings) as opened:
-        node = opened.node(second.payload)
-        assert node.get_content() == "Page 2 as it was"
-        assert open_image(Path(node.image_path)).size == (1086, 1536)
+        record = opened.stored(second.payload)
+        assert record.text == "Page 2 as it was"
+        assert open_image(record.picture).size == (1086, 1536)
         assert opened.manifest.text_kind == "pages"
 
 
@@ -422,7 +422,7 @@ def show(settings: Settings, page: int) -> Path:
     """Where the picture of a page of the report is, as a search finds it."""
     with open_collection("squares", settings) as opened:
         point = stored_in(opened)[f"shelf/report.pdf#page={page}"]
-        return Path(opened.node(point.payload).image_path)
+        return opened.stored(point.payload).picture
 
 
 def stored_in(opened: Any) -> dict[str, Point]:

@@ -288,7 +288,7 @@ def test_a_moved_folder_stays_the_same_source(squares: Path, settings: Settings)
     assert counts(bring(elsewhere, settings)) == (0, 0, 3, 0, 0)
     with open_collection("squares", settings) as opened:
         point = everything(opened)["squares/red.png"]
-        assert opened.node(point.payload).image_path == str(elsewhere / "red.png")
+        assert opened.stored(point.payload).picture == elsewhere / "red.png"
 
 
 def test_pictures_that_come_in_a_second_time_are_told(squares: Path, settings: Settings) -> None:

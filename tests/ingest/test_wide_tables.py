@@ -12,10 +12,10 @@ from PIL import Image
 from app.core.collection import open_collection
 from app.core.engines.edge import EdgeEngine
 from app.core.errors import QueryError
-from app.core.index import open_index
 from app.core.records import MAX_FIELDS
 from app.core.settings import Settings
 from app.core.where import parse
+from app.llama.index import open_index
 from ingest import Watch, ingest
 from ingest.dataset import load
 from tests.pdfs import pdf
@@ -65,7 +65,7 @@ def test_it_indexes_so_many_columns_and_keeps_all(
         (id_,) = [id_ for _, id_ in opened.record_ids(None)]
         payload = opened.fetch([id_])[id_].payload
         assert len(payload["fields"]) == len(opened.fields) == MAX_FIELDS
-        metadata = opened.node(payload).metadata
+        metadata = opened.stored(payload).metadata
         assert (len(metadata), metadata["c998"], metadata["c999"]) == (columns, 998.5, "red")
         assert opened.count(parse('c1 == "red" and c48 > 48', opened.fields)) == 1
         with pytest.raises(QueryError, match=f"c999 {CANNOT}.*under \\[types\\] in dataset.toml"):

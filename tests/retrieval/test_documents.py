@@ -48,7 +48,7 @@ def search(settings: Settings, words: str = "", **options: object) -> list[Hit]:
 def test_a_page_says_of_which_document_it_is(settings: Settings) -> None:
     best = search(settings, "where does the Danube flow")[0]
     assert (best.path, best.page) == ("rivers.pdf#page=3", 3)
-    assert {name: best.node.metadata[name] for name in ("document", "pages")} == {
+    assert {name: best.metadata[name] for name in ("document", "pages")} == {
         "document": "rivers.pdf",
         "pages": 4,
     }
@@ -81,7 +81,7 @@ def test_per_document_without_words_gives_the_first_page_of_each(settings: Setti
 
 def test_any_column_can_be_grouped_by(settings: Settings) -> None:
     hits = search(settings, "rivers", per="pages")
-    assert sorted(hit.node.metadata["pages"] for hit in hits) == [1, 2, 4]
+    assert sorted(hit.metadata["pages"] for hit in hits) == [1, 2, 4]
 
 
 @pytest.mark.parametrize(("per", "told"), [("chapter", "no field"), ("lat", "cannot be grouped")])

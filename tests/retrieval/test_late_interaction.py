@@ -19,9 +19,9 @@ from app.core.embeddings.minilm import load as load_minilm
 from app.core.engines import Point
 from app.core.errors import CollectionMismatchError, QueryError, SettingsError
 from app.core.images import open_image
-from app.core.index import open_index
 from app.core.settings import Settings
 from app.describe import describe, description_lines
+from app.llama.index import open_index
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
 from ingest import Report, ingest

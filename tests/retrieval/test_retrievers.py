@@ -1,22 +1,20 @@
 """Retrieval: words, pictures and filters find what they should, and each hit says why."""
 
-import asyncio
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from llama_index.core.schema import NodeWithScore, QueryBundle
 from PIL import Image
 
 from app.core.collection import Collection, open_collection
 from app.core.embeddings import FloatMatrix
 from app.core.embeddings.palette import Palette
 from app.core.errors import QueryError, SourceError
-from app.core.models import Models, QueryVectors
+from app.core.models import Models
 from app.core.settings import Settings
-from app.retrieval.modes import mode_names, retriever_for
+from app.retrieval.modes import mode_names
 from app.retrieval.search import Search, Searcher
 from ingest import ingest
 from tests.checkpoints import save_clip
@@ -58,26 +56,6 @@ def sources(found) -> list[str]:
 
 
 # ---- the contract of every mode
-
-
-@pytest.mark.parametrize("mode", mode_names())
-def test_every_mode_is_a_llama_index_retriever_sync_and_async(
-    mode: str, collection: Collection, home: Settings
-) -> None:
-    vectors = QueryVectors(Models.of(collection.manifest, home))
-    retriever = retriever_for(mode)(collection, vectors, top_k=3)
-    path = str(picture(collection, "middle-red.png"))
-    bundle = QueryBundle("a middle-red square on a white table", image_path=path)
-    hits = retriever.retrieve(bundle)
-    assert all(isinstance(hit, NodeWithScore) for hit in hits)
-    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    assert hits[0].record_id == "squares/middle-red.png"
-    assert hits[0].node.ref_doc_id == "squares/middle-red.png"
-    assert hits[0].node.metadata["shade"] == "middle-red"
-    assert Path(hits[0].node.image_path).is_file()
-    again = asyncio.run(retriever.aretrieve(bundle))
-    assert [hit.record_id for hit in again] == [hit.record_id for hit in hits]
-    assert bundle.embedding is None  # LlamaIndex's own leaves a vector of the wrong space there
 
 
 @pytest.mark.parametrize("mode", mode_names())

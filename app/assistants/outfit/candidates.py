@@ -180,7 +180,7 @@ def _candidate(
 
 def _slot(hit: Hit, wish: Wish) -> Slot:
     """Return where a garment is worn, by the first of its types that is wanted."""
-    types = words_of(hit.node.metadata, wish.catalogue.category.name)
+    types = words_of(hit.metadata, wish.catalogue.category.name)
     slots = (slot for name in types if (slot := wish.catalogue.types.get(name)))
     return next(slot for slot in slots if slot in wish.slots)
 
@@ -213,7 +213,7 @@ def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Cand
     columns = [column.name for column in (catalogue.category, catalogue.colour) if column]
 
     def likeness(one: Candidate, other: Candidate) -> float:
-        both = (one.hit.node.metadata, other.hit.node.metadata)
+        both = (one.hit.metadata, other.hit.metadata)
         pairs = [[words_of(said, name) for said in both] for name in columns]
         return sum(mine == others != [] for mine, others in pairs) / 2
 
@@ -234,5 +234,5 @@ def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Cand
 def _sold_as(hit: Hit, catalogue: Catalogue) -> str:
     """What tells a garment from others: one that has the same name and looks is in twice."""
     return "\n".join(
-        [hit.caption or hit.record_id, *words_of(hit.node.metadata, catalogue.category.name)]
+        [hit.caption or hit.record_id, *words_of(hit.metadata, catalogue.category.name)]
     )

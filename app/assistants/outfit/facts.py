@@ -25,7 +25,7 @@ class Fact:
 
     def holds_of(self, hit: Hit) -> bool:
         """Say whether a find has one of the values."""
-        return not {*self.values}.isdisjoint(words_of(hit.node.metadata, self.column.name))
+        return not {*self.values}.isdisjoint(words_of(hit.metadata, self.column.name))
 
 
 def facts_of(

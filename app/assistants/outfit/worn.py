@@ -27,7 +27,7 @@ class Worn:
     @property
     def said(self) -> Mapping[str, Any]:
         """What its catalogue says of it, by column; nothing of a picture from elsewhere."""
-        return self.record.node.metadata if self.record else {}
+        return self.record.metadata if self.record else {}
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ def find_worn(
     if picture.is_dir():
         raise QueryError(f"{str(garment)!r} is a folder; name one picture, or a record")
     record = _twin(picture, searcher) if picture.is_file() else _record(str(garment), searcher)
-    said = record.node.metadata if record else {}
+    said = record.metadata if record else {}
     columns = (catalogue.category, catalogue.audience)
     own = [_first(said.get(column.name)) if column else None for column in columns]
     own_picture = record.file if record else picture

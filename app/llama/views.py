@@ -19,10 +19,11 @@ from app.core.collection import Collection
 from app.core.conditions import AllOf, Compare, Condition, OneOf, foregone
 from app.core.engines import Point, Query, Vector
 from app.core.errors import CollectionError, QueryError
-from app.core.filters import from_metadata_filters
 from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
-from app.core.index.nodes import of_nodes
 from app.core.where import parse
+from app.llama.filters import from_metadata_filters
+from app.llama.inserted import of_nodes
+from app.llama.nodes import node_of
 
 
 class SpaceView(BasePydanticVectorStore):
@@ -82,7 +83,7 @@ class SpaceView(BasePydanticVectorStore):
         """Return nodes by id, by filter, or what fits both; told nothing, all of them."""
         found = self._collection.record_ids(self._where(node_ids, filters))
         points = self._collection.fetch([id_ for _, id_ in found])
-        return [self._collection.node(point.payload) for point in points.values()]
+        return [node_of(point.payload, self._collection) for point in points.values()]
 
     def query(
         self, query: VectorStoreQuery, *, where: str | None = None, **unknown: Any
@@ -97,7 +98,7 @@ class SpaceView(BasePydanticVectorStore):
             raise QueryError(f"vector_store_kwargs has {', '.join(unknown)}; a view takes `where`")
         condition = self._where(query.node_ids or None, query.filters, query.doc_ids, where=where)
         found = self._best(vector, query.similarity_top_k, condition)
-        nodes = [self._collection.node(point.payload) for _, point in found]
+        nodes = [node_of(point.payload, self._collection) for _, point in found]
         return VectorStoreQueryResult(
             nodes=nodes,
             similarities=[score for score, _ in found],

@@ -1,12 +1,12 @@
-"""Nodes: a record → a LlamaIndex ImageNode → the payload of its point, and back.
+"""Payload: a record → the payload of its point, as LlamaIndex writes that of an ImageNode.
 
-A payload follows LlamaIndex's node convention, so that its own stores can read it. What is ours
-lies beside that: the user's fields by slug under `fields`, so that none of them can hurt a key.
+So LlamaIndex's own stores can read it. It is written without LlamaIndex, which takes 2.2 s of CPU
+to import. What is ours lies beside the node: the user's fields by slug under `fields`, so that none
+of them can hurt a key.
 """
 
 import hashlib
 import json
-import logging
 import posixpath
 import sys
 import unicodedata
@@ -14,27 +14,13 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
-
-from llama_index.core.base.llms.types import BaseContentBlock, ImageBlock, TextBlock
-from llama_index.core.schema import (
-    ImageNode,
-    MetadataMode,
-    NodeRelationship,
-    RelatedNodeInfo,
-    TextNode,
-)
-from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
 from app.core.conditions import key_of
 from app.core.engines import IndexKind
-from app.core.errors import CollectionError, SourceError
-from app.core.images import MIME_TYPES, open_image, to_jpeg
+from app.core.images import MIME_TYPES
 from app.core.records import Field, FieldType, FileState, Place, Record
 from app.core.words import composed, words_of
-
-logger = logging.getLogger(__name__)
 
 INDEXES: dict[str, IndexKind] = {
     "record_id": "keyword",
@@ -56,9 +42,6 @@ INDEX_OF: dict[FieldType, IndexKind] = {
     "words": "keyword",
 }
 
-MAX_SENT_SIDE = 1024
-"""Pixels of a picture that a model of LlamaIndex's is shown, as of one that `ask` sends."""
-
 MAX_NUMBER = sys.float_info.max
 """A whole number of 400 digits is JSON, but not a number that an index can hold."""
 
@@ -77,26 +60,6 @@ OUR_KEYS = frozenset(
     ]
 )
 """The top level of a payload, but for the user's metadata on a server."""
-
-
-class PictureNode(ImageNode):
-    """An ImageNode as LlamaIndex shows it to a model: with what is said of it, and upright.
-
-    LlamaIndex's own gives a model neither caption nor metadata, and the file as it lies there.
-    """
-
-    def get_content_blocks(
-        self, metadata_mode: MetadataMode = MetadataMode.NONE
-    ) -> list[BaseContentBlock]:
-        """Return what is said of the picture, and the picture, if it can be opened."""
-        said = self.get_content(metadata_mode=metadata_mode)
-        blocks: list[BaseContentBlock] = [TextBlock(text=said)] if said else []
-        try:
-            picture = to_jpeg(open_image(Path(str(self.image_path)), max_side=MAX_SENT_SIDE))
-        except SourceError as error:
-            logger.warning("the picture of node %s is left out: %s", self.node_id, error)
-            return blocks
-        return [*blocks, ImageBlock(image=picture, image_mimetype="image/jpeg")]
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -153,20 +116,6 @@ def file_state(payload: Mapping[str, Any]) -> FileState:
     )
 
 
-def node_of(record: Record) -> ImageNode:
-    """Return the record as a node. What an embedding reads of it is what is said in words."""
-    metadata = plain(record.metadata)
-    return ImageNode(
-        id_=point_id(record.record_id),
-        text=record.said,
-        image_path=record.path,
-        image_mimetype=mimetype_of(record.path),
-        metadata=metadata,
-        excluded_embed_metadata_keys=list(metadata),
-        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=record.record_id)},
-    )
-
-
 def payload_of(
     record: Record,
     file: FileState | None,
@@ -181,7 +130,7 @@ def payload_of(
     With `on_top` the user's metadata also stands where LlamaIndex's own store looks for it.
     """
     payload = on_top_of(plain(record.metadata)) if on_top else {}
-    payload |= node_payload(node_of(record))
+    payload |= node_payload(record)
     payload |= filterable(record.captions, record.metadata, fields)
     if record.page is not None:
         payload["page"] = record.page
@@ -205,11 +154,45 @@ def payload_of(
     return payload
 
 
-def node_payload(node: TextNode) -> dict[str, Any]:
-    """Return a node in LlamaIndex's convention, without the user's keys at the top level."""
-    flat = node_to_metadata_dict(node)
-    kept = ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")
-    return {key: flat[key] for key in kept} | {"record_id": flat["doc_id"]}
+def node_payload(record: Record) -> dict[str, Any]:
+    """Return the record as LlamaIndex writes an ImageNode, without the user's keys at the top.
+
+    What an embedding reads of it is what is said in words.
+    """
+    metadata = plain(record.metadata)
+    document = {
+        "node_id": record.record_id,
+        "node_type": None,
+        "metadata": dict[str, Any](),
+        "hash": None,
+        "class_name": "RelatedNodeInfo",
+    }
+    node = {
+        "id_": point_id(record.record_id),
+        "embedding": None,
+        "metadata": metadata,
+        "excluded_embed_metadata_keys": list(metadata),
+        "excluded_llm_metadata_keys": [],
+        "relationships": {"1": document},  # its source
+        "metadata_template": "{key}: {value}",
+        "metadata_separator": "\n",
+        "text": record.said,
+        "mimetype": "text/plain",
+        "start_char_idx": None,
+        "end_char_idx": None,
+        "text_template": "{metadata_str}\n\n{content}",
+        "image": None,
+        "image_path": record.path,
+        "image_url": None,
+        "image_mimetype": mimetype_of(record.path),
+        "text_embedding": None,
+        "class_name": "ImageNode",
+    }
+    return {
+        "_node_content": json.dumps(node, ensure_ascii=False),
+        "_node_type": "ImageNode",
+        **dict.fromkeys(("document_id", "doc_id", "ref_doc_id", "record_id"), record.record_id),
+    }
 
 
 def on_top_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,17 +201,6 @@ def on_top_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     There LlamaIndex's own store looks for it. What is called as a key of ours is in `fields` alone.
     """
     return {key: value for key, value in metadata.items() if key not in OUR_KEYS}
-
-
-def node_from_payload(payload: Mapping[str, Any]) -> TextNode:
-    """Read a node back as it was stored; `stored.py` says whether its picture may be opened."""
-    try:
-        node = metadata_dict_to_node(dict(payload))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CollectionError("a point holds no node; was it written by Sightline?") from error
-    if not isinstance(node, TextNode):
-        raise CollectionError(f"a point holds a {node.class_name()}; was it written by Sightline?")
-    return node
 
 
 def inserted_hash(payload: Mapping[str, Any], content: str) -> str:

@@ -5,8 +5,8 @@ there comes from its global `Settings`, which is a service of somebody else's (O
 set. Its multi-modal engines give a model neither captions nor metadata; here both go along.
 """
 
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Generator, Sequence
+from typing import Any
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -44,6 +44,7 @@ from llama_index.core.schema import (
 from llama_index.core.types import RESPONSE_TEXT_TYPE
 from pydantic import BaseModel
 
+from app.answering.citations import CitedText
 from app.core.errors import QueryError
 
 RETRIEVER_OPTIONS = frozenset(
@@ -53,20 +54,6 @@ RETRIEVER_OPTIONS = frozenset(
     }
 )
 """What an index's engines take for its retriever."""
-
-
-class Checked(Protocol):
-    """A text as it streams, whose citations are of what there is."""
-
-    def add(self, piece: str) -> str:
-        """Take a piece; return what may be shown of all so far."""
-
-    def end(self) -> str:
-        """Return the rest."""
-
-
-Check = Callable[[int], Checked]
-"""Begins a text that may cite so many nodes, numbered from 1."""
 
 
 class Unchecked:
@@ -101,7 +88,6 @@ class ShowAll(BaseSynthesizer):
         streaming: bool = False,
         output_cls: type[BaseModel] | None = None,
         text_qa_template: BasePromptTemplate | None = None,
-        check: Check | None = None,
     ) -> None:
         super().__init__(
             llm=llm,
@@ -113,7 +99,6 @@ class ShowAll(BaseSynthesizer):
             multimodal=llm.metadata.is_chat_model,  # one that completes texts gets the texts
         )
         self._template = text_qa_template or DEFAULT_TEXT_QA_PROMPT
-        self._check = check
 
     def _get_prompts(self) -> dict[str, BasePromptTemplate]:
         return {"text_qa_template": self._template}
@@ -160,11 +145,11 @@ class ShowAll(BaseSynthesizer):
         said = [_said(text) for text in text_chunks]
         return await self.aget_response_from_messages(query_str, said)
 
-    def _begun(self, nodes: Sequence[ChatMessage]) -> Checked:
+    def _begun(self, nodes: Sequence[ChatMessage]) -> CitedText | Unchecked:
         """Begin the answer. What brackets mean to a template of one's own is not known here."""
-        if self._check is None or self._template is not DEFAULT_TEXT_QA_PROMPT:
+        if self._template is not DEFAULT_TEXT_QA_PROMPT:
             return Unchecked()
-        return self._check(len(nodes))
+        return CitedText({*range(1, len(nodes) + 1)})
 
     def _asked(self, query: str, nodes: Sequence[ChatMessage]) -> list[ChatMessage]:
         """Make one message: the pictures in order, then what is said of each, then the question."""
@@ -201,7 +186,6 @@ def query_engine(
     *,
     node_postprocessors: list[BaseNodePostprocessor] | None = None,
     response_synthesizer: BaseSynthesizer | None = None,
-    check: Check | None = None,
     **options: Any,
 ) -> BaseQueryEngine:
     """Return an engine that shows a model what is found. Options are those of `ShowAll`."""
@@ -210,9 +194,7 @@ def query_engine(
             f"as_query_engine takes no {', '.join(sorted(unknown))}; give a response_synthesizer of"
             " your own, made with your llm"
         )
-    shows = response_synthesizer or ShowAll(
-        llm, callback_manager=llm.callback_manager, check=check, **options
-    )
+    shows = response_synthesizer or ShowAll(llm, callback_manager=llm.callback_manager, **options)
     return RetrieverQueryEngine(
         retriever=retriever,
         response_synthesizer=shows,
@@ -266,14 +248,14 @@ def _said(text: str) -> ChatMessage:
     return ChatMessage(role=MessageRole.USER, content=text)
 
 
-def _text_of(tokens: Any, text: Checked) -> Generator[str, None, None]:  # noqa: ANN401 - TokenGen
+def _text_of(tokens: Any, text: CitedText | Unchecked) -> Generator[str, None, None]:  # noqa: ANN401 - TokenGen
     for token in tokens:
         if shown := text.add(token):
             yield shown
     yield text.end()
 
 
-async def _atext_of(tokens: Any, text: Checked) -> AsyncGenerator[str, None]:  # noqa: ANN401
+async def _atext_of(tokens: Any, text: CitedText | Unchecked) -> AsyncGenerator[str, None]:  # noqa: ANN401
     async for token in tokens:
         if shown := text.add(token):
             yield shown

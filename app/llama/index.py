@@ -7,7 +7,7 @@ spaces cannot drift apart. What differs from LlamaIndex's own index says so wher
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from itertools import islice
 from pathlib import Path
@@ -37,15 +37,16 @@ from app.core.conditions import OneOf
 from app.core.engines import Point, Vector
 from app.core.errors import QueryError, SourceError
 from app.core.images import open_image
-from app.core.index.embeddings import ImageAdapter, TextAdapter
-from app.core.index.engines import RETRIEVER_OPTIONS, Check, chat_engine, query_engine
-from app.core.index.nodes import WholeNode, left_behind, left_out, new_fields, whole_node
-from app.core.index.views import SpaceView
 from app.core.maxsim import page_vectors
 from app.core.messages import counted
 from app.core.models import Models
 from app.core.records import MAX_FIELDS
 from app.core.settings import Settings
+from app.llama.embeddings import ImageAdapter, TextAdapter
+from app.llama.engines import RETRIEVER_OPTIONS, chat_engine, query_engine
+from app.llama.inserted import WholeNode, left_behind, left_out, new_fields, whole_node
+from app.llama.views import SpaceView
+from app.llama.vision import VisionLLM
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,17 +67,13 @@ Ready = tuple[WholeNode, list[str]]
 """A node, and what is to be embedded of its words."""
 
 
-def open_index(
-    name: str,
-    settings: Settings,
-    *,
-    llm: Callable[[], LLM] | None = None,
-    check: Check | None = None,
-) -> "CollectionIndex":
+def open_index(name: str, settings: Settings) -> "CollectionIndex":
     """Open a collection as a LlamaIndex index, to read and to write. Close it, or use `with`.
 
-    `llm` makes the model that its engines ask where none is given to them, and `check` takes out of
-    an answer what cites nothing; `app.open_index` brings both, the model that the settings name.
+    Its query engine and its chats ask the vision model that the settings name (`model`, on `ollama`
+    or `vision_url`), unless they are given another: `as_query_engine(llm=…)`. A number in square
+    brackets that is none of the nodes it was shown is taken out of a query's answer, as `ask` does;
+    not where the question is put by a template of one's own, nor in a chat.
 
     LlamaIndex's own QdrantVectorStore reads a collection on a server too, one space at a time:
     `QdrantVectorStore(name, client, dense_vector_name="image")`, or "text"; its filters name
@@ -87,7 +84,7 @@ def open_index(
     collection = open_collection(name, settings, purpose="write")
     try:
         collection.hold("")  # nodes of LlamaIndex are of no source
-        return CollectionIndex(collection, settings, llm=llm, check=check)
+        return CollectionIndex(collection, settings)
     except BaseException:
         collection.close()
         raise
@@ -107,23 +104,14 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     makes the collection from its sources alone.
     """
 
-    def __init__(
-        self,
-        collection: Collection,
-        settings: Settings,
-        *,
-        llm: Callable[[], LLM] | None = None,
-        check: Check | None = None,
-    ) -> None:
-        self._llm = llm
-        self._check = check
+    def __init__(self, collection: Collection, settings: Settings) -> None:
+        self._settings = settings
         self._collection = collection
         self._models = Models.of(collection.manifest, settings)
         self._dimensions = {
             "text": collection.manifest.text.dimensions,
             "image": collection.manifest.image.dimensions,
         }
-        self._max_megapixels = settings.max_megapixels
         self._writing = Lock()
         self._told = False
         super().__init__(
@@ -169,18 +157,17 @@ class CollectionIndex(MultiModalVectorStoreIndex):
 
         LlamaIndex's own asks OpenAI when no model is named, and shows it the pictures alone. It
         takes what `as_retriever` does, and `streaming`, `output_cls`, `text_qa_template`,
-        `node_postprocessors` or a `response_synthesizer`. Raises QueryError without a model.
+        `node_postprocessors` or a `response_synthesizer`.
         """
         retriever, options = self._retriever(kwargs)
-        model = self._model(llm, "as_query_engine")
-        return query_engine(retriever, model, check=self._check, **options)
+        return query_engine(retriever, self._model(llm), **options)
 
     def as_chat_engine(
         self, chat_mode: ChatMode = ChatMode.BEST, llm: LLMType | None = None, **kwargs: Any
     ) -> BaseChatEngine:
         """Return a chat about what each message finds, with the model of `as_query_engine`."""
         retriever, options = self._retriever(kwargs)
-        model = self._model(llm, "as_chat_engine")
+        model = self._model(llm)
         return chat_engine(ChatMode(chat_mode), retriever, model, **options)
 
     @classmethod
@@ -236,18 +223,13 @@ class CollectionIndex(MultiModalVectorStoreIndex):
     ) -> None:
         await asyncio.to_thread(self._add_nodes_to_index, index_struct, nodes)
 
-    def _model(self, llm: LLMType | None, asked_by: str) -> LLM:
-        """Return the model that was given, or else the one that the index was opened with."""
+    def _model(self, llm: LLMType | None) -> LLM:
+        """Return the model that was given, or else the one that the settings name."""
         if isinstance(llm, LLM):
             return llm
         if llm is not None:
             return resolve_llm(llm, callback_manager=own_callbacks())
-        if self._llm is None:
-            raise QueryError(
-                f"no model is named, and none is asked unnamed: {asked_by}(llm=…), or open the"
-                " index with app.open_index, which brings the vision model of the settings"
-            )
-        return self._llm()
+        return VisionLLM(self._settings)
 
     def _retriever(self, given: dict[str, Any]) -> "tuple[IndexRetriever, dict[str, Any]]":
         """Return a retriever made with what is given for it, and the rest."""
@@ -346,7 +328,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         return {"keywords": sparse} if sparse else {}
 
     def _open(self, picture: Path) -> "Image.Image":
-        return open_image(picture, max_megapixels=self._max_megapixels)
+        return open_image(picture, max_megapixels=self._settings.max_megapixels)
 
 
 class IndexRetriever(MultiModalVectorIndexRetriever):

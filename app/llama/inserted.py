@@ -22,15 +22,9 @@ from llama_index.core.schema import (
 from app.core.conditions import AllOf, AnyOf, Condition, Ids, OneOf
 from app.core.errors import SourceError
 from app.core.images import content_hash, valid_place
-from app.core.nodes import (
-    filterable,
-    inserted_hash,
-    mimetype_of,
-    node_payload,
-    on_top_of,
-    point_id,
-)
+from app.core.payload import filterable, inserted_hash, mimetype_of, on_top_of, point_id
 from app.core.records import MAX_FIELDS, Field, FieldType, Place, free_slug
+from app.llama.nodes import node_payload
 
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 """How a time begins, as LlamaIndex's readers write it; Python reads `20240131` as one too."""
