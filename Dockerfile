@@ -1,7 +1,9 @@
 # syntax=docker/dockerfile:1
 FROM python:3.12.12-slim-trixie
 
-# Ollama has the GPU; embeddings run on the CPU, whose torch is 200 MB and not 3 GB.
+# Of PyTorch, for CLIP: --build-arg EXTRAS=ocr,torch. Ollama has the GPU, so it is that for the CPU,
+# 200 MB and not 3 GB.
+ARG EXTRAS=ocr
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 # The volume over /data takes its owner from here. Weights of embedding models lie there too.
@@ -17,7 +19,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY ingest ingest
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --extra-index-url "$TORCH_INDEX" ".[ocr]"
+    pip install --extra-index-url "$TORCH_INDEX" ".[$EXTRAS]"
 
 WORKDIR /data
 USER sightline

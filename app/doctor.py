@@ -25,7 +25,7 @@ from app.answering.vision import (
     discard,
     open_model,
 )
-from app.core.embeddings import load_text_embedding, spec_of
+from app.core.embeddings import GET_TORCH, has_torch, load_text_embedding, spec_of
 from app.core.errors import EmbeddingError, ServiceUnavailableError, SightlineError
 from app.core.images import to_jpeg
 from app.core.messages import counted
@@ -145,7 +145,9 @@ def _check_weights() -> Iterator[Check]:
     """Say which default models are on this disk; others are fetched when they are first used."""
     for name in ("clip", "sentence"):
         checkpoint = spec_of(name).default_checkpoint or ""
-        if _is_cached(checkpoint):
+        if not has_torch():
+            yield Check(f"model {name}", "note", "PyTorch is not installed", GET_TORCH)
+        elif _is_cached(checkpoint):
             yield Check(f"model {name}", "ok", f"{checkpoint} is on this disk")
         else:
             yield Check(

@@ -14,12 +14,21 @@ import pytest
 from PIL import Image
 
 from app import cli
+from app.core.embeddings import has_torch
 from app.core.settings import Settings
 from tests.qdrant_double import QdrantDouble
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 220)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what needs PyTorch, an extra, where it is not installed."""
+    if not has_torch():
+        for item in items:
+            if item.get_closest_marker("torch"):
+                item.add_marker(pytest.mark.skip(reason="needs the extra: sightline[torch]"))
 
 
 @pytest.fixture(autouse=True, scope="session")

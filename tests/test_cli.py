@@ -774,6 +774,7 @@ def test_what_pages_show_streams_on_a_terminal_alone(
     assert "does not answer the question" in said.err
 
 
+@pytest.mark.torch
 def test_pages_can_be_embedded_part_by_part(sightline: Run, tmp_path: Path) -> None:
     (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days", "snow fell on 2 days"))
     weights = save_colmodernvbert(tmp_path / "weights")

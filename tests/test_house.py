@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,6 +56,18 @@ def test_what_is_not_a_test_imports_none() -> None:
     assert [
         file.name for file in files if any(within(each, "tests") for each in imports(file))
     ] == []
+
+
+def test_the_lock_holds_a_version_of_all_that_is_needed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    locked = dict(line.split(" ;")[0].split("==") for line in lines if "==" in line)
+    for text in (*project["dependencies"], *extras["ocr"], *extras["dev"]):
+        wanted = Requirement(text)
+        if wanted.name != "sightline":
+            assert wanted.specifier.contains(locked[wanted.name]), text
+    assert "torch" not in locked
 
 
 def test_every_dependency_has_its_sentence() -> None:

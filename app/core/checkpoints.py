@@ -210,7 +210,7 @@ def _without_chatter() -> Iterator[None]:
     from transformers.utils import logging as transformers_logging
 
     advisers = [logging.getLogger(name) for name in CHATTER]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()
     for adviser in advisers:
         adviser.addFilter(_is_no_chatter)
     try:
@@ -218,7 +218,7 @@ def _without_chatter() -> Iterator[None]:
     finally:
         for adviser in advisers:
             adviser.removeFilter(_is_no_chatter)
-        transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        transformers_logging.enable_progress_bar()
 
 
 def _is_no_chatter(record: logging.LogRecord) -> bool:

@@ -677,6 +677,7 @@ def test_the_outfit_is_the_same_on_either_engine(home, either_engine):
     ]
 
 
+@pytest.mark.torch
 def test_a_title_is_asked_of_the_pictures_too_where_their_embedding_reads_words(home, tmp_path):
     settings = Settings(home=tmp_path)
     clip = f"clip:{save_clip(tmp_path / 'clip')}"

@@ -70,7 +70,8 @@ def variants(space):
         if spec.default_checkpoint is None:
             yield name
         else:  # a KeyError here: add a tiny checkpoint for the new embedding
-            yield from (f"{name}:{layout}" for layout in LAYOUTS[name])
+            for layout in LAYOUTS[name]:
+                yield pytest.param(f"{name}:{layout}", marks=pytest.mark.torch)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -100,24 +101,24 @@ def folders(tmp_path_factory):
     return {layout: save(parent / layout) for layout, save in savers.items()}
 
 
-def full_name(variant, folders):
-    name, _, layout = variant.partition(":")
-    return f"{name}:{folders[layout]}" if layout else name
+def full_name(request):
+    name, _, layout = request.param.partition(":")
+    return f"{name}:{request.getfixturevalue('folders')[layout]}" if layout else name
 
 
 @pytest.fixture(scope="session", params=list(variants("image")))
-def image_embedding(request, folders):
-    return load_image_embedding(full_name(request.param, folders), Settings(device="cpu"))
+def image_embedding(request):
+    return load_image_embedding(full_name(request), Settings(device="cpu"))
 
 
 @pytest.fixture(scope="session", params=list(variants("text")))
-def text_embedding(request, folders):
-    return load_text_embedding(full_name(request.param, folders), Settings(device="cpu"))
+def text_embedding(request):
+    return load_text_embedding(full_name(request), Settings(device="cpu"))
 
 
 @pytest.fixture(scope="session", params=list(variants("page")))
-def page_embedding(request, folders):
-    return load_page_embedding(full_name(request.param, folders), Settings(device="cpu"))
+def page_embedding(request):
+    return load_page_embedding(full_name(request), Settings(device="cpu"))
 
 
 @pytest.fixture
@@ -203,6 +204,7 @@ def test_a_question_with_a_model_s_own_marks_is_read_as_words(page_embedding):
     assert np.array_equal(rows, expected)
 
 
+@pytest.mark.torch
 def test_colpali_gives_the_vectors_of_transformers_own_call(folders):
     import torch
     from transformers import ColPaliForRetrieval, ColPaliProcessor
@@ -225,6 +227,7 @@ def test_colpali_gives_the_vectors_of_transformers_own_call(folders):
         assert rows == pytest.approx(expected[mask].numpy(), abs=1e-5)
 
 
+@pytest.mark.torch
 def test_a_checkpoint_that_is_none_of_the_family_is_refused_with_one_that_is(folders, tmp_path):
     with pytest.raises(EmbeddingError, match=r"is clip; .*colqwen2.*vidore/colqwen2-v1\.0-hf"):
         load_page_embedding(f"colpali:{folders['clip']}", Settings(device="cpu"))
@@ -266,6 +269,7 @@ def test_a_text_that_is_the_path_of_a_picture_is_embedded_as_text(embed_words, t
 
 
 @pytest.mark.parametrize("layout", LAYOUTS["clip"])
+@pytest.mark.torch
 def test_clip_refuses_a_picture_that_is_not_opened(layout, folders):
     clip = load_image_embedding(f"clip:{folders[layout]}", Settings(device="cpu"))
     with pytest.raises(EmbeddingError, match="open_image"):
@@ -273,6 +277,7 @@ def test_clip_refuses_a_picture_that_is_not_opened(layout, folders):
 
 
 @pytest.mark.skipif(HAS_TORCHVISION, reason="torchvision is here, so such models load")
+@pytest.mark.torch
 def test_a_qwen_vl_model_says_that_it_needs_torchvision(tmp_path):
     folder = save_qwen3vl(tmp_path / "Qwen3-VL-Embedding-tiny")
     with pytest.raises(EmbeddingError, match=r"Torchvision library.*pytorch\.org/get-started"):
@@ -290,6 +295,7 @@ def test_a_model_that_takes_instructions_gets_those_of_its_authors_or_its_own(tm
     assert prompts_of("Qwen/Qwen3-VL-Embedding-2B", tmp_path) == ("Find: ", "")
 
 
+@pytest.mark.torch
 def test_a_checkpoint_that_brings_a_program_is_refused(tmp_path):
     folder = save_clip(tmp_path / "gme")
     modules = [{"idx": 0, "name": "0", "path": "", "type": "custom_st.MultiModalTransformer"}]
@@ -300,6 +306,7 @@ def test_a_checkpoint_that_brings_a_program_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS["clip"] if name != "qwen3-vl"])
+@pytest.mark.torch
 def test_clip_gives_the_vectors_of_transformers_own_call(layout, folders):
     import torch
     from transformers import AutoModel, AutoProcessor
@@ -329,6 +336,7 @@ def test_clip_gives_the_vectors_of_transformers_own_call(layout, folders):
         assert row[None] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.torch
 def test_pictures_a_few_pixels_high_are_not_taken_for_channels(folders):
     clip = load_image_embedding(f"clip:{folders['clip']}", Settings(device="cpu"))
     sizes = [(1, 1), (3, 3), (90, 3), (3, 90), (64, 64)]
@@ -336,6 +344,7 @@ def test_pictures_a_few_pixels_high_are_not_taken_for_channels(folders):
     assert rows == pytest.approx(rows[-1:].repeat(len(sizes), axis=0), abs=1e-5)
 
 
+@pytest.mark.torch
 def test_a_folder_is_known_by_its_contents_wherever_it_lies(folders, tmp_path):
     def model_id(folder):
         return load_image_embedding(f"clip:{folder}", Settings(device="cpu")).model_id
@@ -347,6 +356,7 @@ def test_a_folder_is_known_by_its_contents_wherever_it_lies(folders, tmp_path):
     assert model_id(moved).startswith("clip:clip@")
 
 
+@pytest.mark.torch
 def test_sentence_uses_the_prompts_of_its_checkpoint(folders, tmp_path):
     prompts = {"query": "query: ", "document": "red "}
     prompted = save_sentence(tmp_path / "prompted", prompts=prompts)
@@ -377,11 +387,13 @@ def test_minilm_brings_like_sentences_together():
     assert beach > market + 0.2
 
 
+@pytest.mark.torch
 def test_a_model_of_words_is_refused_as_an_image_embedding(folders):
     with pytest.raises(EmbeddingError, match="both pictures and words"):
         load_image_embedding(f"clip:{folders['sentence']}", Settings(device="cpu"))
 
 
+@pytest.mark.torch
 def test_damaged_weights_are_an_error_that_names_the_checkpoint(tmp_path):
     folder = save_clip(tmp_path / "damaged")
     (folder / "model.safetensors").write_bytes(b"\x10")
@@ -403,6 +415,7 @@ def test_listing_the_embeddings_loads_no_runtime():
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.torch
 def test_loading_a_model_leaves_the_terminal_clean(folders):
     code = (
         "from app.core.embeddings import *; from app.core.settings import Settings;"
@@ -440,3 +453,10 @@ def test_minilm_embeds_alike_in_any_company():
     alone = [minilm.embed_documents([text])[0] for text in texts]
     assert together == pytest.approx(np.array(alone), abs=1e-5)
     assert minilm.embed_documents([]).shape == (0, 384)
+
+
+@pytest.mark.parametrize("name", ["clip", "clip:google/siglip2-base-patch16-224"])
+def test_without_pytorch_a_checkpoint_says_how_to_get_it(name, monkeypatch):
+    monkeypatch.setattr("app.core.embeddings.has_torch", lambda: False)
+    with pytest.raises(EmbeddingError, match=r"sightline\[torch\].*--offline"):
+        load_image_embedding(name, Settings())

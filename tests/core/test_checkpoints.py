@@ -176,6 +176,7 @@ def test_a_name_that_cannot_be_one_is_refused(name):
         find_weights(name)
 
 
+@pytest.mark.torch
 def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one():
     import torch
 

@@ -720,6 +720,7 @@ def test_words_find_no_picture_where_the_model_cannot_read(
     assert index.as_retriever().text_to_image_retrieve("a green square") == []
 
 
+@pytest.mark.torch
 def test_words_find_pictures_where_the_model_can_read(
     settings: Settings, pictures: dict[str, str], tmp_path: Path
 ) -> None:

@@ -383,6 +383,7 @@ def test_rebuild_reads_every_source_again(
     assert len(stored(settings)) == 4
 
 
+@pytest.mark.torch
 def test_another_model_is_refused_before_anything_is_written(
     squares: Path, settings: Settings, tmp_path: Path
 ) -> None:
@@ -395,6 +396,7 @@ def test_another_model_is_refused_before_anything_is_written(
         bring(squares, settings, image=f"clip:{checkpoint}")
 
 
+@pytest.mark.torch
 def test_clip_reads_words_and_pictures_into_one_space(
     squares: Path, settings: Settings, tmp_path: Path
 ) -> None:

@@ -289,6 +289,7 @@ def test_many_searches_come_back_in_order_and_a_bad_one_stops_none(
 # ---- pictures without captions, and an embedding that reads words
 
 
+@pytest.mark.torch
 def test_a_picture_without_caption_is_neither_lifted_nor_thrown_out(
     home: Settings, tmp_path: Path
 ) -> None:
@@ -347,6 +348,7 @@ def test_without_a_filter_nothing_is_told_of_what_passes(searcher: Searcher) -> 
     assert searcher.search(Search("a square")).passing is None
 
 
+@pytest.mark.torch
 def test_words_find_pictures_through_clip(tmp_path: Path) -> None:
     """Random weights know no colours, but the cosine is that of CLIP's own two towers."""
     folder = make_squares(tmp_path / "squares", COLOURS)

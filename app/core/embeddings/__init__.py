@@ -8,16 +8,20 @@ import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from app.core.errors import SettingsError
+from app.core.errors import EmbeddingError, SettingsError
 from app.core.settings import Settings
 
 if TYPE_CHECKING:
     from PIL import Image
+
+GET_TORCH = "`pip install 'sightline[torch]'`; or ingest with --offline, which needs none"
+"""What to do where it is missing."""
 
 FloatMatrix = npt.NDArray[np.float32]
 """One row per input, in input order, each of unit length."""
@@ -125,9 +129,19 @@ def _load(space: Space, name: str, settings: Settings) -> object:
         raise SettingsError(
             f"{kind!r} embeds {module.SPEC.space}, not {space}; there is {_names(space)}"
         )
-    if checkpoint and module.SPEC.default_checkpoint is None:
-        raise SettingsError(f"{kind!r} has no checkpoints to choose from; leave out {checkpoint!r}")
+    if module.SPEC.default_checkpoint is None:
+        if checkpoint:
+            raise SettingsError(
+                f"{kind!r} has no checkpoints to choose from; leave out {checkpoint!r}"
+            )
+    elif not has_torch():
+        raise EmbeddingError(f"{kind} runs on PyTorch, which is not installed: {GET_TORCH}")
     return module.load(checkpoint or module.SPEC.default_checkpoint, settings)
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed, on which checkpoints run."""
+    return find_spec("torch") is not None
 
 
 def _module(kind: str) -> Any:  # noqa: ANN401 - a module with SPEC and load

@@ -62,9 +62,7 @@ def load(checkpoint: str | None, settings: Settings) -> "ColPali":
     with loading(checkpoint, "a late-interaction model"):
         import transformers
 
-        processor = transformers.AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-            folder, **_LOCAL
-        )
+        processor = transformers.AutoProcessor.from_pretrained(folder, **_LOCAL)
         model = getattr(transformers, family).from_pretrained(
             folder, use_safetensors=True, dtype="float32", **_LOCAL
         )
