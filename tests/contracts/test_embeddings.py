@@ -284,6 +284,7 @@ def test_a_qwen_vl_model_says_that_it_needs_torchvision(tmp_path):
         load_image_embedding(f"clip:{folder}", Settings(device="cpu"))
 
 
+@pytest.mark.torch
 def test_a_model_that_takes_instructions_gets_those_of_its_authors_or_its_own(tmp_path):
     from app.core.embeddings.clip import prompts_of
 
@@ -371,6 +372,7 @@ def test_sentence_uses_the_prompts_of_its_checkpoint(folders, tmp_path):
         assert embed(texts) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.torch
 def test_bge_by_name_has_the_instruction_that_its_files_lack(tmp_path):
     from app.core.checkpoints import read_prompts
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core import nodes
+from app.core import payload
 from app.core.collection import open_collection
 from app.core.settings import Settings
 from app.core.where import parse
@@ -84,8 +84,8 @@ def test_a_collection_of_before_is_found_by_filters_and_taken_up_by_the_next_ing
     towns, settings, monkeypatch
 ):
     with monkeypatch.context() as before:
-        before.setattr(nodes, "composed", lambda text: text)
-        before.setattr(nodes.unicodedata, "is_normalized", lambda form, text: True)
+        before.setattr(payload, "composed", lambda text: text)
+        before.setattr(payload.unicodedata, "is_normalized", lambda form, text: True)
         put(towns, settings)
     assert passing('city == "Orléans"', settings) == ["a", "b"]
     with open_collection("towns", settings) as opened:

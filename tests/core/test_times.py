@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core import conditions, nodes
+from app.core import conditions, payload
 from app.core.collection import open_collection
 from app.core.errors import QueryError
 from app.core.records import Field
@@ -61,7 +61,7 @@ def test_a_day_is_the_day_that_the_data_says(days, either_engine):
     assert passing('taken == "2025-09-10T08"', either_engine) == {"tokyo_10_morning"}
     assert passing('taken == "2025-09-10T23:30"', either_engine) == {"seattle_10_night"}
     with open_collection("days", either_engine) as opened:
-        assert nodes.field_indexes(opened.fields).keys() <= opened.engine.indexed()
+        assert payload.field_indexes(opened.fields).keys() <= opened.engine.indexed()
 
 
 def test_a_time_with_a_zone_is_an_instant(days, either_engine):
@@ -80,7 +80,7 @@ def test_a_collection_of_before_is_read_in_utc_until_it_is_ingested_again(
     days, settings, monkeypatch
 ):
     with monkeypatch.context() as before:
-        before.setattr(nodes, "_local_time", lambda value: None)
+        before.setattr(payload, "_local_time", lambda value: None)
         put(days, settings)
     assert passing('taken == "2025-09-10"', settings) == {"seattle_9_afternoon"} | {
         "nowhere_10_noon",
