@@ -15,7 +15,7 @@ from rich.table import Table
 from app.core.cores import usable_cores
 from tests.benchmarks.rows import FULL, QUICK, Row, Sizes
 
-ORDER = ("help", "memory", "writing", "jpegs", "pages", "maxsim", "searching", "outfits")
+ORDER = ("cold", "memory", "writing", "jpegs", "pages", "maxsim", "searching", "outfits")
 
 PACKAGES = ("qdrant-edge-py", "qdrant-client", "llama-index-core", "numpy", "pillow")
 
