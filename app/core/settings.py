@@ -1,22 +1,26 @@
 """Settings: what may be set from outside, and the only reader of the environment."""
 
+import os
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
-class Settings(BaseSettings):
+PREFIX = "SIGHTLINE_"
+"""Of the variables; pydantic-settings, which reads such too, takes .1 s of CPU to import."""
+
+
+class Settings(BaseModel):
     """Where things are and which services answer; every field is `SIGHTLINE_<NAME>` outside."""
 
-    model_config = SettingsConfigDict(env_prefix="SIGHTLINE_", frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
     home: Path = Field(
         default_factory=lambda: user_data_path("sightline"),
@@ -74,6 +78,13 @@ class Settings(BaseSettings):
         description="Processes that read pictures and documents; 0 is none: an ingest reads them"
         " itself, with no limit on time or memory.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Take what is not given from the environment."""
+        names = {name: PREFIX + name.upper() for name in cls.model_fields}
+        return {n: os.environ[v] for n, v in names.items() if v in os.environ} | given
 
     @cached_property
     def collections_folder(self) -> Path:

@@ -78,6 +78,7 @@ print(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 def spent(command: list[str], folder: Path, home: Path) -> tuple[float, float]:
     """Run a command; return its CPU seconds, and the MB that it held at most."""
     environment = {**os.environ, "SIGHTLINE_HOME": str(home)}
+    environment |= {"PYTHONPYCACHEPREFIX": str(home / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
     ran = subprocess.run(
         [sys.executable, "-c", LAUNCHER, *command],
         cwd=folder,
