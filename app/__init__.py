@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from app.answering.answer import Answer, answer
     from app.assistants.outfit.complete import Outfit, complete_outfit
-    from app.core.collection import open_collection
-    from app.core.settings import Settings
     from app.llama import open_index
+    from app.model.settings import Settings
     from app.retrieval.search import Search, Searcher
+    from app.store.collection import open_collection
 
 __all__ = [
     "Answer",
@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Settings": "app.core.settings",
-    "open_collection": "app.core.collection",
+    "Settings": "app.model.settings",
+    "open_collection": "app.store.collection",
     "open_index": "app.llama",
     "Search": "app.retrieval.search",
     "Searcher": "app.retrieval.search",

@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
-from app.core.collection import open_collection
-from app.core.errors import QueryError, SightlineError, SourceError
-from app.core.settings import Settings
+from app.model.errors import QueryError, SightlineError, SourceError
+from app.model.settings import Settings
 from app.render import found_json
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 
 KEYS = frozenset({"id", "words", "image", "where", "near", "sort", "mode", "top_k", "from"})
 

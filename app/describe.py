@@ -5,16 +5,16 @@ from shlex import quote
 from typing import Any
 
 from app.assistants.outfit.catalogue import read_catalogue
-from app.core.collection import Collection
-from app.core.conditions import AllOf, Exists, Not
-from app.core.engines import Placement
-from app.core.errors import QueryError
-from app.core.manifest import Manifest, Model
-from app.core.messages import counted
-from app.core.payload import file_state
-from app.core.records import Field
+from app.filters.conditions import AllOf, Exists, Not
+from app.model.errors import QueryError
+from app.model.messages import counted
+from app.model.records import Field
 from app.render import shown, value_text
 from app.retrieval.weights import weights_of
+from app.store.collection import Collection
+from app.store.engines import Placement
+from app.store.manifest import Manifest, Model
+from app.store.payload import file_state
 
 COMMONEST = 5
 

@@ -25,11 +25,11 @@ from app.answering.vision import (
     discard,
     open_model,
 )
-from app.core.embeddings import GET_TORCH, has_torch, load_text_embedding, spec_of
-from app.core.errors import EmbeddingError, ServiceUnavailableError, SightlineError
-from app.core.images import to_jpeg
-from app.core.messages import counted
-from app.core.settings import Settings
+from app.encoders import GET_TORCH, has_torch, load_text_embedding, spec_of
+from app.media.images import to_jpeg
+from app.model.errors import EmbeddingError, ServiceUnavailableError, SightlineError
+from app.model.messages import counted
+from app.model.settings import Settings
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -117,8 +117,8 @@ def _check_engine(settings: Settings) -> Check:
 def _check_server(url: str, settings: Settings) -> Check:
     from qdrant_client import QdrantClient
 
-    from app.core.engines.connection import Connection
-    from app.core.engines.server import single_copies
+    from app.store.engines.connection import Connection
+    from app.store.engines.server import single_copies
 
     try:
         with Connection(url, settings) as connection:

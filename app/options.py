@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from app.core.errors import SettingsError
+from app.model.errors import SettingsError
 
 if TYPE_CHECKING:
-    from app.core.settings import Settings
+    from app.model.settings import Settings
 
 
 def path_of(text: str) -> Path:
@@ -41,7 +41,7 @@ def _example(text: str) -> Path | str:
     So `tea and/or coffee` is words, and so is `car` where a file is called that: `./car` is the
     file.
     """
-    from app.core.images import SUFFIXES
+    from app.media.images import SUFFIXES
 
     is_picture = PureWindowsPath(text).suffix.lower() in SUFFIXES
     try:
@@ -172,7 +172,7 @@ def settings_of(**given: object) -> "Settings":
     """Settings from the environment, with what was given on the command line on top."""
     from pydantic import ValidationError
 
-    from app.core.settings import Settings
+    from app.model.settings import Settings
 
     if given.get("ollama") and not given.get("vision_url"):
         given["vision_url"] = ""  # what is typed counts for more than the environment

@@ -10,16 +10,16 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Any
 
-from app.core import isolated
-from app.core.collection import collection_names, open_collection
-from app.core.errors import CollectionError, QueryError, SourceError
-from app.core.inside import inside
-from app.core.messages import did_you_mean
-from app.core.page_pictures import is_same
-from app.core.pages import SUFFIX, render_page
-from app.core.payload import file_state
-from app.core.records import FileState
-from app.core.settings import Settings
+from app.media import isolated
+from app.media.inside import inside
+from app.media.page_pictures import is_same
+from app.media.pages import SUFFIX, render_page
+from app.model.errors import CollectionError, QueryError, SourceError
+from app.model.messages import did_you_mean
+from app.model.records import FileState
+from app.model.settings import Settings
+from app.store.collection import collection_names, open_collection
+from app.store.payload import file_state
 from app.written import MARK, check_target, write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

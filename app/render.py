@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.core.messages import decimal, shorten
-from app.core.records import document_of
+from app.model.messages import decimal, shorten
+from app.model.records import document_of
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import typer
 
-from app.core.errors import SightlineError
+from app.model.errors import SightlineError
 from app.render import shown
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from app.core.errors import SettingsError
+from app.model.errors import SettingsError
 
 MARK = "Made by Sightline, which may write over it"
 """In a file's metadata: the `Software` of a PNG, the comment of a JPEG, the creator of others."""

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from app.answering.vision import open_model
 from app.cli import app
-from app.core.errors import SightlineError
-from app.core.settings import Settings
+from app.model.errors import SightlineError
+from app.model.settings import Settings
 from data.make_sample import make_sample
 from data.make_shelf import make_shelf
 from data.make_shop import make_shop

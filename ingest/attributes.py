@@ -11,7 +11,7 @@ of a shop, asked by attributes (n = 142), R@1 / R@5 / R@10, text alone:
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from app.core.records import FieldType, Record
+from app.model.records import FieldType, Record
 
 
 def with_attributes(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from app.core.records import Skip
+from app.model.records import Skip
 from ingest.loaders import Row, object_row, parse_integer
 
 MAX_ATTEMPTS = 1_000

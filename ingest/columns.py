@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from app.core.messages import counted
+from app.model.messages import counted
 from ingest.dataset_file import NAME, DatasetFile
 from ingest.folder import is_picture_name
 from ingest.loaders import Row

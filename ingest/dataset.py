@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from app.core.errors import SettingsError, SourceError
-from app.core.images import image_format
-from app.core.inside import shown
-from app.core.manifest import TextKind
-from app.core.records import Field, Record, Skip
+from app.media.images import image_format
+from app.media.inside import shown
+from app.model.errors import SettingsError, SourceError
+from app.model.records import Field, Record, Skip
+from app.store.manifest import TextKind
 from ingest.attributes import with_attributes
 from ingest.columns import named_columns
 from ingest.dataset_file import NAME, DatasetFile, read_dataset_file

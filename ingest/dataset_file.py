@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from app.core.errors import SettingsError
-from app.core.manifest import OutfitColumns
-from app.core.messages import did_you_mean
-from app.core.records import FieldType
+from app.model.errors import SettingsError
+from app.model.messages import did_you_mean
+from app.model.records import FieldType
+from app.store.manifest import OutfitColumns
 from ingest.places import compile_pattern
 
 NAME = "dataset.toml"

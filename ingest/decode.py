@@ -16,16 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from app.core import isolated
-from app.core.cores import usable_cores
-from app.core.embeddings import ImageEmbedding, load_image_embedding, spec_of
-from app.core.errors import SettingsError, SourceError
-from app.core.images import open_with_place
-from app.core.isolated import Died, Worker, call_alone, deadline
-from app.core.page_pictures import as_kept, keep
-from app.core.pages import keeping_open, picture_share, render_page
-from app.core.records import Place
-from app.core.settings import Settings
+from app.encoders import ImageEmbedding, load_image_embedding, spec_of
+from app.media import isolated
+from app.media.images import open_with_place
+from app.media.isolated import Died, Worker, call_alone, deadline
+from app.media.page_pictures import as_kept, keep
+from app.media.pages import keeping_open, picture_share, render_page
+from app.model.cores import usable_cores
+from app.model.errors import SettingsError, SourceError
+from app.model.records import Place
+from app.model.settings import Settings
 from ingest.folder import reason_of
 from ingest.ocr import read_words
 from ingest.passages import Unread, joined, readable, says_little

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.core.records import MAX_FIELDS, Field, FieldType, free_slug
+from app.model.records import MAX_FIELDS, Field, FieldType, free_slug
 from ingest.dataset_file import NAME
 from ingest.rows import examples
 from ingest.schema import is_blank

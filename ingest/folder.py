@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from app.core.errors import SourceError
-from app.core.images import SUFFIXES
-from app.core.inside import inside, is_usable, shown
+from app.media.images import SUFFIXES
+from app.media.inside import inside, is_usable, shown
+from app.model.errors import SourceError
 from ingest.telling import tell
 
 FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir"})

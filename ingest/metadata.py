@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from app.core.errors import SettingsError, SourceError
-from app.core.images import SUFFIXES
-from app.core.inside import shown
-from app.core.messages import did_you_mean
-from app.core.pages import SUFFIX
-from app.core.records import Skip
+from app.media.images import SUFFIXES
+from app.media.inside import shown
+from app.media.pages import SUFFIX
+from app.model.errors import SettingsError, SourceError
+from app.model.messages import did_you_mean
+from app.model.records import Skip
 from ingest.columns import (
     Columns,
     choose_columns,

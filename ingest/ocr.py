@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.core.errors import SettingsError
+from app.model.errors import SettingsError
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from app.core.messages import counted
+from app.model.messages import counted
 
 CAPTION_CHARACTERS = 200
 

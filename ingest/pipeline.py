@@ -10,16 +10,11 @@ from itertools import product
 from pathlib import Path
 from threading import Lock
 
-from app.core import keywords
-from app.core.collection import (
-    Collection,
-    begin_collection,
-    find_manifest,
-    open_collection,
-    unreadable_folder,
-)
-from app.core.conditions import AllOf, Compare, Exists
-from app.core.errors import (
+from app.encoders import bm25
+from app.filters.conditions import AllOf, Compare, Exists
+from app.media.images import content_hash
+from app.media.isolated import in_this_process, require_guard
+from app.model.errors import (
     CollectionBusyError,
     CollectionError,
     CollectionForeignError,
@@ -27,14 +22,19 @@ from app.core.errors import (
     SettingsError,
     SourceError,
 )
-from app.core.images import content_hash
-from app.core.isolated import in_this_process, require_guard
-from app.core.manifest import Manifest, SourceEntry
-from app.core.messages import counted
-from app.core.models import Models
-from app.core.payload import file_state, point_id
-from app.core.records import FileState, Record, Skip, page_content
-from app.core.settings import Settings
+from app.model.messages import counted
+from app.model.records import FileState, Record, Skip, page_content
+from app.model.settings import Settings
+from app.store.collection import (
+    Collection,
+    begin_collection,
+    find_manifest,
+    open_collection,
+    unreadable_folder,
+)
+from app.store.manifest import Manifest, SourceEntry
+from app.store.models import Models
+from app.store.payload import file_state, point_id
 from ingest.dataset import Source
 from ingest.decode import OCR, Decoders
 from ingest.ocr import require_ocr
@@ -188,7 +188,7 @@ def _opened(
         image=image,
         text=text,
         page=page,
-        keywords=f"bm25:{keywords.LANGUAGE}",
+        keywords=f"bm25:{bm25.LANGUAGE}",
         average_length=average_words([rec for source in sources for rec in source.records]),
         text_kind=first.text_kind,
         fields=first.fields,

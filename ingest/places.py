@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.core.images import valid_place
-from app.core.records import Place
+from app.media.images import valid_place
+from app.model.records import Place
 from ingest.folder import stem_of
 from ingest.schema import typed
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.payload import metadata_hash, point_id
-from app.core.records import FileState, Record
+from app.model.records import FileState, Record
+from app.store.payload import metadata_hash, point_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import SourceError
-from app.core.messages import counted
-from app.core.records import FieldType, Place, Record, Skip, page_mark
+from app.model.errors import SourceError
+from app.model.messages import counted
+from app.model.records import FieldType, Place, Record, Skip, page_mark
 from ingest.captions import parse_captions
 from ingest.columns import Columns, image_names, nested_place
 from ingest.folder import Folder, find_picture

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.core import isolated, keywords
-from app.core.errors import SourceError
-from app.core.pages import read_text
-from app.core.records import Record
+from app.encoders import bm25
+from app.media import isolated
+from app.media.pages import read_text
+from app.model.errors import SourceError
+from app.model.records import Record
 from ingest.passages import readable
 
 SAMPLE_PAGES = 200
@@ -18,7 +19,7 @@ PAGE_WORDS = 200.0
 
 def average_words(records: Sequence[Record]) -> float:
     """Return the mean number of words of what is said of records, for BM25."""
-    mean = keywords.average_length(sample_texts(records))
+    mean = bm25.average_length(sample_texts(records))
     none_said = mean == 1 and any(record.page is not None for record in records)
     return PAGE_WORDS if none_said else mean
 
@@ -29,7 +30,7 @@ def told_of_length(records: Sequence[Record], made_with: float) -> Iterator[str]
     From half to twice the mean, R@5 changes by .02. Pages would have to be opened for it.
     """
     said = [record.said for record in records if record.page is None and record.said]
-    mean = keywords.average_length(said)
+    mean = bm25.average_length(said)
     if said and not made_with / 2 <= mean <= made_with * 2:
         yield (
             f"its texts have {mean:.0f} words in the mean, where BM25 was set for {made_with:.0f};"

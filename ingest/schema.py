@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from app.core.records import Field, FieldType, FieldValue
+from app.model.records import Field, FieldType, FieldValue
 
 TypedValue = FieldValue | list[str] | None
 

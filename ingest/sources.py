@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from app.core.errors import SourceError
-from app.core.inside import shown
-from app.core.manifest import Manifest, SourceEntry, TextKind
-from app.core.messages import counted
-from app.core.records import Field, Record
+from app.media.inside import shown
+from app.model.errors import SourceError
+from app.model.messages import counted
+from app.model.records import Field, Record
+from app.store.manifest import Manifest, SourceEntry, TextKind
 from ingest.dataset import Source, default_label, load
 from ingest.dataset_file import NAME
 from ingest.plan import Plan, Stored

@@ -13,10 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from app.core.manifest import PIXELS
-from app.core.private import make_private, tighten
-from app.core.records import Skip
-from app.core.settings import Settings
+from app.media.private import make_private, tighten
+from app.model.records import Skip
+from app.model.settings import Settings
+from app.store.manifest import PIXELS
 
 LASTING = frozenset(
     {

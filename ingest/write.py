@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from app.core import keywords, page_pictures
-from app.core.collection import Collection
-from app.core.engines import Point, Vector
-from app.core.images import open_image
-from app.core.maxsim import PAGE, PAGE_MEAN, page_vectors
-from app.core.models import Models
-from app.core.payload import file_state, payload_of, point_id
-from app.core.records import FileState, Place, Record, Skip
-from app.core.stored import node_content
+from app.encoders import bm25
+from app.encoders.maxsim import PAGE, PAGE_MEAN, page_vectors
+from app.media import page_pictures
+from app.media.images import open_image
+from app.model.points import Point, Vector
+from app.model.records import FileState, Place, Record, Skip
+from app.store.collection import Collection
+from app.store.models import Models
+from app.store.payload import file_state, payload_of, point_id
+from app.store.stored import node_content
 from ingest.decode import OCR, Decoded, Decoders, Failure, Wanted
 from ingest.passages import Unread, caption_of
 from ingest.plan import Picture, Plan, by_hash
@@ -233,7 +234,7 @@ class Writer:
         if rows:
             vectors["text"] = rows
             average = self._collection.manifest.average_length
-            if sparse := keywords.embed_document(record.said, average):
+            if sparse := bm25.embed_document(record.said, average):
                 vectors["keywords"] = sparse
         payload = payload_of(
             record,

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from app import cli
-from app.core.embeddings import has_torch
-from app.core.settings import Settings
+from app.encoders import has_torch
+from app.model.settings import Settings
 from tests.qdrant_double import QdrantDouble
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
@@ -97,13 +97,13 @@ def either_engine(request: pytest.FixtureRequest) -> Settings:
 @pytest.fixture(autouse=True)
 def _no_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other writer is about to begin, so none is waited for."""
-    monkeypatch.setattr("app.core.engines.lease.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("app.store.engines.lease.SETTLE_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)
 def _patient_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no reason to take a port for closed; one that is says so at once."""
-    monkeypatch.setattr("app.core.engines.connection.PROBE_SECONDS", 20.0)
+    monkeypatch.setattr("app.store.engines.connection.PROBE_SECONDS", 20.0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from app.core import isolated
+from app.media import isolated
 
 
 def end() -> None:

@@ -31,13 +31,13 @@ import numpy as np
 import qdrant_edge
 from PIL import Image
 
-import app.core.models
+import app.store.models
 import ingest.pipeline
 import ingest.write
-from app.core.collection import collection_names, find_manifest, open_collection, remove_collection
-from app.core.engines import edge
-from app.core.errors import CollectionMissingError, SightlineError
-from app.core.settings import Settings
+from app.model.errors import CollectionMissingError, SightlineError
+from app.model.settings import Settings
+from app.store.collection import collection_names, find_manifest, open_collection, remove_collection
+from app.store.engines import edge
 from tests.qdrant_double import QdrantDouble
 
 NAME = "squares"
@@ -431,7 +431,7 @@ def _asked(settings: Settings, path: str) -> Any:
 
 
 def main(engine: str, name: str, stride: int = 1) -> None:
-    app.core.models.load_text_embedding = lambda *_: HashedWords()  # type: ignore[assignment]
+    app.store.models.load_text_embedding = lambda *_: HashedWords()  # type: ignore[assignment]
     ingest.write.BATCH = 2
     with tempfile.TemporaryDirectory() as folder:
         scene = scenes(Path(folder))[name]

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.core.collection import Collection, open_collection
-from app.core.embeddings import load_text_embedding
-from app.core.engines import Point
-from app.core.errors import SourceError
-from app.core.settings import Settings
-from app.core.where import parse
+from app.encoders import load_text_embedding
+from app.filters.parse import parse
+from app.model.errors import SourceError
+from app.model.points import Point
+from app.model.settings import Settings
+from app.store.collection import Collection, open_collection
 from ingest import Report, Watch, ingest
 from ingest.decode import Decoders
 from tests.conftest import SHARED
@@ -205,7 +205,7 @@ def sources(
     settings = Settings(home=tmp_path_factory.mktemp("metadata"))
     reports = {}
     with pytest.MonkeyPatch.context() as patch:  # load the model once, not for each file
-        patch.setattr("app.core.models.load_text_embedding", cache(load_text_embedding))
+        patch.setattr("app.store.models.load_text_embedding", cache(load_text_embedding))
         for name in METADATA:
             told: list[str] = []
             watch = Watch(notice=told.append)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app.core.index import open_index
 from llama_index.core.schema import TextNode
 from PIL import Image
 
-from app.core.collection import Collection
-from app.core.settings import Settings
+from app.llama import open_index
+from app.model.settings import Settings
 from app.options import _example
 from app.render import shown
+from app.store.collection import Collection
 from ingest import ingest
 from tests.checkpoints import save_clip, save_colmodernvbert
 from tests.conftest import COLOURS, Run, make_squares
@@ -204,7 +204,7 @@ def test_info_tells_of_an_ingest_that_did_not_end(
 def test_a_search_during_a_first_ingest_says_who_is_at_it(
     sightline: Run, squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.engines.lock.WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("app.store.engines.lock.WAIT_SECONDS", 0.1)
     upsert, told = Collection.upsert, []
 
     def search_then(self: Collection, points: Any) -> None:
@@ -479,7 +479,7 @@ def test_ctrl_c_ends_a_command_with_130(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("app.core.collection.collection_names", interrupt)
+    monkeypatch.setattr("app.store.collection.collection_names", interrupt)
     assert sightline("collections").code == 130
 
 
@@ -489,7 +489,7 @@ def test_a_bug_is_one_line_and_no_traceback(
     def fail(*_: object) -> None:
         raise RuntimeError("a thing \x1b[2J")
 
-    monkeypatch.setattr("app.core.collection.collection_names", fail)
+    monkeypatch.setattr("app.store.collection.collection_names", fail)
     ran = sightline("collections")
     assert ran.code == 1
     assert "this is a bug in sightline (RuntimeError at test_cli.py:" in ran.err

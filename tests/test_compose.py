@@ -135,7 +135,7 @@ def test_the_model_that_is_pulled_is_the_one_the_app_asks():
 
 
 def test_the_app_is_set_by_settings_that_exist():
-    from app.core.settings import Settings
+    from app.model.settings import Settings
 
     names = {f"SIGHTLINE_{name.upper()}" for name in Settings.model_fields}
     assert set(SERVICES["app"]["environment"]) <= names

@@ -20,7 +20,6 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from app.core.errors import SettingsError
 from app.figures import (
     bar_chart,
     check_target,
@@ -33,6 +32,7 @@ from app.figures import (
     write_figure,
 )
 from app.figures import text as lettering
+from app.model.errors import SettingsError
 from app.retrieval.hits import Hit
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search

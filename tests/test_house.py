@@ -11,12 +11,19 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
+STORE = ("app.model", "app.media", "app.filters", "app.encoders", "app.store")
+
 FLOORS = {
-    "app.core": ("app.core",),
-    "ingest": ("app.core", "ingest"),
-    "app.retrieval": ("app.core", "app.retrieval"),
-    "app.answering": ("app.core", "app.retrieval", "app.answering"),
-    "app.assistants": ("app.core", "app.retrieval", "app.answering", "app.assistants"),
+    "app.model": ("app.model",),
+    "app.media": ("app.model", "app.media"),
+    "app.filters": ("app.model", "app.filters"),
+    "app.encoders": ("app.model", "app.media", "app.encoders"),
+    "app.store": STORE,
+    "ingest": (*STORE, "ingest"),
+    "app.retrieval": (*STORE, "app.retrieval"),
+    "app.answering": (*STORE, "app.retrieval", "app.answering"),
+    "app.assistants": (*STORE, "app.retrieval", "app.answering", "app.assistants"),
+    "app.llama": (*STORE, "app.retrieval", "app.answering", "app.llama"),
     "app.cli": ("app", "ingest"),
     "app.commands": ("app", "ingest"),
     "app.terminal": ("app", "ingest"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import app
-from app.core.settings import Settings
+from app.model.settings import Settings
 from data.make_sample import make_sample
 from data.make_shelf import make_shelf
 from data.make_shop import make_shop

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from app.core.collection import open_collection
-from app.core.pages import read_document, read_text, render_page
-from app.core.settings import Settings
+from app.media.pages import read_document, read_text, render_page
+from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from data.make_sample import make_scenes, scores_of
 from data.make_shelf import make_shelf
 from ingest import ingest

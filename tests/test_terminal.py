@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import terminal
-from app.core.settings import Settings
+from app.model.settings import Settings
 from app.terminal import watching
 from ingest import Watch, ingest
 

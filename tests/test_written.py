@@ -10,9 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from app.core.errors import SettingsError
-from app.core.settings import Settings
 from app.figures import write_figure
+from app.model.errors import SettingsError
+from app.model.settings import Settings
 from app.page_file import SUFFIXES as PAGE_SUFFIXES
 from app.page_file import write_page
 from app.written import check_target, is_ours, write_whole

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.core import isolated
+from app.media import isolated
 from ingest.decode import Wanted, _decode_chunk
 
 

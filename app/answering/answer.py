@@ -38,10 +38,10 @@ from app.answering.vision import (
     discard,
     open_model,
 )
-from app.core.errors import ModelMissingError, QueryError, ServiceUnavailableError, SourceError
-from app.core.images import open_image, shrink, to_jpeg
-from app.core.messages import counted
-from app.core.settings import Settings
+from app.media.images import open_image, shrink, to_jpeg
+from app.model.errors import ModelMissingError, QueryError, ServiceUnavailableError, SourceError
+from app.model.messages import counted
+from app.model.settings import Settings
 from app.retrieval.excerpt import excerpt
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from app.answering.vision import ModelFacts, VisionModel
-from app.core.errors import QueryError
-from app.core.messages import counted
+from app.model.errors import QueryError
+from app.model.messages import counted
 
 ANSWER_TOKENS = 512
 """Room kept for the answer (num_predict): about 350 English words."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.core.records import document_of, name_of
+from app.model.records import document_of, name_of
 
 if TYPE_CHECKING:
     from app.retrieval.hits import Hit

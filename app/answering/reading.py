@@ -9,7 +9,7 @@ from app.answering.budget import NOTE_TOKENS, Budget
 from app.answering.evidence import Evidence
 from app.answering.page_lines import says_nothing
 from app.answering.vision import Prompt, VisionModel, discard
-from app.core.images import shrink, to_jpeg
+from app.media.images import shrink, to_jpeg
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -24,7 +24,7 @@ from app.answering.vision import (
     VisionModel,
     discard,
 )
-from app.core.errors import AnswerError, ServiceUnavailableError
+from app.model.errors import AnswerError, ServiceUnavailableError
 
 Form = TypeVar("Form", bound=BaseModel)
 

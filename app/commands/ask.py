@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app.commands.searching import found_by, require_target
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 from app.options import (
     Collection,
     Context,
@@ -72,7 +72,7 @@ def ask_command(
 ) -> None:
     """Ask a vision model on your machine; the answer cites the pictures and pages it rests on."""
     from app.answering.answer import answer
-    from app.core.images import open_image
+    from app.media.images import open_image
     from app.render import answer_json, answer_lines, nearest_notice
     from app.retrieval.search import Search
 

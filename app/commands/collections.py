@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from app.core.errors import CollectionError
+from app.model.errors import CollectionError
 from app.options import Home, Json, Qdrant, settings_of
 from app.terminal import EXIT_ERROR, lines, notice, show
 
 
 def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant = None) -> None:
     """List the collections."""
-    from app.core.collection import collection_names, find_manifest
-    from app.core.messages import counted
+    from app.model.messages import counted
+    from app.store.collection import collection_names, find_manifest
 
     settings = settings_of(home=home, qdrant=qdrant)
     names = collection_names(settings)
@@ -40,8 +40,8 @@ def info_command(
     qdrant: Qdrant = None,
 ) -> None:
     """Show what is in a collection: counts, sources, models, weights, fields, disk."""
-    from app.core.collection import open_collection
     from app.describe import describe, description_lines
+    from app.store.collection import open_collection
 
     with open_collection(name, settings_of(home=home, qdrant=qdrant)) as collection:
         description = describe(collection)
@@ -58,8 +58,8 @@ def remove_command(
     qdrant: Qdrant = None,
 ) -> None:
     """Delete a collection, or a source of it; pictures and metadata on disk stay as they are."""
-    from app.core.collection import open_collection, remove_collection
-    from app.core.messages import counted
+    from app.model.messages import counted
+    from app.store.collection import open_collection, remove_collection
 
     what = f"collection {name!r}" if source is None else f"source {source!r} of {name!r}"
     if not yes and not sys.stdin.isatty():

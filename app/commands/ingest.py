@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.core.errors import SettingsError
+from app.model.errors import SettingsError
 from app.options import (
     Collection,
     Device,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.commands.searching import require_target
-from app.core.garments import SLOTS, Slot
+from app.model.garments import SLOTS, Slot
 from app.options import (
     Collection,
     Context,
@@ -89,8 +89,8 @@ def outfit_command(
 ) -> None:
     """Complete an outfit: what goes with a garment, each match looked at by a vision model."""
     from app.assistants.outfit.complete import complete_outfit
-    from app.core.collection import open_collection
     from app.render import outfit_json, outfit_lines, outfit_notices
+    from app.store.collection import open_collection
 
     settings = settings_of(
         home=home,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.core.pages import SIDE
+from app.media.pages import SIDE
 from app.options import Force, Home, Json, Qdrant, path_of, settings_of
 from app.terminal import notice, show
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.commands.searching import found_by, require_target, write_sheet
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 from app.options import (
     Collection,
     Device,
@@ -66,7 +66,7 @@ def search_command(
 ) -> None:
     """Find pictures and pages by words, by a picture, by both, or by a filter alone."""
     from app.batch import answer_batch
-    from app.core.messages import counted
+    from app.model.messages import counted
     from app.render import found_json, found_lines, nearest_notice
     from app.retrieval.search import Search
 

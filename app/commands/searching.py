@@ -5,23 +5,23 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 from app.terminal import notice
 
 if TYPE_CHECKING:
-    from app.core.collection import Collection
-    from app.core.models import Tell
-    from app.core.settings import Settings
+    from app.model.settings import Settings
     from app.retrieval.retriever import Found
     from app.retrieval.search import Search
+    from app.store.collection import Collection
+    from app.store.models import Tell
 
 
 def found_by(
     collection: str, search: "Search", settings: "Settings", *, on_load: "Tell | None"
 ) -> "Found":
     """Open a collection and search it; told of `outfit` where that is what is asked."""
-    from app.core.collection import open_collection
     from app.retrieval.search import Searcher
+    from app.store.collection import open_collection
 
     with open_collection(collection, settings) as opened:
         found = Searcher(opened, settings, on_load=on_load).search(search)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.core.messages import counted, decimal, shorten
 from app.figures.tiles import NAME_CHARACTERS
+from app.model.messages import counted, decimal, shorten
 
 if TYPE_CHECKING:
     from app.retrieval.retriever import Found

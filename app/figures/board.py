@@ -37,7 +37,7 @@ from app.render import why_unchecked
 if TYPE_CHECKING:
     from app.assistants.outfit.assembly import Suggestion
     from app.assistants.outfit.complete import Outfit
-    from app.core.garments import Slot
+    from app.model.garments import Slot
 
 MAX_SLOT_TILES = 12
 """Three rows of four: a slot may be given a hundred. Its heading says how many more there are."""

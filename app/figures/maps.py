@@ -12,10 +12,10 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from app.core.messages import counted
 from app.figures.points import Values, colours_of, draw_points, explain
 from app.figures.style import INK, WIDTH_INCHES, airy_figure, quiet_ticks, round_ticks, set_titles
 from app.figures.text import TEXT
+from app.model.messages import counted
 
 MAX_PANELS, PANEL_KM = 6, 300.0
 """Places farther than this from a panel's first get another; with more panels, one for all."""

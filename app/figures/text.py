@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.font_manager import findfont, findSystemFonts, fontManager, get_font
 from PIL import ImageFont
 
-from app.core.messages import shorten
+from app.model.messages import shorten
 
 logger = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from app.core.errors import SourceError
-from app.core.images import open_image
-from app.core.messages import shorten
-from app.core.records import name_of
 from app.figures.style import FAINT, INK, MUTED, OTHER, WIDTH_INCHES
 from app.figures.text import FONT, TEXT
+from app.media.images import open_image
+from app.model.errors import SourceError
+from app.model.messages import shorten
+from app.model.records import name_of
 from app.render import column_text
 
 if TYPE_CHECKING:

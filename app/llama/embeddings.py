@@ -7,9 +7,9 @@ from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.embeddings.multi_modal_base import MultiModalEmbedding
 
-from app.core.callbacks import own_callbacks
-from app.core.images import open_image
-from app.core.models import Models, Row
+from app.media.images import open_image
+from app.model.callbacks import own_callbacks
+from app.store.models import Models, Row
 
 
 class TextAdapter(BaseEmbedding):

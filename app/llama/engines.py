@@ -45,7 +45,7 @@ from llama_index.core.types import RESPONSE_TEXT_TYPE
 from pydantic import BaseModel
 
 from app.answering.citations import CitedText
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 
 RETRIEVER_OPTIONS = frozenset(
     {

@@ -5,7 +5,7 @@ from typing import Any
 
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 
-from app.core.conditions import (
+from app.filters.conditions import (
     MAX_CONDITIONS,
     MAX_NESTING,
     AllOf,
@@ -24,8 +24,8 @@ from app.core.conditions import (
     membership,
     mismatch,
 )
-from app.core.errors import QueryError
-from app.core.records import Field
+from app.model.errors import QueryError
+from app.model.records import Field
 
 _DOCUMENT = tuple(
     Column("", name, "words", "doc_id") for name in ("doc_id", "ref_doc_id", "document_id")

@@ -30,23 +30,23 @@ from llama_index.core.schema import (
 )
 from llama_index.core.storage.storage_context import StorageContext
 
-from app.core import keywords
-from app.core.callbacks import own_callbacks
-from app.core.collection import Collection, open_collection
-from app.core.conditions import OneOf
-from app.core.engines import Point, Vector
-from app.core.errors import QueryError, SourceError
-from app.core.images import open_image
-from app.core.maxsim import page_vectors
-from app.core.messages import counted
-from app.core.models import Models
-from app.core.records import MAX_FIELDS
-from app.core.settings import Settings
+from app.encoders import bm25
+from app.encoders.maxsim import page_vectors
+from app.filters.conditions import OneOf
 from app.llama.embeddings import ImageAdapter, TextAdapter
 from app.llama.engines import RETRIEVER_OPTIONS, chat_engine, query_engine
 from app.llama.inserted import WholeNode, left_behind, left_out, new_fields, whole_node
 from app.llama.views import SpaceView
 from app.llama.vision import VisionLLM
+from app.media.images import open_image
+from app.model.callbacks import own_callbacks
+from app.model.errors import QueryError, SourceError
+from app.model.messages import counted
+from app.model.points import Point, Vector
+from app.model.records import MAX_FIELDS
+from app.model.settings import Settings
+from app.store.collection import Collection, open_collection
+from app.store.models import Models
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -324,7 +324,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         return node.payload_with(collection.fields, on_top=collection.is_shared)
 
     def _keywords(self, text: str) -> dict[str, Vector]:
-        sparse = keywords.embed_document(text, self._collection.manifest.average_length)
+        sparse = bm25.embed_document(text, self._collection.manifest.average_length)
         return {"keywords": sparse} if sparse else {}
 
     def _open(self, picture: Path) -> "Image.Image":

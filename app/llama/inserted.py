@@ -19,12 +19,12 @@ from llama_index.core.schema import (
     TextNode,
 )
 
-from app.core.conditions import AllOf, AnyOf, Condition, Ids, OneOf
-from app.core.errors import SourceError
-from app.core.images import content_hash, valid_place
-from app.core.payload import filterable, inserted_hash, mimetype_of, on_top_of, point_id
-from app.core.records import MAX_FIELDS, Field, FieldType, Place, free_slug
+from app.filters.conditions import AllOf, AnyOf, Condition, Ids, OneOf
 from app.llama.nodes import node_payload
+from app.media.images import content_hash, valid_place
+from app.model.errors import SourceError
+from app.model.records import MAX_FIELDS, Field, FieldType, Place, free_slug
+from app.store.payload import filterable, inserted_hash, mimetype_of, on_top_of, point_id
 
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 """How a time begins, as LlamaIndex's readers write it; Python reads `20240131` as one too."""

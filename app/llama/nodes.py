@@ -9,10 +9,10 @@ from llama_index.core.base.llms.types import BaseContentBlock, ImageBlock, TextB
 from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, TextNode
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
-from app.core.collection import Collection
-from app.core.errors import SourceError
-from app.core.images import open_image, to_jpeg
+from app.media.images import open_image, to_jpeg
+from app.model.errors import SourceError
 from app.retrieval.hits import Hit
+from app.store.collection import Collection
 
 logger = logging.getLogger(__name__)
 

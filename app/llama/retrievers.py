@@ -7,8 +7,8 @@ from pathlib import Path
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from app.core.callbacks import own_callbacks
 from app.llama.nodes import nodes_of_hits
+from app.model.callbacks import own_callbacks
 from app.retrieval.search import Search, Searcher
 
 

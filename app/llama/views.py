@@ -15,15 +15,15 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 
-from app.core.collection import Collection
-from app.core.conditions import AllOf, Compare, Condition, OneOf, foregone
-from app.core.engines import Point, Query, Vector
-from app.core.errors import CollectionError, QueryError
-from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
-from app.core.where import parse
+from app.filters.conditions import AllOf, Compare, Condition, OneOf, foregone
+from app.filters.parse import parse
 from app.llama.filters import from_metadata_filters
 from app.llama.inserted import of_nodes
 from app.llama.nodes import node_of
+from app.model.errors import CollectionError, QueryError
+from app.model.points import Point, Query, Vector
+from app.store.collection import Collection
+from app.store.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
 
 
 class SpaceView(BasePydanticVectorStore):

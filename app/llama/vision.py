@@ -45,10 +45,10 @@ from app.answering.sheet import draw_contact_sheet
 from app.answering.structured import fill_in
 from app.answering.vision import ModelFacts, Prompt, Reply, VisionModel, discard, open_model
 from app.answering.vision.spoken import THOUGHT_END
-from app.core.callbacks import own_callbacks
-from app.core.errors import QueryError, ServiceUnavailableError
-from app.core.images import open_image, shrink, to_jpeg
-from app.core.settings import Settings
+from app.media.images import open_image, shrink, to_jpeg
+from app.model.callbacks import own_callbacks
+from app.model.errors import QueryError, ServiceUnavailableError
+from app.model.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from app.core.conditions import (
+from app.filters.conditions import (
     AnyOf,
     Column,
     Condition,
@@ -21,7 +21,7 @@ from app.core.conditions import (
     comparison,
     containment,
 )
-from app.core.records import Field
+from app.model.records import Field
 
 _PART = r"[^\W_]+"
 _CODE = re.compile(rf"(?<!\w){_PART}(?:[-./_]{_PART})+(?!\w)")

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from app.core.conditions import columns_of, find_column
-from app.core.errors import QueryError
-from app.core.payload import point_id
-from app.core.records import Field, document_of, page_mark
-from app.core.words import composed
+from app.filters.conditions import columns_of, find_column
+from app.model.errors import QueryError
+from app.model.records import Field, document_of, page_mark
+from app.model.words import composed
+from app.store.payload import point_id
 
 DOCUMENT = "document"
 """The column that each page has; two documents of one name are two."""

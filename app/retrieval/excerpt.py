@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from app.core.keywords import embed_query
-from app.core.words import signs_apart
+from app.encoders.bm25 import embed_query
+from app.model.words import signs_apart
 
 MARK = "…"
 """Stands where something was left out."""

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from app.core.collection import Collection
-from app.core.conditions import (
+from app.filters.conditions import (
     AllOf,
     AnyOf,
     Compare,
@@ -18,8 +17,9 @@ from app.core.conditions import (
     columns_of,
     key_of,
 )
-from app.core.records import Place
-from app.core.words import composed, spellings
+from app.model.records import Place
+from app.model.words import composed, spellings
+from app.store.collection import Collection
 
 MAX_VALUES = 1_000
 """Of a column, commonest first, among which a misspelt one is looked for."""

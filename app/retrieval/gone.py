@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 
-from app.core.collection import Collection
-from app.core.messages import counted
+from app.model.messages import counted
 from app.retrieval.hits import Hit
+from app.store.collection import Collection
 
 
 def told_of_gone(hits: Sequence[Hit], collection: Collection) -> list[str]:

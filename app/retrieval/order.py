@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from app.core.collection import Collection
-from app.core.conditions import (
+from app.filters.conditions import (
     AllOf,
     Column,
     Compare,
@@ -20,7 +19,8 @@ from app.core.conditions import (
     columns_of,
     find_column,
 )
-from app.core.records import Field, Place
+from app.model.records import Field, Place
+from app.store.collection import Collection
 
 READ = 1_000
 """Records that are read to be put in order. Of more that pass, the engine gives the first alone."""

@@ -11,14 +11,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from app.core.collection import Collection
-from app.core.conditions import AllOf, Condition, Exists, Ids
-from app.core.engines import Point, ScoredId
-from app.core.errors import QueryError
-from app.core.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
-from app.core.messages import counted
-from app.core.models import QueryVectors, Wanted
-from app.core.payload import file_state
+from app.filters.conditions import AllOf, Condition, Exists, Ids
+from app.model.errors import QueryError
+from app.model.messages import counted
+from app.model.points import Point, ScoredId
 from app.retrieval.codes import are_numbers, codes_in, having, is_called, number_had
 from app.retrieval.documents import DOCUMENT, beside, column_to_group_by, grouped
 from app.retrieval.excerpt import excerpt
@@ -29,6 +25,10 @@ from app.retrieval.hits import Hit, SignalScore
 from app.retrieval.order import first_passing, sort_of
 from app.retrieval.signals import Asked, Signal, Signals
 from app.retrieval.weights import weights_of
+from app.store.collection import Collection
+from app.store.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
+from app.store.models import QueryVectors, Wanted
+from app.store.payload import file_state
 
 CANDIDATES = 100
 """Of each signal, at the least; every one of them then gets its score under every signal."""

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.core.collection import Collection
-from app.core.conditions import AllOf, Condition, nearness
-from app.core.errors import QueryError, SightlineError, SourceError
-from app.core.images import open_image
-from app.core.models import Models, QueryVectors, Tell, Wanted
-from app.core.settings import Settings
-from app.core.where import parse
+from app.filters.conditions import AllOf, Condition, nearness
+from app.filters.parse import parse
+from app.media.images import open_image
+from app.model.errors import QueryError, SightlineError, SourceError
+from app.model.settings import Settings
 from app.retrieval.modes import retriever_for
 from app.retrieval.retriever import CollectionRetriever, Found
 from app.retrieval.signals import Asked, Example
 from app.retrieval.weights import weights_of
+from app.store.collection import Collection
+from app.store.models import Models, QueryVectors, Tell, Wanted
 
 Open = Callable[[Path], Image.Image]
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.core import keywords
-from app.core.conditions import Condition
-from app.core.engines import Query as SpaceQuery
-from app.core.engines import Vector
-from app.core.models import QueryVectors
+from app.encoders import bm25
+from app.filters.conditions import Condition
+from app.model.points import Query as SpaceQuery
+from app.model.points import Vector
 from app.retrieval.weights import LIKE
+from app.store.models import QueryVectors
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -96,7 +96,7 @@ class Signals:
 
     def add_keywords(self, words: str) -> None:
         """Words against the captions' words."""
-        if sparse := keywords.embed_query(words):
+        if sparse := bm25.embed_query(words):
             self.add("keywords", "keywords", sparse, self.weights["keywords"])
 
     def add_words_as_picture(self, words: str, name: str = "image") -> None:

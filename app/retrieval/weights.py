@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.core.manifest import Manifest, TextKind
+from app.store.manifest import Manifest, TextKind
 
 WEIGHTS: Mapping[TextKind, Mapping[str, float]] = {
     # MiniLM, R@1 / R@5 / R@10. One caption of each of 580 photos stored, another asks:

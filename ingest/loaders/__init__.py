@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from app.core.errors import SourceError
-from app.core.records import Skip
+from app.model.errors import SourceError
+from app.model.records import Skip
 from ingest.schema import clean_text
 
 MAX_METADATA_BYTES = 1 << 29

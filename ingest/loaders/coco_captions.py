@@ -6,9 +6,9 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import SourceError
-from app.core.inside import shown
-from app.core.records import Skip
+from app.media.inside import shown
+from app.model.errors import SourceError
+from app.model.records import Skip
 from ingest.loaders import Row, beginning, object_row, read_json
 
 

@@ -4,8 +4,8 @@ import csv
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from app.core.errors import SourceError
-from app.core.records import Skip
+from app.model.errors import SourceError
+from app.model.records import Skip
 from ingest.columns import names_an_image
 from ingest.loaders import Row, beginning, read_text
 from ingest.quotes import read_rows

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from app.core.records import Skip
+from app.model.records import Skip
 from ingest.loaders import Row, beginning, encoding_of, object_row, parse_json
 
 SUFFIXES = frozenset({".jsonl", ".ndjson", ".jsonlines"})

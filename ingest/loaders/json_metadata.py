@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from app.core.errors import SourceError
-from app.core.images import SUFFIXES
-from app.core.records import Skip
+from app.media.images import SUFFIXES
+from app.model.errors import SourceError
+from app.model.records import Skip
 from ingest.broken_json import sound_rows
 from ingest.loaders import Row, object_row, parse_json, read_text
 

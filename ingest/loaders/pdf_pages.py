@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.core import isolated
-from app.core.pages import MARK, SUFFIX, read_document
-from app.core.records import Skip
+from app.media import isolated
+from app.media.pages import MARK, SUFFIX, read_document
+from app.model.records import Skip
 from ingest.columns import Columns
 from ingest.loaders import Row
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from app.core.images import SUFFIXES
-from app.core.records import Skip
+from app.media.images import SUFFIXES
+from app.model.records import Skip
 from ingest.folder import index_folder
 from ingest.loaders import Row
 

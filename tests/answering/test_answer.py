@@ -8,8 +8,8 @@ from PIL import Image
 
 from app.answering.answer import Answer, answer
 from app.answering.vision import Limits, open_model
-from app.core.errors import QueryError
-from app.core.settings import Settings
+from app.model.errors import QueryError
+from app.model.settings import Settings
 from app.retrieval.hits import Hit
 from tests.ollama_double import OllamaDouble, unused_url
 

@@ -15,7 +15,7 @@ from app.answering.page_lines import says_nothing, without_nothing
 from app.answering.prompts import EXAMPLE, RULES
 from app.answering.vision import discard
 from app.answering.vision.wire import Piece, read
-from app.core.settings import Settings
+from app.model.settings import Settings
 from app.retrieval.hits import Hit
 from tests.ollama_double import OllamaDouble
 from tests.openai_double import OpenAIDouble

@@ -7,7 +7,7 @@ from PIL import Image
 
 from app.answering.vision import Limits, ModelFacts, Prompt, PromptTooLargeError, Reply
 from app.answering.vision.ollama import OllamaModel
-from app.core.errors import ModelMissingError, ServiceUnavailableError
+from app.model.errors import ModelMissingError, ServiceUnavailableError
 from tests.ollama_double import OllamaDouble
 
 QUICK = Limits(connect=0.5, idle=0.3, total=5, attempts=3, wait=0.01)

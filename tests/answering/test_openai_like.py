@@ -4,8 +4,8 @@ import pytest
 
 from app.answering.vision import Limits, Prompt
 from app.answering.vision.openai_like import OpenAILikeModel
-from app.core.errors import ModelMissingError, ServiceUnavailableError, SettingsError
-from app.core.settings import Settings
+from app.model.errors import ModelMissingError, ServiceUnavailableError, SettingsError
+from app.model.settings import Settings
 from tests.openai_double import OpenAIDouble, OpenAIRequest
 
 QUICK = Limits(connect=0.5, idle=0.3, total=5, attempts=2, wait=0.01)

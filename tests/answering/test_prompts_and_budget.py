@@ -12,7 +12,7 @@ from app.answering.citations import CitedText
 from app.answering.evidence import Evidence
 from app.answering.prompts import NOT_ENOUGH, describe, evidence_words, question_words, quote
 from app.answering.vision import ModelFacts
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 
 
 def piece(*captions: str, **metadata: object) -> Evidence:

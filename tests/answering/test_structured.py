@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from app.answering.budget import Budget
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, open_model
-from app.core.errors import AnswerError, ServiceUnavailableError
-from app.core.settings import Settings
+from app.model.errors import AnswerError, ServiceUnavailableError
+from app.model.settings import Settings
 from tests.ollama_double import OllamaDouble
 from tests.vision_double import Reply
 

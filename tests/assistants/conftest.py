@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import Settings
+from app.model.settings import Settings
 from data.make_shop import make_shop
 from ingest import ingest
 

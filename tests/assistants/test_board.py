@@ -19,8 +19,8 @@ from app.assistants.outfit.assembly import Suggestion
 from app.assistants.outfit.complete import Outfit
 from app.assistants.outfit.guardrail import Status, Verdict
 from app.assistants.outfit.worn import Worn
-from app.core.garments import SLOTS, Slot
 from app.figures import outfit_board
+from app.model.garments import SLOTS, Slot
 from tests.conftest import COLOURS, Run
 from tests.ollama_double import OllamaDouble
 from tests.test_figures import hit, words_in

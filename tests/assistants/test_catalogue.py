@@ -12,8 +12,8 @@ from app import Searcher, Settings, open_collection
 from app.assistants.outfit.candidates import Wish, by_titles
 from app.assistants.outfit.catalogue import Catalogue, read_catalogue
 from app.assistants.outfit.slots import slot_of
-from app.core.conditions import AllOf, AnyOf, OneOf
-from app.core.errors import QueryError, SettingsError
+from app.filters.conditions import AllOf, AnyOf, OneOf
+from app.model.errors import QueryError, SettingsError
 from ingest import ingest
 
 ROWS = (

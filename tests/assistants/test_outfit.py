@@ -16,9 +16,9 @@ from PIL import Image
 from app import Outfit, Settings, complete_outfit, open_collection
 from app.answering.vision import open_model
 from app.assistants.outfit.guardrail import Pair, check_all
-from app.core.errors import QueryError, SourceError
-from app.core.images import open_image
 from app.figures import outfit_board
+from app.media.images import open_image
+from app.model.errors import QueryError, SourceError
 from app.render import outfit_json, outfit_lines, outfit_notices
 from ingest import ingest
 from tests.checkpoints import save_clip

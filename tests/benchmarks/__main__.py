@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from app.core.cores import usable_cores
+from app.model.cores import usable_cores
 from tests.benchmarks.rows import FULL, QUICK, Row, Sizes
 
 ORDER = ("cold", "memory", "writing", "jpegs", "pages", "maxsim", "searching", "outfits")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.core.settings import Settings
+from app.model.settings import Settings
 from ingest import ingest
 from tests.benchmarks.rows import Row, Sizes
 from tests.conftest import COLOURS, make_squares

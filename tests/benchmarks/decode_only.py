@@ -9,9 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from app.core.cores import usable_cores
-from app.core.embeddings.palette import Palette
-from app.core.images import open_image
+from app.encoders.palette import Palette
+from app.media.images import open_image
+from app.model.cores import usable_cores
 
 
 def vector_of(file: Path, palette: Palette) -> list[float]:

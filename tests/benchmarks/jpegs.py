@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-from app.core.settings import Settings
+from app.model.settings import Settings
 from data.make_sample import make_sample
 from ingest import ingest
 from tests.benchmarks.decode_only import decode_only

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from app.core.collection import Collection, create_collection
-from app.core.embeddings import FloatMatrix
-from app.core.engines import FirstStage, Point, Query
-from app.core.manifest import Model
-from app.core.maxsim import FIRST_STAGE, in_two_stages, page_vectors, question_rows
-from app.core.payload import point_id
-from app.core.settings import Settings
+from app.encoders import FloatMatrix
+from app.encoders.maxsim import FIRST_STAGE, in_two_stages, page_vectors, question_rows
+from app.model.points import FirstStage, Point, Query
+from app.model.settings import Settings
+from app.store.collection import Collection, create_collection
+from app.store.manifest import Model
+from app.store.payload import point_id
 from tests.benchmarks.prepared import prepared_manifest
 from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
 

@@ -75,7 +75,7 @@ def small_pictures() -> Iterator[bytes]:
 
 def main() -> None:
     """Ingest a folder, and print how many records are new and what memory that took."""
-    from app.core.settings import Settings
+    from app.model.settings import Settings
     from ingest import Watch, ingest
 
     pictures, home = map(Path, sys.argv[1:])

@@ -22,18 +22,17 @@ from app.answering.budget import limits_of
 from app.answering.vision import ModelFacts, Prompt, Reply
 from app.assistants.outfit.catalogue import read_catalogue
 from app.assistants.outfit.complete import Outfit, complete_outfit
-from app.core import keywords
-from app.core.collection import open_collection
-from app.core.embeddings import FloatMatrix, TextEmbedding, load_text_embedding
-from app.core.embeddings.palette import Palette
-from app.core.images import open_image, shrink, to_jpeg
-from app.core.manifest import Manifest, SourceEntry
-from app.core.models import Models
-from app.core.payload import point_id
-from app.core.records import Field, Record
-from app.core.settings import Settings
+from app.encoders import FloatMatrix, TextEmbedding, bm25, load_text_embedding
+from app.encoders.palette import Palette
+from app.media.images import open_image, shrink, to_jpeg
+from app.model.records import Field, Record
+from app.model.settings import Settings
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
+from app.store.manifest import Manifest, SourceEntry
+from app.store.models import Models
+from app.store.payload import point_id
 from data.make_shop import Garment, make_garments, make_shop, row_of
 from ingest import ingest
 from ingest.attributes import with_attributes
@@ -113,7 +112,7 @@ def by_hand(shop: Path, into: Path, settings: Settings) -> None:
     image, text = Palette(), load_text_embedding("minilm", settings)
     with (shop / "styles.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    average = keywords.average_length("\n".join(said(row)) for row in rows)
+    average = bm25.average_length("\n".join(said(row)) for row in rows)
     into.mkdir()
     shard = q.EdgeShard.create(str(into), bare_config(image, text))
     for start in range(0, len(rows), BATCH):
@@ -123,7 +122,7 @@ def by_hand(shop: Path, into: Path, settings: Settings) -> None:
         texts = iter(text.embed_documents([each for row in some for each in said(row)]).tolist())
         points = []
         for row, look in zip(some, looks, strict=True):
-            sparse = keywords.embed_document("\n".join(said(row)), average)
+            sparse = bm25.embed_document("\n".join(said(row)), average)
             assert sparse is not None
             vectors = {
                 "image": look,
@@ -310,8 +309,8 @@ def fill_shop(count: int, drawn: Path, settings: Settings) -> None:
     manifest = Manifest(
         image=image,
         text=text,
-        keywords=f"bm25:{keywords.LANGUAGE}",
-        average_length=keywords.average_length(record.said for record in records),
+        keywords=f"bm25:{bm25.LANGUAGE}",
+        average_length=bm25.average_length(record.said for record in records),
         text_kind="rows",
         fields=FIELDS,
         sources={"shop": SourceEntry(path=drawn, root=drawn)},

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import pypdfium2
 
-from app.core.settings import Settings
+from app.model.settings import Settings
 from data.make_shelf import make_shelf
 from ingest import Watch, ingest
 from tests.benchmarks.memory import peak_mb

@@ -12,9 +12,9 @@ from llama_index.vector_stores.qdrant import QdrantVectorStore
 from pydantic import PrivateAttr
 from qdrant_client import QdrantClient
 
-from app.core.embeddings import FloatMatrix
-from app.core.payload import point_id
-from app.core.records import Record
+from app.encoders import FloatMatrix
+from app.model.records import Record
+from app.store.payload import point_id
 from ingest.write import BATCH
 from tests.benchmarks.prepared import Rows
 

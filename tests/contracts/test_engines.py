@@ -21,14 +21,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import app.core.engines
-from app.core.engines import Engine, FirstStage, Point, Query, Spaces
-from app.core.engines.connection import Connection
-from app.core.engines.edge import EdgeEngine
-from app.core.engines.lock import Purpose
-from app.core.engines.server import ServerEngine, collection_names
-from app.core.errors import CollectionBusyError, CollectionError, SettingsError
-from app.core.settings import Settings
+import app.store.engines
+from app.model.errors import CollectionBusyError, CollectionError, SettingsError
+from app.model.points import FirstStage, Point, Query
+from app.model.settings import Settings
+from app.store.engines import Engine, Spaces
+from app.store.engines.connection import Connection
+from app.store.engines.edge import EdgeEngine
+from app.store.engines.lock import Purpose
+from app.store.engines.server import ServerEngine, collection_names
 from tests.qdrant_double import QdrantDouble
 
 SPACES = Spaces(
@@ -76,7 +77,7 @@ ENGINES = {"edge": edge, "server": server}
 
 
 def test_every_engine_of_the_folder_is_under_contract() -> None:
-    modules = {module.name for module in pkgutil.iter_modules(app.core.engines.__path__)}
+    modules = {module.name for module in pkgutil.iter_modules(app.store.engines.__path__)}
     parts = {"lock", "copies", "connection", "lease", "metadata"} | {
         f"{name}_filters" for name in ENGINES
     }
@@ -516,7 +517,7 @@ def test_a_collection_that_the_disk_cannot_hold_twice_stays_as_it_is_and_says_so
     made(engine)
     engine.upsert(POINTS)
     full = shutil.disk_usage(tmp_path)._replace(free=engine.size_bytes())
-    monkeypatch.setattr("app.core.engines.edge.shutil.disk_usage", lambda _path: full)
+    monkeypatch.setattr("app.store.engines.edge.shutil.disk_usage", lambda _path: full)
     with caplog.at_level(logging.WARNING, "app"):
         engine.optimise()
     assert "'streets' is stored" in caplog.text

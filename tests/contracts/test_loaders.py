@@ -8,8 +8,8 @@ import json
 import pytest
 from PIL import Image
 
-from app.core.errors import SourceError
-from app.core.records import Skip
+from app.model.errors import SourceError
+from app.model.records import Skip
 from ingest.loaders import Row, available, loader, loader_for
 from tests.pdfs import pdf
 

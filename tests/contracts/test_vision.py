@@ -25,8 +25,8 @@ from app.answering.vision import (
     discard,
     open_model,
 )
-from app.core.errors import ModelMissingError, ServiceUnavailableError, SettingsError
-from app.core.settings import Settings
+from app.model.errors import ModelMissingError, ServiceUnavailableError, SettingsError
+from app.model.settings import Settings
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.openai_double import OpenAIDouble
 from tests.vision_double import VisionDouble

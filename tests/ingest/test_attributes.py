@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.settings import Settings
+from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from ingest import Report, ingest
 from ingest.dataset import Source, load
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core.errors import SettingsError, SourceError
-from app.core.records import Field, Place
+from app.model.errors import SettingsError, SourceError
+from app.model.records import Field, Place
 from ingest.dataset import default_label, load
 
 DATA = Path(__file__).parents[2] / "../shared/data"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core.embeddings.palette import load
-from app.core.images import open_image
-from app.core.isolated import NAME
-from app.core.settings import Settings
+from app.encoders.palette import load
+from app.media.images import open_image
+from app.media.isolated import NAME
+from app.model.settings import Settings
 from ingest import ingest
 from ingest.decode import Decoded, Decoders, Failure, Wanted
 from tests.ingest import odd_decoding
@@ -200,7 +200,7 @@ def test_a_script_without_a_main_guard_is_told_so_whatever_else_stops_it_the_sec
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from app.core.settings import Settings\n"
+        "from app.model.settings import Settings\n"
         "from ingest import ingest\n"
         f"folder, home = Path({str(squares)!r}), Path({str(here.home)!r})\n"
         "settings = Settings(home=home, workers=2)\n"

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.core import isolated, page_pictures
-from app.core.collection import open_collection, remove_collection
-from app.core.embeddings.palette import Palette
-from app.core.engines import Point
-from app.core.errors import SourceError
-from app.core.images import open_image
-from app.core.settings import Settings
 from app.describe import describe
+from app.encoders.palette import Palette
+from app.media import isolated, page_pictures
+from app.media.images import open_image
+from app.model.errors import SourceError
+from app.model.points import Point
+from app.model.settings import Settings
+from app.store.collection import open_collection, remove_collection
 from ingest import Report, ingest
 from ingest.decode import MAX_DEATHS, Decoders
 from tests.ingest.test_pipeline import counts, start_ingest, stored, wait_for_points
@@ -348,7 +348,7 @@ def test_a_renamed_document_is_not_drawn_again(
     before = stored(settings)
     (shelf / "report.pdf").rename(shelf / "final.pdf")
     monkeypatch.setattr(Decoders, "_send", None)
-    monkeypatch.setattr("app.core.page_pictures.restore", None)
+    monkeypatch.setattr("app.media.page_pictures.restore", None)
     assert counts(bring(shelf, settings)) == (5, 0, 0, 0, 5)
     after = stored(settings)
     for n in range(1, 6):
@@ -533,6 +533,6 @@ def test_a_folder_that_takes_no_pictures_costs_only_those(shelf: Path, settings:
 
 
 def page_folder(settings: Settings) -> str:
-    from app.core.collection import _pages
+    from app.store.collection import _pages
 
     return _pages("squares", settings).parent.name

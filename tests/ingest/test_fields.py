@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.records import MAX_FIELDS, Field
+from app.model.records import MAX_FIELDS, Field
 from ingest.fields import choose_fields, left_out
 from ingest.schema import infer_types
 

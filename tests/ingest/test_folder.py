@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.errors import SourceError
+from app.model.errors import SourceError
 from ingest.folder import find_picture, index_folder
 
 

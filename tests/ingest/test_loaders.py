@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from app.core.errors import SourceError
-from app.core.records import Skip
+from app.model.errors import SourceError
+from app.model.records import Skip
 from ingest.loaders import (
     Row,
     coco_captions,

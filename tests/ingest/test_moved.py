@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.errors import CollectionError, SourceError
-from app.core.settings import Settings
+from app.model.errors import CollectionError, SourceError
+from app.model.settings import Settings
+from app.store.collection import open_collection
 from ingest import Report, Watch, ingest
 from ingest.decode import Decoders, Wanted
 from tests.pdfs import pdf

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from app.core.collection import open_collection
-from app.core.engines import Point
-from app.core.errors import SettingsError
-from app.core.images import to_jpeg
-from app.core.settings import Settings
+from app.media.images import to_jpeg
+from app.model.errors import SettingsError
+from app.model.points import Point
+from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from ingest import Report, Watch, ingest
 from ingest.decode import MAX_DEATHS, Decoders
 from ingest.ocr import Line, _turned, in_reading_order, read_words
@@ -458,7 +458,7 @@ def test_a_document_of_such_pages_is_spared_after_some(
 def test_a_broken_text_layer_is_told_and_read_by_ocr_like_a_missing_one(
     shelf: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.pages._text", lambda *_: None)
+    monkeypatch.setattr("app.media.pages._text", lambda *_: None)
     assert told(shelf / "words.pdf", settings) == [
         "words: 1 page with a broken text layer, words.pdf#page=1 first; --ocr reads what they show"
     ]

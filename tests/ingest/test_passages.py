@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.core import isolated
-from app.core.embeddings import load_text_embedding
-from app.core.records import Record
-from app.core.settings import Settings
+from app.encoders import load_text_embedding
+from app.media import isolated
+from app.model.records import Record
+from app.model.settings import Settings
 from ingest.passages import caption_of, is_prose, joined, readable, says_little
 from ingest.sampling import sample_texts
 from tests.pdfs import Page, pdf, words_of

@@ -14,20 +14,20 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.core.collection import (
-    Collection,
-    collection_names,
-    open_collection,
-    remove_collection,
-)
-from app.core.errors import (
+from app.model.errors import (
     CollectionBusyError,
     CollectionError,
     CollectionMismatchError,
     SettingsError,
     SourceError,
 )
-from app.core.settings import Settings
+from app.model.settings import Settings
+from app.store.collection import (
+    Collection,
+    collection_names,
+    open_collection,
+    remove_collection,
+)
 from ingest import Report, Watch, ingest, pipeline
 from tests.conftest import COLOURS, Run, make_squares
 
@@ -82,8 +82,8 @@ def test_a_second_ingest_changes_nothing_and_loads_no_model(
 ) -> None:
     bring(squares, settings)
     before = stored(settings)
-    monkeypatch.setattr("app.core.models.load_image_embedding", None)
-    monkeypatch.setattr("app.core.models.load_text_embedding", None)
+    monkeypatch.setattr("app.store.models.load_image_embedding", None)
+    monkeypatch.setattr("app.store.models.load_text_embedding", None)
     assert counts(bring(squares, settings)) == (0, 0, 3, 0, 0)
     assert stored(settings) == before
 
@@ -478,7 +478,7 @@ def test_a_low_disk_is_refused_before_the_engine_can_be_hurt(
     squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6)
-    monkeypatch.setattr("app.core.engines.edge.shutil.disk_usage", lambda _path: full)
+    monkeypatch.setattr("app.store.engines.edge.shutil.disk_usage", lambda _path: full)
     with pytest.raises(CollectionError, match="MiB are free"):
         bring(squares, settings)
 
@@ -498,7 +498,7 @@ def test_a_reader_that_meets_a_writer_waits_and_then_names_it(
     squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bring(squares, settings)
-    monkeypatch.setattr("app.core.engines.lock.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("app.store.engines.lock.WAIT_SECONDS", 0.2)
     with (
         open_collection("squares", settings, purpose="write"),
         open_collection("squares", settings) as reading,

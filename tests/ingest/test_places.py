@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.records import Place
+from app.model.records import Place
 from ingest.places import compile_pattern, guess_pattern, place_of, read_name, read_sidecar
 
 SEED = "{lat}_{lon}_{id}_{city}"

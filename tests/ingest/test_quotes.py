@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.records import Skip
+from app.model.records import Skip
 from ingest.loaders import Row, csv_table
 from ingest.quotes import UNCLOSED, read_rows
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.core.records import Field, free_slug
+from app.model.records import Field, free_slug
 from ingest.schema import infer_types, plain, typed
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.core.collection import remove_collection, unreadable_folder
-from app.core.settings import Settings
+from app.model.settings import Settings
+from app.store.collection import remove_collection, unreadable_folder
 from ingest import Report, ingest, unreadable
 from ingest.decode import Decoders
 from ingest.loaders import pdf_pages

@@ -9,13 +9,13 @@ import pytest
 from llama_index.core.schema import TextNode
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.engines.edge import EdgeEngine
-from app.core.errors import QueryError
-from app.core.records import MAX_FIELDS
-from app.core.settings import Settings
-from app.core.where import parse
+from app.filters.parse import parse
 from app.llama.index import open_index
+from app.model.errors import QueryError
+from app.model.records import MAX_FIELDS
+from app.model.settings import Settings
+from app.store.collection import open_collection
+from app.store.engines.edge import EdgeEngine
 from ingest import Watch, ingest
 from ingest.dataset import load
 from tests.pdfs import pdf

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.settings import Settings
+from app.model.settings import Settings
 from app.retrieval.codes import MAX_CODES, codes_in, number_had
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from ingest import ingest
 
 CAPTIONS = {

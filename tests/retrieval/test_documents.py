@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.errors import (
+from app.model.errors import (
     CollectionError,
     CollectionMissingError,
     QueryError,
     SettingsError,
     SourceError,
 )
-from app.core.settings import Settings
+from app.model.settings import Settings
 from app.page_file import write_page
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from ingest import ingest
 from tests.pdfs import Page, chinese, pdf
 

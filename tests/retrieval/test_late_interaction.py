@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.embeddings import FloatMatrix
-from app.core.embeddings.minilm import load as load_minilm
-from app.core.engines import Point
-from app.core.errors import CollectionMismatchError, QueryError, SettingsError
-from app.core.images import open_image
-from app.core.settings import Settings
 from app.describe import describe, description_lines
+from app.encoders import FloatMatrix
+from app.encoders.minilm import load as load_minilm
 from app.llama.index import open_index
+from app.media.images import open_image
+from app.model.errors import CollectionMismatchError, QueryError, SettingsError
+from app.model.points import Point
+from app.model.settings import Settings
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from ingest import Report, ingest
 from tests.pdfs import Page, pdf
 
@@ -85,7 +85,7 @@ def settings(either_engine: Settings) -> Settings:
 def patches(monkeypatch: pytest.MonkeyPatch) -> Patches:
     """Whatever checkpoint of `colpali` is asked for, it is this."""
     embedding = Patches()
-    monkeypatch.setattr("app.core.embeddings.colpali.load", lambda *_: embedding)
+    monkeypatch.setattr("app.encoders.colpali.load", lambda *_: embedding)
     return embedding
 
 
@@ -97,7 +97,7 @@ def minilm() -> Any:
 @pytest.fixture(autouse=True)
 def _load_once(monkeypatch: pytest.MonkeyPatch, minilm: Any) -> None:
     """One copy of the text embedding serves every test: loading it takes as long as ten tests."""
-    monkeypatch.setattr("app.core.models.load_text_embedding", lambda *_: minilm)
+    monkeypatch.setattr("app.store.models.load_text_embedding", lambda *_: minilm)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_two_stages_find_what_one_does(
 ) -> None:
     bring(shelf, settings)
     one = scores(search(settings, "red blue"))
-    monkeypatch.setattr("app.core.collection.EXACT_PAGES", 3)
+    monkeypatch.setattr("app.store.collection.EXACT_PAGES", 3)
     assert scores(search(settings, "red blue")) == one
 
 
@@ -205,9 +205,9 @@ def test_beyond_the_limit_only_the_nearest_means_are_scored(
         pdf(page("red", "blue", "green", "white"), page("red", "red", "green", "green"), PLAIN)
     )
     bring(tmp_path / "flags.pdf", settings)
-    monkeypatch.setattr("app.core.collection.EXACT_PAGES", 2)
-    monkeypatch.setattr("app.core.maxsim.FIRST_STAGE", 1)
-    monkeypatch.setattr("app.core.maxsim.SPREAD", 1)
+    monkeypatch.setattr("app.store.collection.EXACT_PAGES", 2)
+    monkeypatch.setattr("app.encoders.maxsim.FIRST_STAGE", 1)
+    monkeypatch.setattr("app.encoders.maxsim.SPREAD", 1)
     found = search(settings, "red", mode="text-to-image", top_k=1)
     assert list(scores(found)) == ["flags.pdf#page=2"]
 
@@ -221,7 +221,7 @@ def test_the_same_again_changes_nothing_and_loads_no_model(
     bring(shelf, settings)
     before = stored(settings)
     assert before["shelf/flags.pdf#page=2"].vectors.keys() == {"image", "page", "page_mean"}
-    monkeypatch.setattr("app.core.models.load_page_embedding", None)
+    monkeypatch.setattr("app.store.models.load_page_embedding", None)
     for same in ("colpali", None):  # left out, a collection keeps its own
         assert bring(shelf, settings, page=same).unchanged == 4
     assert stored(settings) == before

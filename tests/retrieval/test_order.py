@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.errors import QueryError
-from app.core.settings import Settings
+from app.model.errors import QueryError
+from app.model.settings import Settings
 from app.retrieval import order, retriever
 from app.retrieval.order import sort_of
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from ingest import ingest
 
 # name: safer, taken, city, place. Marina Bay 1.2834, 103.8607.

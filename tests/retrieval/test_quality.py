@@ -12,10 +12,10 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
-from app.core.collection import open_collection
-from app.core.settings import Settings
+from app.model.settings import Settings
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
+from app.store.collection import open_collection
 from ingest import ingest
 
 SHARED = Path(__file__).parents[2] / "../shared/data"

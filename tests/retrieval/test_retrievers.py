@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.core.collection import Collection, open_collection
-from app.core.embeddings import FloatMatrix
-from app.core.embeddings.palette import Palette
-from app.core.errors import QueryError, SourceError
-from app.core.models import Models
-from app.core.settings import Settings
+from app.encoders import FloatMatrix
+from app.encoders.palette import Palette
+from app.model.errors import QueryError, SourceError
+from app.model.settings import Settings
 from app.retrieval.modes import mode_names
 from app.retrieval.search import Search, Searcher
+from app.store.collection import Collection, open_collection
+from app.store.models import Models
 from ingest import ingest
 from tests.checkpoints import save_clip
 from tests.conftest import COLOURS, make_squares

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.core.errors import ServiceUnavailableError, SightlineError
-from app.core.settings import Settings
+from app.model.errors import ServiceUnavailableError, SightlineError
+from app.model.settings import Settings
 
 MODELS_THAT_SEE = "llava, gemma3, qwen2.5vl, qwen3-vl"
 """What a message offers in place of a model without eyes."""

@@ -35,8 +35,8 @@ from app.answering.vision.wire import (
     wants_memory,
     with_room_to_think,
 )
-from app.core.callbacks import own_callbacks
-from app.core.errors import ModelMissingError, ServiceUnavailableError, SightlineError
+from app.model.callbacks import own_callbacks
+from app.model.errors import ModelMissingError, ServiceUnavailableError, SightlineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

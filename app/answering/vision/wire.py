@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from app.answering.vision import Limits, Prompt, PromptTooLargeError, Reply
 from app.answering.vision.bounds import bounded
 from app.answering.vision.spoken import THOUGHT_END, Spoken
-from app.core.errors import ServiceUnavailableError, SettingsError
-from app.core.network import connection_options
+from app.model.errors import ServiceUnavailableError, SettingsError
+from app.model.network import connection_options
 
 if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ImageBlock

@@ -12,8 +12,8 @@ from app.answering.prompts import cut, quote
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
 from app.assistants.outfit.catalogue import Catalogue
-from app.core.garments import Slot
-from app.core.images import shrink, to_jpeg
+from app.media.images import shrink, to_jpeg
+from app.model.garments import Slot
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,7 +7,7 @@ from typing import Literal
 from app.assistants.outfit.candidates import CHECKS, Candidate
 from app.assistants.outfit.catalogue import Catalogue
 from app.assistants.outfit.guardrail import Verdict
-from app.core.garments import SLOTS, Slot
+from app.model.garments import SLOTS, Slot
 from app.retrieval.hits import Hit
 
 SEPARATES: tuple[Slot, ...] = ("top", "bottom")

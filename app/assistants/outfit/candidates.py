@@ -9,10 +9,10 @@ from typing import Any
 
 from app.assistants.outfit.catalogue import Catalogue
 from app.assistants.outfit.facts import Fact, words_of
-from app.core.conditions import AllOf, Condition
-from app.core.errors import SightlineError
-from app.core.garments import SLOTS, Slot
-from app.core.messages import counted
+from app.filters.conditions import AllOf, Condition
+from app.model.errors import SightlineError
+from app.model.garments import SLOTS, Slot
+from app.model.messages import counted
 from app.retrieval.diversity import diversify
 from app.retrieval.gone import where_gone
 from app.retrieval.hits import Hit

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from app.assistants.outfit.slots import ADULTS, EVERYONE, audience_of, singular, slot_of, suited_by
-from app.core.collection import Collection
-from app.core.conditions import AnyOf, Condition, Exists, Not, OneOf, key_of
-from app.core.errors import QueryError
-from app.core.garments import SLOTS, Slot
-from app.core.manifest import OutfitColumns
-from app.core.messages import did_you_mean
-from app.core.records import Field
+from app.filters.conditions import AnyOf, Condition, Exists, Not, OneOf, key_of
+from app.model.errors import QueryError
+from app.model.garments import SLOTS, Slot
+from app.model.messages import did_you_mean
+from app.model.records import Field
+from app.store.collection import Collection
+from app.store.manifest import OutfitColumns
 
 CATEGORY_COLUMNS = (
     "articletype", "producttype", "garmenttype", "itemtype", "clothingtype", "type", "subcategory",

@@ -26,14 +26,14 @@ from app.assistants.outfit.catalogue import Catalogue, read_catalogue
 from app.assistants.outfit.facts import facts_of
 from app.assistants.outfit.guardrail import Pair, Verdict, check_all
 from app.assistants.outfit.worn import Worn, find_worn
-from app.core.collection import Collection
-from app.core.conditions import AllOf, Compare, Condition, Not
-from app.core.embeddings import spec_of
-from app.core.errors import AnswerError, QueryError, ServiceUnavailableError
-from app.core.garments import SLOTS, Slot
-from app.core.images import open_image
-from app.core.settings import Settings
+from app.encoders import spec_of
+from app.filters.conditions import AllOf, Compare, Condition, Not
+from app.media.images import open_image
+from app.model.errors import AnswerError, QueryError, ServiceUnavailableError
+from app.model.garments import SLOTS, Slot
+from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
+from app.store.collection import Collection
 
 if TYPE_CHECKING:
     from PIL import Image

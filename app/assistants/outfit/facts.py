@@ -6,8 +6,8 @@ from typing import Any
 
 from app.assistants.outfit.catalogue import Catalogue
 from app.assistants.outfit.slots import is_neutral
-from app.core.conditions import OneOf, key_of
-from app.core.records import Field
+from app.filters.conditions import OneOf, key_of
+from app.model.records import Field
 from app.retrieval.hits import Hit
 
 

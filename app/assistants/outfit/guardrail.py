@@ -13,8 +13,8 @@ from app.answering.prompts import cut, quote
 from app.answering.sheet import draw_contact_sheet
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
-from app.core.errors import AnswerError, ServiceUnavailableError, SourceError
-from app.core.images import open_image, shrink, to_jpeg
+from app.media.images import open_image, shrink, to_jpeg
+from app.model.errors import AnswerError, ServiceUnavailableError, SourceError
 
 if TYPE_CHECKING:
     from pathlib import Path

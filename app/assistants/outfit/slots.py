@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from app.core.garments import Slot
+from app.model.garments import Slot
 
 EVERYONE = "everyone"
 ADULTS = "adults"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from app.assistants.outfit.catalogue import Catalogue
-from app.core.conditions import OneOf
-from app.core.errors import QueryError, SourceError
+from app.filters.conditions import OneOf
+from app.model.errors import QueryError, SourceError
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
 

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from typing import cast
 
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 from app.retrieval.retriever import CollectionRetriever
 
 

@@ -1,6 +1,6 @@
 """Image to image: a picture against the pictures."""
 
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 from app.retrieval.retriever import CollectionRetriever
 from app.retrieval.signals import Asked, Signals
 

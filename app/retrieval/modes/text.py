@@ -1,6 +1,6 @@
 """Text: words against the meaning of the captions."""
 
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 from app.retrieval.retriever import CollectionRetriever
 from app.retrieval.signals import Asked, Signals
 

@@ -1,6 +1,6 @@
 """Text to image: words against the pictures themselves."""
 
-from app.core.errors import QueryError
+from app.model.errors import QueryError
 from app.retrieval.retriever import CollectionRetriever
 from app.retrieval.signals import Asked, Signals
 

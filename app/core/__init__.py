@@ -1,1 +1,0 @@
-"""What the writing side and the reading side must agree on."""

@@ -1,0 +1,1 @@
+"""Filters: a text → conditions → either engine's own filter."""

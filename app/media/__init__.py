@@ -1,0 +1,1 @@
+"""Media: files → pixels, and where files may lie."""

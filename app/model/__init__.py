@@ -1,0 +1,1 @@
+"""Model: plain values that all floors share, settings and errors."""

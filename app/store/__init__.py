@@ -1,0 +1,1 @@
+"""Store: a collection on either engine, and what it remembers."""

@@ -1,0 +1,202 @@
+"""One holder at a time for a collection on this machine. The lock ends with its process.
+
+The operating system holds the lock (flock, through filelock), so a killed process leaves nothing to
+clean up; the note beside it only says who it was.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from app.media.private import make_private, tighten
+from app.model.errors import CollectionBusyError, CollectionError
+
+Purpose = Literal["read", "write"]
+
+CAN_SHARE = sys.platform != "win32"
+"""Whether a lock can be shared, which the copies of readers need."""
+
+STILL = ".still"
+"""The ending of a second lock, which is held while what is guarded is copied or changed."""
+
+WAIT_SECONDS = 5.0
+"""How long a reader, or a writer that meets a reader, waits. A search holds a shard for ~0.3 s."""
+
+
+SHARE_SECONDS = 0.5
+"""How long a reader waits for another reader, before it takes a copy: most are done by then."""
+
+COPY_SECONDS = 30.0
+"""How long is waited for a copy that is being made. 500 MB take a second or two."""
+
+
+@contextmanager
+def hold(file: Path, purpose: Purpose, what: str) -> Iterator[bool]:
+    """Hold `file` while the block runs. A writer that meets a writer is refused at once.
+
+    Yields whether it is held. A reader that meets another which stays, such as a notebook, does not
+    hold it: it may read a copy that is made under `keep_still`. A reader needs nothing that can be
+    written: see `_try_reading`.
+    Raises CollectionBusyError, naming the process that holds it; CollectionError when a writer
+    finds a folder that cannot be written to.
+    """
+    note = file.with_suffix(".holder")
+    with ExitStack() as held:
+        if purpose == "write" or _is_writable(file):
+            _require_writable(file)
+            still = file.with_suffix(STILL)
+            files = [file, still] if purpose == "write" else [file]
+            share = purpose == "read" and CAN_SHARE
+            if not _acquire(lambda: _try_alone(files, held), note, purpose, what, share=share):
+                yield False
+                return
+            for each in files:
+                held.callback(tighten, each)
+            held.callback(_forget, note)
+            with suppress(OSError):  # the disk is full; the note only helps a message
+                note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
+        elif file.exists():
+            _acquire(lambda: _try_reading(file, held), note, purpose, what)
+        yield True
+
+
+@contextmanager
+def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
+    """Keep what a lock guards as it is on disk, while the block copies it.
+
+    A writer keeps others from that as long as it holds the lock; a reader does while it opens what
+    is guarded, which writes into it (`changing`). Raises CollectionBusyError.
+    """
+    still = file.with_suffix(STILL)
+    if not _is_made(still):
+        if not changing:
+            raise CollectionBusyError(
+                f"{what} is being read by another process, and cannot be copied to be read beside"
+                f" it: {still} cannot be written. Wait for that process"
+            )
+        yield  # where no copy can be made, none is being made
+        return
+    with ExitStack() as held:
+        deadline = time.monotonic() + COPY_SECONDS
+        while not (_try_alone([still], held) if changing else _try_reading(still, held)):
+            if time.monotonic() > deadline:
+                raise CollectionBusyError(
+                    f"{what} is still being written or copied by another process; wait for that,"
+                    " and run the command again"
+                )
+            time.sleep(0.05)
+        yield
+
+
+def refuse_second(name: str, manifest: object) -> None:
+    """Refuse to make a collection that another process made between the look and the lock."""
+    if manifest is not None:
+        raise CollectionBusyError(
+            f"collection {name!r} was made by another process just now; run the command again"
+        )
+
+
+def made_anew(name: str) -> CollectionBusyError:
+    """Return what is raised for a collection that is not what it was when it was found."""
+    return CollectionBusyError(
+        f"another process has just removed collection {name!r}, or made it again with other models;"
+        " run the command again"
+    )
+
+
+def _acquire(
+    take: Callable[[], bool], note: Path, purpose: Purpose, what: str, *, share: bool = False
+) -> bool:
+    """Wait until it is taken. False tells one who would `share` it that a reader has it."""
+    started = time.monotonic()
+    deadline = started + WAIT_SECONDS
+    while not take():
+        pid, other = _holder(note)
+        if share and other == "read" and time.monotonic() > started + SHARE_SECONDS:
+            return False
+        if (purpose, other) == ("write", "write") or time.monotonic() > deadline:
+            raise CollectionBusyError(
+                f"{what} is held by process {pid or 'that just started'}"
+                f" ({'ingest' if other == 'write' else 'search'}); wait for it, or stop it."
+                " With a Qdrant server (--qdrant URL) many processes can share a collection."
+            )
+        time.sleep(0.05)
+    return True
+
+
+def _require_writable(file: Path) -> None:
+    try:
+        make_private(file.parent)
+    except OSError as error:
+        raise _unwritable(file.parent, error.strerror) from error
+    if not _is_writable(file):
+        raise _unwritable(file.parent, "it is read only, or another's")
+
+
+def _unwritable(folder: Path, why: str | None) -> CollectionError:
+    return CollectionError(
+        f"{folder} cannot be written to: {why}. Nothing was changed; free it, or choose another"
+        " place with --home FOLDER or SIGHTLINE_HOME"
+    )
+
+
+def _is_writable(file: Path) -> bool:
+    return os.access(file if file.exists() else file.parent, os.W_OK)
+
+
+def _try_alone(files: Sequence[Path], held: ExitStack) -> bool:
+    """Take all of the locks or none."""
+    with ExitStack() as taken:
+        for file in files:
+            lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return False
+            taken.callback(lock.release)
+        held.push(taken.pop_all())
+    return True
+
+
+def _is_made(file: Path) -> bool:
+    with suppress(OSError):  # read-only, full, or another's
+        file.touch(mode=0o600)
+        return os.access(file, os.W_OK)
+    return False
+
+
+def _try_reading(file: Path, held: ExitStack) -> bool:
+    """Share the lock of a collection on a read-only disk: who sees that disk otherwise may write.
+
+    filelock opens its file for writing, so this is the system's own call.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    opened = held.enter_context(file.open("rb"))
+    with suppress(BlockingIOError):
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    opened.close()
+    return False
+
+
+def _forget(note: Path) -> None:
+    with suppress(OSError):
+        note.unlink(missing_ok=True)
+
+
+def _holder(note: Path) -> tuple[int | None, str | None]:
+    try:
+        holder = json.loads(note.read_text())
+        return int(holder["pid"]), str(holder["purpose"])
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return None, None  # the holder is between taking the lock and writing its note

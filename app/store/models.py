@@ -1,0 +1,218 @@
+"""Models: the embeddings of a collection, loaded when first needed and checked against it."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.encoders import (
+    ImageEmbedding,
+    PageEmbedding,
+    TextEmbedding,
+    load_image_embedding,
+    load_page_embedding,
+    load_text_embedding,
+    spec_of,
+)
+from app.encoders.maxsim import question_rows
+from app.model.errors import CollectionMismatchError
+from app.model.settings import Settings
+from app.store.manifest import Manifest, Model
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Row = list[float]
+"""One unit vector, as the engines take it."""
+
+Tell = Callable[[str], None]
+
+
+class Models:
+    """An image, a text and perhaps a page embedding by name. Each is loaded when asked for.
+
+    `on_load` is told of one that takes seconds to load, before that.
+    """
+
+    def __init__(
+        self,
+        image: str,
+        text: str,
+        settings: Settings,
+        *,
+        page: str | None = None,
+        on_load: Tell | None = None,
+    ) -> None:
+        self.image_name = image
+        self.text_name = text
+        self.page_name = page
+        self._settings = settings
+        self._on_load = on_load
+        self._made: Manifest | None = None
+
+    @classmethod
+    def of(cls, manifest: Manifest, settings: Settings, *, on_load: Tell | None = None) -> "Models":
+        """Return the models that made a collection; others under their names are refused."""
+        image, text = manifest.image.name, manifest.text.name
+        page = manifest.page.name if manifest.page else None
+        models = cls(image, text, settings, page=page, on_load=on_load)
+        models._made = manifest
+        return models
+
+    @cached_property
+    def image(self) -> ImageEmbedding:
+        """The image embedding, loaded."""
+        self._tell(self.image_name)
+        loaded = load_image_embedding(self.image_name, self._settings)
+        if self._made:
+            _same(self._made.image, loaded.model_id, loaded.dimensions)
+        return loaded
+
+    @cached_property
+    def text(self) -> TextEmbedding:
+        """The text embedding, loaded."""
+        self._tell(self.text_name)
+        loaded = load_text_embedding(self.text_name, self._settings)
+        if self._made:
+            _same(self._made.text, loaded.model_id, loaded.dimensions)
+        return loaded
+
+    @cached_property
+    def page(self) -> PageEmbedding | None:
+        """The page embedding, loaded; None where pages have no vectors of their own."""
+        if self.page_name is None:
+            return None
+        self._tell(self.page_name)
+        loaded = load_page_embedding(self.page_name, self._settings)
+        if self._made and self._made.page:
+            _same(self._made.page, loaded.model_id, loaded.dimensions)
+        return loaded
+
+    def _tell(self, name: str) -> None:
+        """Tell of an embedding that is a checkpoint: torch alone takes seconds to import."""
+        kind, _, checkpoint = name.partition(":")
+        if self._on_load and (usual := spec_of(name).default_checkpoint):
+            self._on_load(f"loading {kind}:{checkpoint or usual}")
+
+    @cached_property
+    def reads_words(self) -> bool:
+        """Whether words can be read into the image space; asks nothing of the model."""
+        return spec_of(self.image_name).reads_words
+
+    @property
+    def background(self) -> float:
+        """The cosine of two pictures that have nothing in common."""
+        return spec_of(self.image_name).background
+
+    def fingerprint(self) -> tuple[Model, Model, Model | None]:
+        """What a manifest keeps of image, text and page; for a collection's own, what it kept."""
+        if self._made:
+            return self._made.image, self._made.text, self._made.page
+        image, text = _model(self.image_name, self.image), _model(self.text_name, self.text)
+        page = _model(self.page_name, self.page) if self.page_name and self.page else None
+        return image, text, page
+
+
+class QueryVectors:
+    """Vectors of queries, each made once. `prepare` makes many in one batch."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self._captions: dict[str, Row] = {}
+        self._words: dict[str, Row] = {}
+        self._pictures: dict[int, tuple[Image.Image, Row]] = {}
+        self._page_words: dict[str, list[Row]] = {}
+
+    def prepare(
+        self,
+        *,
+        captions: Sequence[str] = (),
+        words: Sequence[str] = (),
+        pictures: Sequence["Image.Image"] = (),
+        page_words: Sequence[str] = (),
+    ) -> None:
+        """Embed what is not there yet: texts for the text space, for the image space, pictures.
+
+        `page_words` are texts for the space of pages, where there is one.
+        """
+        if new := [text for text in dict.fromkeys(captions) if text not in self._captions]:
+            self._captions |= zip(new, _rows(self.models.text.embed_queries(new)), strict=True)
+        if new := [text for text in dict.fromkeys(words) if text not in self._words]:
+            self._words |= zip(new, _rows(self.models.image.embed_words(new)), strict=True)
+        if unseen := {id(it): it for it in pictures if id(it) not in self._pictures}:
+            rows = _rows(self.models.image.embed_images([*unseen.values()]))
+            self._pictures |= {
+                key: (unseen[key], row) for key, row in zip(unseen, rows, strict=True)
+            }
+        new = [text for text in dict.fromkeys(page_words) if text not in self._page_words]
+        if new and (page := self.models.page):
+            self._page_words |= zip(new, map(question_rows, page.embed_words(new)), strict=True)
+
+    def caption(self, text: str) -> Row:
+        """Return a text in the space of captions."""
+        self.prepare(captions=[text])
+        return self._captions[text]
+
+    def words(self, text: str) -> Row:
+        """Return a text in the space of pictures."""
+        self.prepare(words=[text])
+        return self._words[text]
+
+    def picture(self, image: "Image.Image") -> Row:
+        """Return a picture in the space of pictures."""
+        self.prepare(pictures=[image])
+        return self._pictures[id(image)][1]
+
+    def page_rows(self, text: str) -> list[Row]:
+        """Return a text in the space of pages: a row for each token."""
+        self.prepare(page_words=[text])
+        return self._page_words[text]
+
+
+class Wanted(QueryVectors):
+    """Notes which vectors are asked for, and makes none."""
+
+    def __init__(self, models: Models) -> None:
+        super().__init__(models)
+        self.captions: list[str] = []
+        self.texts: list[str] = []
+        self.pictures: list[Image.Image] = []
+        self.page_words: list[str] = []
+
+    def caption(self, text: str) -> Row:
+        """Note a text for the space of captions."""
+        self.captions.append(text)
+        return []
+
+    def words(self, text: str) -> Row:
+        """Note a text for the space of pictures."""
+        self.texts.append(text)
+        return []
+
+    def picture(self, image: "Image.Image") -> Row:
+        """Note a picture."""
+        self.pictures.append(image)
+        return []
+
+    def page_rows(self, text: str) -> list[Row]:
+        """Note a text for the space of pages."""
+        self.page_words.append(text)
+        return []
+
+
+def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[Row]:
+    return list(matrix.tolist())
+
+
+def _model(name: str, loaded: ImageEmbedding | TextEmbedding | PageEmbedding) -> Model:
+    return Model(name=name, model_id=loaded.model_id, dimensions=loaded.dimensions)
+
+
+def _same(made: Model, model_id: str, dimensions: int) -> None:
+    if (made.model_id, made.dimensions) != (model_id, dimensions):
+        raise CollectionMismatchError(
+            f"the collection was built with {made.model_id} ({made.dimensions} numbers); what"
+            f" {made.name!r} names here is {model_id} ({dimensions}). Put the same weights in"
+            " place, or ingest again with --rebuild"
+        )
