@@ -1,7 +1,7 @@
-"""Sightline, the reading side: open a collection, search it, answer from what was found.
+"""Sightline: ask grounded questions of image collections, and see what the answers rest on.
 
-Open: `Settings`, `open_collection`, `open_index`. Search: `Search`, `Searcher`. Answer: `answer`.
-Assist: `complete_outfit`.
+`Workspace` does all of it; `Search` says what is asked of it, `Settings` where things are. Below it
+are `open_collection`, `Searcher`, `answer` and `complete_outfit`; for LlamaIndex `open_index`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.model.settings import Settings
     from app.retrieval.search import Search, Searcher
     from app.store.collection import open_collection
+    from app.workspace import Workspace
 
 __all__ = [
     "Answer",
@@ -20,6 +21,7 @@ __all__ = [
     "Search",
     "Searcher",
     "Settings",
+    "Workspace",
     "answer",
     "complete_outfit",
     "open_collection",
@@ -35,6 +37,7 @@ _HOMES = {
     "Answer": "app.answering.answer",
     "answer": "app.answering.answer",
     "Outfit": "app.assistants.outfit.complete",
+    "Workspace": "app.workspace",
     "complete_outfit": "app.assistants.outfit.complete",
 }
 

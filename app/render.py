@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from app.answering.evidence import Evidence
     from app.assistants.outfit.assembly import Suggestion
     from app.assistants.outfit.complete import Outfit
-    from app.doctor import Check
     from app.retrieval.hits import Hit, SignalScore
     from app.retrieval.retriever import Found
+    from app.workspace.doctor import Check
 
 Json = dict[str, Any]
 

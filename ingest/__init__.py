@@ -6,17 +6,24 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from app.model.report import Report, Watch
     from ingest.dataset import Source, load
-    from ingest.pipeline import Report, Watch, ingest
+    from ingest.pipeline import ingest
 
 __all__ = ["Report", "Source", "Watch", "ingest", "load"]
+
+_HOMES = {
+    "Report": "app.model.report",
+    "Source": "ingest.dataset",
+    "Watch": "app.model.report",
+    "ingest": "ingest.pipeline",
+    "load": "ingest.dataset",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the public names, imported when first used
     from importlib import import_module
 
-    if name in {"load", "Source"}:
-        return getattr(import_module("ingest.dataset"), name)
-    if name in __all__:
-        return getattr(import_module("ingest.pipeline"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -2,9 +2,9 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -24,6 +24,7 @@ from app.model.errors import (
 )
 from app.model.messages import counted
 from app.model.records import FileState, Record, Skip, page_content
+from app.model.report import Report, Watch
 from app.model.settings import Settings
 from app.store.collection import (
     Collection,
@@ -54,9 +55,6 @@ from ingest.write import Writer
 
 DEFAULT_IMAGE = "clip"
 DEFAULT_TEXT = "sentence"
-OFFLINE_IMAGE = "palette"
-OFFLINE_TEXT = "minilm"
-
 LOST_LIMIT = 0.2
 """Share of a source's records, or of those with captions, that may lose them unasked."""
 
@@ -65,30 +63,6 @@ MAKING_SECONDS = 60.0
 
 Names = tuple[str | None, str | None, str | None]
 """Of an image, a text and a page embedding; None for what is not asked for."""
-
-
-@dataclass(slots=True)
-class Report:
-    """What an ingest did: read = new + changed + unchanged + skipped; gone stands beside it."""
-
-    collection: str
-    read: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    gone: int = 0
-    skipped: list[Skip] = field(default_factory=list)
-    seconds: float = 0.0
-    interrupted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told what while an ingest runs: progress in pictures, other steps, and notices."""
-
-    progress: Callable[[int, int], None] = lambda _done, _total: None
-    step: Callable[[str], None] = lambda _text: None
-    notice: Callable[[str], None] = lambda _text: None
 
 
 def ingest(

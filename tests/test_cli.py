@@ -12,9 +12,9 @@ import pytest
 from llama_index.core.schema import TextNode
 from PIL import Image
 
+from app.cli.options import _example
 from app.llama import open_index
 from app.model.settings import Settings
-from app.options import _example
 from app.render import shown
 from app.store.collection import Collection
 from ingest import ingest
@@ -222,6 +222,7 @@ def test_a_search_during_a_first_ingest_says_who_is_at_it(
 # ---- search
 
 
+@pytest.mark.torch
 def test_a_search_tells_which_model_it_loads(sightline: Run, squares: Path, tmp_path: Path) -> None:
     name = f"clip:{save_clip(tmp_path / 'tiny')}"
     sightline("ingest", squares, "-c", "mine", "--image", name, "--text", "minilm")
@@ -479,7 +480,7 @@ def test_ctrl_c_ends_a_command_with_130(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("app.store.collection.collection_names", interrupt)
+    monkeypatch.setattr("app.workspace.collection_names", interrupt)
     assert sightline("collections").code == 130
 
 
@@ -489,7 +490,7 @@ def test_a_bug_is_one_line_and_no_traceback(
     def fail(*_: object) -> None:
         raise RuntimeError("a thing \x1b[2J")
 
-    monkeypatch.setattr("app.store.collection.collection_names", fail)
+    monkeypatch.setattr("app.workspace.collection_names", fail)
     ran = sightline("collections")
     assert ran.code == 1
     assert "this is a bug in sightline (RuntimeError at test_cli.py:" in ran.err
@@ -815,6 +816,7 @@ def test_pages_can_be_embedded_part_by_part(sightline: Run, tmp_path: Path) -> N
     assert "colpali:" in sightline("info", "shelf").out
 
 
+@pytest.mark.torch
 def test_a_page_embedding_that_is_not_at_hand_is_told_how_to_get(
     sightline: Run, tmp_path: Path
 ) -> None:

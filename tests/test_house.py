@@ -24,10 +24,7 @@ FLOORS = {
     "app.answering": (*STORE, "app.retrieval", "app.answering"),
     "app.assistants": (*STORE, "app.retrieval", "app.answering", "app.assistants"),
     "app.llama": (*STORE, "app.retrieval", "app.answering", "app.llama"),
-    "app.cli": ("app", "ingest"),
-    "app.commands": ("app", "ingest"),
-    "app.terminal": ("app", "ingest"),
-    "app.web": ("app", "ingest"),
+    "app.workspace": ("app", "ingest"),
     "app": ("app",),
 }
 """What each part may import of this project; the longest name that fits a file counts."""

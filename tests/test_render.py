@@ -1,5 +1,6 @@
 """Render: lines of a terminal that a long path does not swamp."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from app.render import found_lines, shown_path
@@ -8,9 +9,8 @@ from tests.test_figures import hit
 
 
 def test_a_long_path_keeps_its_beginning_and_its_end() -> None:
-    found = hit(Path("a/b.png"))
-    found.path = "holiday/" + "a folder in a folder/" * 40 + "IMG_0001.jpg"
-    found.others = (found.path,)
+    path = "holiday/" + "a folder in a folder/" * 40 + "IMG_0001.jpg"
+    found = replace(hit(Path("a/b.png")), path=path, others=(path,))
     line, others, *_ = found_lines(Found([found]))
     assert line.startswith("  1  0.500  holiday/a folder")
     assert line.endswith("/IMG_0001.jpg")

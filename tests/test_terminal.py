@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app import terminal
+from app.cli import terminal
+from app.cli.terminal import watching
 from app.model.settings import Settings
-from app.terminal import watching
 from ingest import Watch, ingest
 
 

@@ -21,7 +21,12 @@ from app.model.settings import Settings
 if TYPE_CHECKING:
     from PIL import Image
 
-GET_TORCH = "`pip install 'sightline[torch]'`; or ingest with --offline, which needs none"
+OFFLINE = {"image": "palette", "text": "minilm"}
+"""The embeddings that come with the installation."""
+
+GET_TORCH = (
+    "`pip install 'sightline[torch]'`; or do without it: ingest with --offline, and no --page"
+)
 """What to do where it is missing."""
 
 FloatMatrix = npt.NDArray[np.float32]

@@ -4,8 +4,8 @@ Two parts, each of length 1 before it is weighed: a histogram of gradients in 8 
 Triggs 2005, doi:10.1109/CVPR.2005.177) and of hues and greys in 2 x 2 cells. A cell and its
 mirror image are kept as their sum and the size of their difference, so that a picture and its
 mirror image have one vector: R@1 on edited copies .92 → .93, on the same building .27 → .67.
-The constants were chosen on the three sets of tests/encoders/test_palette.py themselves, so what they
-reach there flatters; hence from the middle of a region where they matter little.
+The constants were chosen on the three sets of tests/encoders/test_palette.py themselves, so what
+they reach there flatters; hence from the middle of a region where they matter little.
 """
 
 from collections.abc import Sequence

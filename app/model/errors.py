@@ -9,6 +9,7 @@ SightlineError
 │   ├── CollectionMismatchError      → both fingerprints, and the command that rebuilds
 │   ├── CollectionForeignError       of another program: never touched → another name
 │   └── CollectionBusyError          → the pid that holds it
+│       └── CollectionChangedError   made anew by another process since it was found
 ├── QueryError                       a bad filter, an empty query, an unknown field
 ├── AnswerError                      what a model wrote is not what it was asked for, twice
 └── ServiceUnavailableError          Qdrant or Ollama: its URL, and how to start it
@@ -74,6 +75,10 @@ class CollectionBusyError(CollectionError):
     """Another process holds the collection."""
 
     code = "collection_busy"
+
+
+class CollectionChangedError(CollectionBusyError):
+    """Another process has removed the collection, or made it anew, since it was found."""
 
 
 class QueryError(SightlineError):

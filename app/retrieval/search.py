@@ -7,11 +7,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.filters.conditions import AllOf, Condition, nearness
+from app.filters.conditions import AllOf, Condition, OneOf, nearness
 from app.filters.parse import parse
 from app.media.images import open_image
 from app.model.errors import QueryError, SightlineError, SourceError
 from app.model.settings import Settings
+from app.retrieval.hits import Hit
 from app.retrieval.modes import retriever_for
 from app.retrieval.retriever import CollectionRetriever, Found
 from app.retrieval.signals import Asked, Example
@@ -78,6 +79,24 @@ class Searcher:
         if isinstance(found, SightlineError):
             raise found
         return found
+
+    def record(self, name: str) -> Hit:
+        """Return the record of an id, or of the rest of one after its source, where that is one.
+
+        Raises QueryError.
+        """
+        sources = self.collection.manifest.sources
+        also = OneOf("record_id", (name, *(f"{label}/{name}" for label in sources)))
+        found = self.search(Search(also=also, top_k=2)).hits
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = " and ".join(hit.record_id for hit in found)
+            raise QueryError(f"{name!r} is the end of several record ids: {ids}; give one of them")
+        raise QueryError(
+            f"{name!r} is neither a file nor a record of the collection; record ids begin with a"
+            f" source ({', '.join(sources)}), and `search` lists what follows"
+        )
 
     def check(self, search: Search) -> None:
         """Raise what `search` would for its filter and numbers, before anything is loaded."""

@@ -5,9 +5,12 @@ import logging
 import math
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from threading import RLock
 from typing import Any, Self
 
 from app.encoders.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
@@ -40,11 +43,11 @@ UNIT_TOLERANCE = 1e-3
 
 
 class Collection:
-    """An open collection. Use it as a context manager, or close it.
+    """A collection, opened when it is used. Use it as a context manager, or close it.
 
-    The engine is opened when first used: models take seconds to load, and while one search holds
-    the embedded engine no other process can. One that was just made is open, and unseen by others
-    until it is published.
+    Models take seconds to load, and while one search holds the embedded engine others wait; so it
+    is opened when first needed, and again after `release`. Threads may read it at once. One that
+    was just made is open, and unseen by others until it is published.
     """
 
     def __init__(
@@ -61,6 +64,9 @@ class Collection:
         self.manifest = manifest
         self._engine = engine
         self._is_open = is_open
+        self._gate = RLock()
+        self._users = 0
+        self._used_at = 0.0
         self._replaces = replaces
         self._running: set[str] = set()
         self._has_strangers = False
@@ -74,12 +80,21 @@ class Collection:
 
     def close(self) -> None:
         """Let go of the collection, so that others can open it."""
-        self._engine.close()
-        self._is_open = False
+        with self._gate:
+            self._engine.close()
+            self._is_open = False
+
+    def release(self, *, idle_seconds: float = 0.0) -> None:
+        """Let go of it unless a thread reads it, or did within so many seconds."""
+        with self._gate:
+            if not self._users and time.monotonic() - self._used_at >= idle_seconds:
+                self.close()
 
     def require_free(self) -> None:
         """Raise CollectionBusyError for what an ingest holds, before models are loaded in vain."""
-        self._engine.require_free()
+        with self._gate:
+            if not self._is_open:
+                self._engine.require_free()
 
     @property
     def engine(self) -> Engine:
@@ -92,16 +107,30 @@ class Collection:
 
         Raises CollectionBusyError, CollectionError for a store that is lost.
         """
-        if self._is_open:
-            return
-        self._engine.open()
-        self._is_open = True
+        with self._gate:
+            if self._is_open:
+                return
+            self._engine.open()
+            self._is_open = True
+            try:
+                self._take_up()
+                self._refuse_loss()
+            except BaseException:
+                self.close()
+                raise
+
+    @contextmanager
+    def _in_use(self) -> Iterator[Engine]:
+        """The open engine, which `release` lets be meanwhile."""
+        with self._gate:
+            self.open()
+            self._users += 1
         try:
-            self._take_up()
-            self._refuse_loss()
-        except BaseException:
-            self.close()
-            raise
+            yield self._engine
+        finally:
+            with self._gate:
+                self._users -= 1
+                self._used_at = time.monotonic()
 
     def _take_up(self) -> None:
         """Take up what others have changed since it was found, now that it is held.
@@ -159,11 +188,13 @@ class Collection:
         Where over 2,000 records pass, pages are first looked for by the mean of their vectors.
         """
         staged = [self._staged(query, limit, where) for query in queries]
-        return self.engine.search(staged, limit=limit + spare, filter=self._compiled(where))
+        with self._in_use() as engine:
+            return engine.search(staged, limit=limit + spare, filter=self._compiled(where))
 
     def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> dict[str, Point]:
         """Return the points that exist, by id."""
-        found = self.engine.fetch(ids, vectors=vectors)
+        with self._in_use() as engine:
+            found = engine.fetch(ids, vectors=vectors)
         return {
             point.id: point
             for point in found
@@ -182,7 +213,8 @@ class Collection:
 
     def size_bytes(self) -> int | None:
         """Bytes on disk, with the pictures of pages; None when the engine cannot tell."""
-        stored = self.engine.size_bytes()
+        with self._in_use() as engine:
+            stored = engine.size_bytes()
         return None if stored is None else stored + page_pictures.size_bytes(self.pages)
 
     @property
@@ -192,20 +224,23 @@ class Collection:
 
     def placement(self) -> Placement | None:
         """Return how a server spreads it; None for the embedded engine."""
-        return self.engine.placement()
+        with self._in_use() as engine:
+            return engine.placement()
 
     def ledger(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield point id and what is known of its file."""
-        for id_, payload in self.engine.scroll(LEDGER):
-            if self._is_ours(payload):
-                yield id_, payload
+        with self._in_use() as engine:
+            for id_, payload in engine.scroll(LEDGER):
+                if self._is_ours(payload):
+                    yield id_, payload
 
     def record_ids(self, where: Condition | None) -> list[tuple[str, str]]:
         """Return (record id, point id) of all that passes, by record id."""
-        found = self.engine.scroll(("record_id",), self._compiled(where))
-        return sorted(
-            (payload["record_id"], id_) for id_, payload in found if self._is_ours(payload)
-        )
+        with self._in_use() as engine:
+            found = engine.scroll(("record_id",), self._compiled(where))
+            return sorted(
+                (payload["record_id"], id_) for id_, payload in found if self._is_ours(payload)
+            )
 
     def first(
         self, where: Condition | None, limit: int | None, *, keys: Sequence[str] = ("record_id",)
@@ -215,19 +250,22 @@ class Collection:
         `keys` has "record_id", by which our points are known.
         """
         size = min(limit or SCROLL_SIZE, SCROLL_SIZE)
-        found = self.engine.scroll(keys, self._compiled(where), size=max(size, 1))
-        return islice(((id_, each) for id_, each in found if self._is_ours(each)), limit)
+        with self._in_use() as engine:
+            found = engine.scroll(keys, self._compiled(where), size=max(size, 1))
+            yield from islice(((id_, each) for id_, each in found if self._is_ours(each)), limit)
 
     def ordered(
         self, key: str, limit: int, where: Condition | None = None, *, descending: bool = False
     ) -> list[tuple[str, dict[str, Any]]]:
         """Return id and payload of those that have a value at a key of numbers or times, by it."""
-        found = self.engine.ordered(key, limit, self._compiled(where), descending=descending)
+        with self._in_use() as engine:
+            found = engine.ordered(key, limit, self._compiled(where), descending=descending)
         return [(id_, payload) for id_, payload in found if self._is_ours(payload)]
 
     def count(self, where: Condition | None = None) -> int:
         """Count the records that pass."""
-        return self.engine.count(self._compiled(where))
+        with self._in_use() as engine:
+            return engine.count(self._compiled(where))
 
     def count_source(self, label: str) -> int:
         """Count the records of one source."""
@@ -235,7 +273,8 @@ class Collection:
 
     def commonest(self, field: Field, limit: int = 5) -> list[tuple[str, int]]:
         """Return the commonest values of a column of words or booleans, with their counts."""
-        return self.engine.commonest(key_of("fields", field.slug), limit)
+        with self._in_use() as engine:
+            return engine.commonest(key_of("fields", field.slug), limit)
 
     def extremes(self, field: Field) -> tuple[Any, Any] | None:
         """Return least and greatest value of a column of numbers or times; None when empty."""
@@ -331,7 +370,7 @@ class Collection:
             self.manifest = changed
 
     def _compiled(self, where: Condition | None) -> Any:  # noqa: ANN401 - the engine's own
-        return None if where is None else compile_filter(where, self.engine.filters)
+        return None if where is None else compile_filter(where, self._engine.filters)
 
 
 def create_collection(name: str, manifest: Manifest, settings: Settings) -> Collection:

@@ -1,8 +1,11 @@
 """Models: the embeddings of a collection, loaded when first needed and checked against it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from itertools import islice
+from threading import RLock
+from typing import TYPE_CHECKING, TypeVar
+from weakref import ref
 
 import numpy as np
 
@@ -22,6 +25,9 @@ from app.store.manifest import Manifest, Model
 
 if TYPE_CHECKING:
     from PIL import Image
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 Row = list[float]
 """One unit vector, as the engines take it."""
@@ -114,14 +120,22 @@ class Models:
         return image, text, page
 
 
+MAX_REMEMBERED = 512
+"""Vectors of each kind that are kept for questions to come: a text's takes 12 KB."""
+
+
 class QueryVectors:
-    """Vectors of queries, each made once. `prepare` makes many in one batch."""
+    """Vectors of queries, of which the last are kept. `prepare` makes many in one batch.
+
+    Threads may share it; they wait for each other while a model runs.
+    """
 
     def __init__(self, models: Models) -> None:
         self.models = models
+        self._lock = RLock()
         self._captions: dict[str, Row] = {}
         self._words: dict[str, Row] = {}
-        self._pictures: dict[int, tuple[Image.Image, Row]] = {}
+        self._pictures: dict[int, tuple[ref[Image.Image], Row]] = {}
         self._page_words: dict[str, list[Row]] = {}
 
     def prepare(
@@ -136,38 +150,50 @@ class QueryVectors:
 
         `page_words` are texts for the space of pages, where there is one.
         """
-        if new := [text for text in dict.fromkeys(captions) if text not in self._captions]:
-            self._captions |= zip(new, _rows(self.models.text.embed_queries(new)), strict=True)
-        if new := [text for text in dict.fromkeys(words) if text not in self._words]:
-            self._words |= zip(new, _rows(self.models.image.embed_words(new)), strict=True)
-        if unseen := {id(it): it for it in pictures if id(it) not in self._pictures}:
-            rows = _rows(self.models.image.embed_images([*unseen.values()]))
-            self._pictures |= {
-                key: (unseen[key], row) for key, row in zip(unseen, rows, strict=True)
-            }
-        new = [text for text in dict.fromkeys(page_words) if text not in self._page_words]
-        if new and (page := self.models.page):
-            self._page_words |= zip(new, map(question_rows, page.embed_words(new)), strict=True)
+        with self._lock:
+            if new := [text for text in dict.fromkeys(captions) if text not in self._captions]:
+                rows = _rows(self.models.text.embed_queries(new))
+                _remember(self._captions, zip(new, rows, strict=True))
+            if new := [text for text in dict.fromkeys(words) if text not in self._words]:
+                rows = _rows(self.models.image.embed_words(new))
+                _remember(self._words, zip(new, rows, strict=True))
+            if unseen := {id(it): it for it in pictures if self._seen(it) is None}:
+                rows = _rows(self.models.image.embed_images([*unseen.values()]))
+                seen = [(ref(it), row) for it, row in zip(unseen.values(), rows, strict=True)]
+                _remember(self._pictures, zip(unseen, seen, strict=True))
+            new = [text for text in dict.fromkeys(page_words) if text not in self._page_words]
+            if new and (page := self.models.page):
+                found = map(question_rows, page.embed_words(new))
+                _remember(self._page_words, zip(new, found, strict=True))
 
     def caption(self, text: str) -> Row:
         """Return a text in the space of captions."""
-        self.prepare(captions=[text])
-        return self._captions[text]
+        with self._lock:
+            self.prepare(captions=[text])
+            return self._captions[text]
 
     def words(self, text: str) -> Row:
         """Return a text in the space of pictures."""
-        self.prepare(words=[text])
-        return self._words[text]
+        with self._lock:
+            self.prepare(words=[text])
+            return self._words[text]
 
     def picture(self, image: "Image.Image") -> Row:
         """Return a picture in the space of pictures."""
-        self.prepare(pictures=[image])
-        return self._pictures[id(image)][1]
+        with self._lock:
+            self.prepare(pictures=[image])
+            return self._pictures[id(image)][1]
 
     def page_rows(self, text: str) -> list[Row]:
         """Return a text in the space of pages: a row for each token."""
-        self.prepare(page_words=[text])
-        return self._page_words[text]
+        with self._lock:
+            self.prepare(page_words=[text])
+            return self._page_words[text]
+
+    def _seen(self, image: "Image.Image") -> Row | None:
+        """Return the vector of a picture that was asked with; one of 12 MB is not kept for that."""
+        picture, row = self._pictures.get(id(image), (None, None))
+        return row if picture is not None and picture() is image else None
 
 
 class Wanted(QueryVectors):
@@ -199,6 +225,13 @@ class Wanted(QueryVectors):
         """Note a text for the space of pages."""
         self.page_words.append(text)
         return []
+
+
+def _remember(known: dict[Key, Value], new: Iterable[tuple[Key, Value]]) -> None:
+    """Keep what is new, and of what was there the latest."""
+    known |= new
+    for old in list(islice(known, max(0, len(known) - MAX_REMEMBERED))):
+        del known[old]
 
 
 def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[Row]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from app.answering.vision import Limits
-from app.doctor import COLOURS, DIGITS, Check, diagnose, draw_card
 from app.model.settings import Settings
+from app.workspace.doctor import COLOURS, DIGITS, Check, diagnose, draw_card
 from tests.ollama_double import OllamaDouble, unused_url
 from tests.vision_double import ChatRequest
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.describe import describe
 from app.encoders.palette import Palette
 from app.media import isolated, page_pictures
 from app.media.images import open_image
@@ -20,6 +19,7 @@ from app.model.errors import SourceError
 from app.model.points import Point
 from app.model.settings import Settings
 from app.store.collection import open_collection, remove_collection
+from app.workspace.describe import describe
 from ingest import Report, ingest
 from ingest.decode import MAX_DEATHS, Decoders
 from tests.ingest.test_pipeline import counts, start_ingest, stored, wait_for_points

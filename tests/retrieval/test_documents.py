@@ -14,10 +14,10 @@ from app.model.errors import (
     SourceError,
 )
 from app.model.settings import Settings
-from app.page_file import write_page
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
+from app.workspace.page_file import write_page
 from ingest import ingest
 from tests.pdfs import Page, chinese, pdf
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.describe import describe, description_lines
 from app.model.settings import Settings
 from app.render import found_lines, hit_json
 from app.retrieval.search import Search, Searcher
 from app.store.collection import Collection, open_collection
+from app.workspace.describe import describe, description_lines
 from ingest import ingest
 from tests.conftest import COLOURS, Run, make_squares
 from tests.ollama_double import OllamaDouble

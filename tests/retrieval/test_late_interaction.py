@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.describe import describe, description_lines
 from app.encoders import FloatMatrix
 from app.encoders.minilm import load as load_minilm
 from app.llama.index import open_index
@@ -24,6 +23,7 @@ from app.model.settings import Settings
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
+from app.workspace.describe import describe, description_lines
 from ingest import Report, ingest
 from tests.pdfs import Page, pdf
 

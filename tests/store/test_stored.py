@@ -21,13 +21,13 @@ from app.media.images import open_image
 from app.media.inside import inside
 from app.model.errors import SourceError
 from app.model.settings import Settings
-from app.page_file import write_page
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
 from app.store.engines.connection import Connection
 from app.store.payload import point_id
 from app.store.stored import Stored
+from app.workspace.page_file import write_page
 from ingest import ingest
 from tests.ollama_double import OllamaDouble
 from tests.pdfs import pdf

@@ -88,6 +88,7 @@ def complete_outfit(
     where: str | None = None,
     min_score: float | None = None,
     model: VisionModel | None = None,
+    searcher: Searcher | None = None,
     on_step: Tell = discard,
 ) -> Outfit:
     """Find what goes with a garment, a picture's path or a record id.
@@ -95,7 +96,8 @@ def complete_outfit(
     `audience` and `category` are whom it is for and what it is; left out, its record says so, or
     else the model. `slots` are those to be filled; left out, those that the garment leaves free,
     with a dress or with separates. `min_score` is the cosine that a find has with its title at the
-    least; left out, the text embedding's own. `on_step` is told what goes on. Raises QueryError,
+    least; left out, the text embedding's own. `searcher` is one over the collection; left out, one
+    is made. `on_step` is told what goes on. Raises QueryError,
     SourceError for the picture. That no model answers, or none that can say what the picture shows,
     is no error: see Outfit.
     """
@@ -104,11 +106,11 @@ def complete_outfit(
     if odd := [slot for slot in slots or () if slot not in SLOTS]:
         raise QueryError(f"there is no slot {odd[0]!r}; there is {', '.join(SLOTS)}")
     catalogue = read_catalogue(collection)
-    searcher = Searcher(collection, settings, on_load=on_step)
+    searcher = searcher or Searcher(collection, settings, on_load=on_step)
     searcher.check(Search(where=where, min_score=min_score))
     worn = find_worn(garment, searcher, catalogue, category=category, audience=audience)
     picture = open_image(worn.picture, max_megapixels=settings.max_megapixels)
-    collection.close()  # models take their time, and nobody should wait for the collection
+    collection.release()  # models take their time, and nobody should wait for the collection
     model = model or open_model(settings)
     on_step(f"asking {model.name} what it is, and what would go with it")
     analysis, failed = _analysis(picture, worn, catalogue, slots, model, searcher)
@@ -130,7 +132,7 @@ def complete_outfit(
         finds = by_titles(searcher, analysis.items, wish, worn.picture, facts)
         unnamed = _unnamed(finds, model)
         judge = _judge_named(_judge(picture, model, settings, on_step), unnamed)
-    collection.close()
+    collection.release()
     either = slots is None
     judged = assemble(finds.by_slot, judge, per_slot=per_slot, either=either)
     return Outfit(

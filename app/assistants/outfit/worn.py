@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from app.assistants.outfit.catalogue import Catalogue
-from app.filters.conditions import OneOf
 from app.model.errors import QueryError, SourceError
 from app.retrieval.hits import Hit
 from app.retrieval.search import Search, Searcher
@@ -51,7 +50,7 @@ def find_worn(
     picture = Path(garment).expanduser()
     if picture.is_dir():
         raise QueryError(f"{str(garment)!r} is a folder; name one picture, or a record")
-    record = _twin(picture, searcher) if picture.is_file() else _record(str(garment), searcher)
+    record = _twin(picture, searcher) if picture.is_file() else searcher.record(str(garment))
     said = record.metadata if record else {}
     columns = (catalogue.category, catalogue.audience)
     own = [_first(said.get(column.name)) if column else None for column in columns]
@@ -63,22 +62,6 @@ def find_worn(
         record,
         own[0] if category is None else catalogue.require_type(category),
         own[1] if audience is None else catalogue.require_audience(audience),
-    )
-
-
-def _record(name: str, searcher: Searcher) -> Hit:
-    """Return the record of an id, or of the rest of one after its source, where that is one."""
-    sources = searcher.collection.manifest.sources
-    also = OneOf("record_id", (name, *(f"{label}/{name}" for label in sources)))
-    found = searcher.search(Search(also=also, top_k=2)).hits
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = " and ".join(hit.record_id for hit in found)
-        raise QueryError(f"{name!r} is the end of several record ids: {ids}; give one of them")
-    raise QueryError(
-        f"{name!r} is neither a file nor a record of the collection; record ids begin with a"
-        f" source ({', '.join(sources)}), and `search` lists what follows"
     )
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from app.media.private import make_private, tighten
-from app.model.errors import CollectionBusyError, CollectionError
+from app.model.errors import CollectionBusyError, CollectionChangedError, CollectionError
 
 Purpose = Literal["read", "write"]
 
@@ -103,9 +103,9 @@ def refuse_second(name: str, manifest: object) -> None:
         )
 
 
-def made_anew(name: str) -> CollectionBusyError:
+def made_anew(name: str) -> CollectionChangedError:
     """Return what is raised for a collection that is not what it was when it was found."""
-    return CollectionBusyError(
+    return CollectionChangedError(
         f"another process has just removed collection {name!r}, or made it again with other models;"
         " run the command again"
     )

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.model.errors import SettingsError
-from app.options import (
+from app.cli.options import (
     Collection,
     Device,
     Home,
@@ -17,7 +16,8 @@ from app.options import (
     path_of,
     settings_of,
 )
-from app.terminal import EXIT_INTERRUPTED, lines, notice, show, watching
+from app.cli.terminal import EXIT_INTERRUPTED, lines, notice, show, watching
+from app.model.errors import SettingsError
 
 
 def ingest_command(
@@ -92,15 +92,14 @@ def ingest_command(
         max_megapixels=max_megapixels,
     )
     with watching() as watch:
+        from app.encoders import OFFLINE
         from app.render import report_lines
-        from ingest.pipeline import OFFLINE_IMAGE, OFFLINE_TEXT, ingest
+        from app.workspace import Workspace
 
         if offline:
-            image, text = OFFLINE_IMAGE, OFFLINE_TEXT
-        report = ingest(
-            path,
-            collection,
-            settings,
+            image, text = OFFLINE["image"], OFFLINE["text"]
+        report = Workspace(settings).ingest(
+            *(path, collection),
             image=image,
             text=text,
             page=page,

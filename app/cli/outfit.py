@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.commands.searching import require_target
-from app.model.garments import SLOTS, Slot
-from app.options import (
+from app.cli.drawing import require_target, write_drawn
+from app.cli.options import (
     Collection,
     Context,
     Device,
@@ -22,7 +21,8 @@ from app.options import (
     VisionUrl,
     settings_of,
 )
-from app.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show
+from app.cli.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show
+from app.model.garments import SLOTS, Slot
 
 
 class Slots(tuple[Slot, ...]):
@@ -88,9 +88,8 @@ def outfit_command(
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Complete an outfit: what goes with a garment, each match looked at by a vision model."""
-    from app.assistants.outfit.complete import complete_outfit
     from app.render import outfit_json, outfit_lines, outfit_notices
-    from app.store.collection import open_collection
+    from app.workspace import Workspace
 
     settings = settings_of(
         home=home,
@@ -104,25 +103,18 @@ def outfit_command(
     )
     require_target(figure, force=force)
     started = time.perf_counter()
-    with open_collection(collection, settings) as opened:
-        outfit = complete_outfit(
-            picture,
-            opened,
-            settings,
+    with Workspace(settings, on_step=notice) as workspace:
+        outfit = workspace.outfit(
+            *(collection, picture),
             audience=for_,
             category=category,
             slots=slots,
             per_slot=per_slot,
             where=where,
             min_score=min_score,
-            on_step=notice,
         )
     elapsed_ms = (time.perf_counter() - started) * 1000
-    if figure:
-        from app.figures import outfit_board, write_figure
-
-        write_figure(outfit_board(outfit), figure, force=force)
-        notice(f"wrote {figure}")
+    write_drawn(figure, lambda figures: figures.outfit_board(outfit), force=force)
     if json_:
         shown = outfit_json(outfit, elapsed_ms)
         show(shown | {"notices": [*shown["notices"], *heard()]})

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import typer
 
-from app.options import (
+from app.cli.options import (
     Context,
     Home,
     Json,
@@ -15,7 +15,7 @@ from app.options import (
     VisionUrl,
     settings_of,
 )
-from app.terminal import EXIT_ERROR, lines, show
+from app.cli.terminal import EXIT_ERROR, lines, show
 
 
 def doctor_command(
@@ -29,8 +29,8 @@ def doctor_command(
     qdrant: Qdrant = None,
 ) -> None:
     """Check engine, disk, models and the vision model; say what to do where something is amiss."""
-    from app.doctor import diagnose
     from app.render import check_lines
+    from app.workspace import Workspace
 
     settings = settings_of(
         home=home,
@@ -41,7 +41,8 @@ def doctor_command(
         context=context,
         max_images=max_images,
     )
-    checks = diagnose(settings)
+    with Workspace(settings) as workspace:
+        checks = workspace.doctor()
     if json_:
         show({"checks": [asdict(check) for check in checks]})
     else:

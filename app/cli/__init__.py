@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from app.commands.ask import ask_command
-from app.commands.collections import collections_command, info_command, remove_command
-from app.commands.doctor import doctor_command
-from app.commands.ingest import ingest_command
-from app.commands.outfit import outfit_command
-from app.commands.pages import pages_command
-from app.commands.search import search_command
-from app.terminal import lines, run
+from app.cli.ask import ask_command
+from app.cli.collections import collections_command, info_command, remove_command
+from app.cli.doctor import doctor_command
+from app.cli.ingest import ingest_command
+from app.cli.outfit import outfit_command
+from app.cli.pages import pages_command
+from app.cli.search import search_command
+from app.cli.terminal import lines, run
 
 app = typer.Typer(
     name="sightline",
@@ -52,7 +52,3 @@ def main_command(
 def main() -> None:
     """Run the command line."""
     run(app)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from app.model.errors import QueryError, SightlineError, SourceError
-from app.model.settings import Settings
 from app.render import found_json
-from app.retrieval.search import Search, Searcher
-from app.store.collection import open_collection
+from app.retrieval.search import Search
+from app.workspace import Workspace
 
 KEYS = frozenset({"id", "words", "image", "where", "near", "sort", "mode", "top_k", "from"})
 
@@ -22,7 +21,7 @@ Parsed = tuple[Any, Search | SightlineError]
 
 
 def answer_batch(
-    file: Path, collection: str, base: Search, settings: Settings, *, size: int = 64
+    file: Path, collection: str, base: Search, workspace: Workspace, *, size: int = 64
 ) -> Iterator[dict[str, Any]]:
     """Yield a result, or an error, for each line; `size` queries are embedded together.
 
@@ -35,17 +34,19 @@ def answer_batch(
         )  # a bad line is told by itself
     except OSError as error:
         raise SourceError("missing_file", f"{file} cannot be read: {error.strerror}") from error
-    with lines, open_collection(collection, settings) as opened:
-        searcher = Searcher(opened, settings)
+    with lines:
         numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
         while chunk := list(islice(numbered, size)):
-            yield from _answered(searcher, [_parsed(number, line, base) for number, line in chunk])
+            parsed = [_parsed(number, line, base) for number, line in chunk]
+            yield from _answered(workspace, collection, parsed)
 
 
-def _answered(searcher: Searcher, chunk: Sequence[Parsed]) -> Iterator[dict[str, Any]]:
+def _answered(
+    workspace: Workspace, collection: str, chunk: Sequence[Parsed]
+) -> Iterator[dict[str, Any]]:
     started = time.perf_counter()
     searches = [search for _, search in chunk if isinstance(search, Search)]
-    results = iter(searcher.search_many(searches))
+    results = iter(workspace.search_many(collection, searches))
     answers = [
         (id_, search, next(results) if isinstance(search, Search) else search)
         for id_, search in chunk

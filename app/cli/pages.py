@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from app.cli.options import Force, Home, Json, Qdrant, path_of, settings_of
+from app.cli.terminal import notice, show
 from app.media.pages import SIDE
-from app.options import Force, Home, Json, Qdrant, path_of, settings_of
-from app.terminal import notice, show
 
 
 def pages_command(
@@ -32,10 +32,10 @@ def pages_command(
     qdrant: Qdrant = None,
 ) -> None:
     """Write a page of a document as a picture, to look a citation up."""
-    from app.page_file import write_page
+    from app.workspace import Workspace
 
-    settings = settings_of(home=home, qdrant=qdrant)
-    file = write_page(
-        document, page, settings, collection=collection, out=out, side=side, force=force
-    )
+    with Workspace(settings_of(home=home, qdrant=qdrant)) as workspace:
+        file = workspace.page(
+            document, page, collection=collection, out=out, side=side, force=force
+        )
     show({"file": str(file)}) if json_ else notice(f"wrote {file}")

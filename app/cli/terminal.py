@@ -21,7 +21,7 @@ from app.model.errors import SightlineError
 from app.render import shown
 
 if TYPE_CHECKING:
-    from ingest.pipeline import Watch
+    from app.model.report import Watch
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -107,7 +107,7 @@ def watching() -> "Iterator[Watch]":
     From the first: also the imports take seconds on a slow disk.
     """
     with _Progress() as progress:
-        from ingest.pipeline import Watch
+        from app.model.report import Watch
 
         yield Watch(progress=progress.records, step=progress.step, notice=notice)
 

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from app.commands.searching import found_by, require_target
-from app.model.errors import QueryError
-from app.options import (
+from app.cli.drawing import require_target, write_drawn
+from app.cli.options import (
     Collection,
     Context,
     Device,
@@ -37,7 +36,8 @@ from app.options import (
     path_of,
     settings_of,
 )
-from app.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show, stream
+from app.cli.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show, stream
+from app.model.errors import QueryError
 
 
 def ask_command(
@@ -71,10 +71,9 @@ def ask_command(
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Ask a vision model on your machine; the answer cites the pictures and pages it rests on."""
-    from app.answering.answer import answer
-    from app.media.images import open_image
     from app.render import answer_json, answer_lines, nearest_notice
     from app.retrieval.search import Search
+    from app.workspace import Workspace
 
     settings = settings_of(
         home=home,
@@ -91,7 +90,6 @@ def ask_command(
         raise QueryError("the question is empty")
     require_target(figure, force=force)
     search = Search(
-        words=question,
         image=image,
         mode=mode,
         where=where,
@@ -112,17 +110,10 @@ def ask_command(
         stream(piece)
 
     started = time.perf_counter()
-    found = found_by(collection, search, settings, on_load=None if json_ else notice)
-    asked = open_image(image, max_megapixels=settings.max_megapixels) if image else None
+    on_text = tell if is_live else None
     try:
-        said = answer(
-            question,
-            found.hits,
-            settings=settings,
-            query_image=asked,
-            on_text=tell if is_live else None,
-            on_step=notice,
-        )
+        with Workspace(settings, on_step=notice) as workspace:
+            found, said = workspace.ask(collection, question, search, on_text=on_text)
     except KeyboardInterrupt:
         stream("\n" if pieces else "")  # what is said of it begins a line
         raise
@@ -131,11 +122,9 @@ def ask_command(
         said = replace(said, notices=tuple(nearest_notice(found)))
     if not json_:
         stream("\n" if pieces else f"{said.text}\n" if said.text else "")
-    if figure:
-        from app.figures import answer_sheet, write_figure
-
-        write_figure(answer_sheet(question, said, search, found), figure, force=force)
-        notice(f"wrote {figure}")
+    write_drawn(
+        figure, lambda figures: figures.answer_sheet(question, said, search, found), force=force
+    )
     if json_:
         shown = answer_json(said, elapsed_ms)
         show(shown | {"notices": [*found.notices, *shown["notices"], *heard()]})

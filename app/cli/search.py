@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app.commands.searching import found_by, require_target, write_sheet
-from app.model.errors import QueryError
-from app.options import (
+from app.cli.drawing import require_target, write_drawn
+from app.cli.options import (
     Collection,
     Device,
     Figure,
@@ -33,7 +32,8 @@ from app.options import (
     path_of,
     settings_of,
 )
-from app.terminal import EXIT_ERROR, heard, lines, notice, notices, show
+from app.cli.terminal import EXIT_ERROR, heard, lines, notice, notices, show
+from app.model.errors import QueryError
 
 
 def search_command(
@@ -65,10 +65,11 @@ def search_command(
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Find pictures and pages by words, by a picture, by both, or by a filter alone."""
-    from app.batch import answer_batch
+    from app.cli.batch import answer_batch
     from app.model.messages import counted
     from app.render import found_json, found_lines, nearest_notice
     from app.retrieval.search import Search
+    from app.workspace import Workspace
 
     settings = settings_of(home=home, qdrant=qdrant, device=device, max_megapixels=max_megapixels)
     search = Search(
@@ -91,18 +92,20 @@ def search_command(
         if words or image or figure:
             raise QueryError("--batch has words and pictures of its own, and draws no figure")
         failed = []
-        for line in answer_batch(batch, collection, search, settings):
-            show(line)
-            failed.append("error" in line)
+        with Workspace(settings) as workspace:
+            for line in answer_batch(batch, collection, search, workspace):
+                show(line)
+                failed.append("error" in line)
         if any(failed):
             notice(f"{sum(failed):,} of {counted(len(failed), 'query', 'queries')} failed")
             raise typer.Exit(EXIT_ERROR)
         return
     require_target(figure, force=force)
     started = time.perf_counter()
-    found = found_by(collection, search, settings, on_load=None if json_ else notice)
+    with Workspace(settings, on_step=None if json_ else notice) as workspace:
+        found = workspace.search(collection, search)
     elapsed_ms = (time.perf_counter() - started) * 1000
-    write_sheet(figure, search, found, force=force)
+    write_drawn(figure, lambda figures: figures.result_sheet(search, found), force=force)
     if json_:
         shown = found_json(words, search.chosen_mode, found, elapsed_ms)
         show(shown | {"notices": [*shown["notices"], *heard()]})

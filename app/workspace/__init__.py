@@ -1,0 +1,277 @@
+"""Workspace: the one way in. Collections and models of this process, shared by its threads."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+from app.model.errors import CollectionChangedError, CollectionError, SightlineError
+from app.model.settings import Settings
+from app.retrieval.retriever import Found
+from app.retrieval.search import Search, Searcher
+from app.store.collection import (
+    collection_names,
+    find_manifest,
+    open_collection,
+    remove_collection,
+)
+from app.workspace.held import Held
+
+if TYPE_CHECKING:
+    from app.answering.answer import Answer
+    from app.answering.evidence import Evidence
+    from app.assistants.outfit.complete import Outfit
+    from app.model.garments import Slot
+    from app.model.report import Report, Watch
+    from app.retrieval.hits import Hit
+    from app.workspace.doctor import Check
+
+IDLE_SECONDS = 2.0
+"""After which a collection is let go of: a writer waits for 5 s, and opening takes .1 to .5 s."""
+
+Tell = Callable[[str], None]
+
+Result = TypeVar("Result")
+
+
+class Summary(NamedTuple):
+    """A collection as it is listed: its records, or what is amiss with it."""
+
+    name: str
+    records: int | None
+    problem: str = ""
+
+
+class Workspace:
+    """All that Sightline does, for a notebook, a script, threads, the command line.
+
+    A collection is opened when it is first used and shared by all threads. Once none has used it
+    for two seconds it is let go of, so that another process may ingest into it; it is opened again
+    when next used. Its models are loaded once, and stay. Nothing is printed: `on_step` is told of
+    what takes seconds. Close it, or use `with`.
+
+    Every method raises CollectionMissingError where there is no such collection, and
+    CollectionBusyError while another process writes it.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, on_step: Tell | None = None) -> None:
+        self.settings = settings or Settings()
+        self._on_step = on_step
+        self._lock = Lock()
+        self._held: dict[str, Held] = {}
+        self._closed = Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all collections, also while they are used."""
+        self._closed.set()
+        for held in self._all():
+            held.forget()
+
+    def search(self, collection: str, search: Search) -> Found:
+        """Return the records that answer best. Raises QueryError, SourceError for a picture."""
+        from app.assistants.outfit.asked import told_of_outfit
+
+        def find(searcher: Searcher) -> Found:
+            found = searcher.search(search)
+            hints = told_of_outfit(search, searcher.collection)
+            return replace(found, notices=[*found.notices, *hints])
+
+        return self._with(collection, find)
+
+    def search_many(
+        self, collection: str, searches: Sequence[Search]
+    ) -> list[Found | SightlineError]:
+        """Return what `search` would for each, or its error; what they need is embedded at once."""
+        return self._with(collection, lambda searcher: searcher.search_many(searches))
+
+    def ask(
+        self,
+        collection: str,
+        question: str,
+        search: Search | None = None,
+        *,
+        on_evidence: "Callable[[tuple[Evidence, ...]], None] | None" = None,
+        on_text: Tell | None = None,
+    ) -> "tuple[Found, Answer]":
+        """Return what was found, and what a vision model says from it to a question.
+
+        `search` has all that is asked beside the question, such as a filter, and a picture that the
+        question is about. `on_evidence` and `on_text` are told as `app.answer` tells them. That no
+        model answers is a status of the answer.
+        """
+        from app.answering.answer import answer
+        from app.media.images import open_image
+
+        search = replace(search or Search(), words=question)
+        found = self.search(collection, search)
+        picture = None
+        if search.image:
+            picture = open_image(search.image, max_megapixels=self.settings.max_megapixels)
+        return found, answer(
+            question,
+            found.hits,
+            settings=self.settings,
+            query_image=picture,
+            on_evidence=on_evidence,
+            on_text=on_text,
+            on_step=self._on_step,
+        )
+
+    def outfit(
+        self,
+        collection: str,
+        garment: str | Path,
+        *,
+        audience: str | None = None,
+        category: str | None = None,
+        slots: "Sequence[Slot] | None" = None,
+        per_slot: int = 1,
+        where: str | None = None,
+        min_score: float | None = None,
+    ) -> "Outfit":
+        """Return what goes with a garment, a picture's path or a record id; see complete_outfit."""
+        from app.assistants.outfit.complete import complete_outfit
+
+        return self._with(
+            collection,
+            lambda searcher: complete_outfit(
+                garment,
+                searcher.collection,
+                self.settings,
+                searcher=searcher,
+                audience=audience,
+                category=category,
+                slots=slots,
+                per_slot=per_slot,
+                where=where,
+                min_score=min_score,
+                on_step=self._on_step or (lambda _: None),
+            ),
+        )
+
+    def record(self, collection: str, record_id: str) -> "Hit":
+        """Return one record by its id. Raises QueryError where there is none."""
+        return self._with(collection, lambda searcher: searcher.record(record_id))
+
+    def describe(self, collection: str) -> dict[str, Any]:
+        """Return counts, sources, models, weights, columns and disk of a collection."""
+        from app.workspace.describe import describe
+
+        return self._with(collection, lambda searcher: describe(searcher.collection))
+
+    def collections(self) -> list[Summary]:
+        """Return the collections that there are; a damaged one hides none of the others."""
+        return [self._summary(name) for name in collection_names(self.settings)]
+
+    def page(
+        self,
+        document: str,
+        page: int | None = None,
+        *,
+        collection: str | None = None,
+        out: Path | None = None,
+        side: int | None = None,
+        force: bool = False,
+    ) -> Path:
+        """Write a page of a document as a picture, and return the file; see write_page."""
+        from app.media.pages import SIDE
+        from app.workspace.page_file import write_page
+
+        return write_page(
+            *(document, page, self.settings),
+            collection=collection,
+            out=out,
+            side=side or SIDE,
+            force=force,
+        )
+
+    def ingest(
+        self,
+        path: Path,
+        collection: str,
+        *,
+        image: str | None = None,
+        text: str | None = None,
+        page: str | None = None,
+        label: str | None = None,
+        rebuild: bool = False,
+        allow_removals: bool = False,
+        strict: bool = False,
+        ocr: bool = False,
+        watch: "Watch | None" = None,
+    ) -> "Report":
+        """Bring a collection in step with a source on disk; see `ingest.ingest`.
+
+        Threads that search it meanwhile wait for the end.
+        """
+        from ingest.pipeline import ingest
+
+        with self._of(collection).writing():
+            return ingest(
+                *(path, collection, self.settings),
+                image=image,
+                text=text,
+                page=page,
+                label=label,
+                rebuild=rebuild,
+                allow_removals=allow_removals,
+                strict=strict,
+                ocr=ocr,
+                watch=watch,
+            )
+
+    def remove(self, collection: str, source: str | None = None) -> int | None:
+        """Delete a collection; or one source of it, and return how many records that were."""
+        with self._of(collection).writing():
+            if source is None:
+                remove_collection(collection, self.settings)
+                return None
+            with open_collection(collection, self.settings, purpose="write") as opened:
+                return opened.forget(source)
+
+    def doctor(self) -> "list[Check]":
+        """Look at everything an answer needs: one finding each, with what to do about it."""
+        from app.workspace.doctor import diagnose
+
+        return diagnose(self.settings)
+
+    def _with(self, collection: str, job: Callable[[Searcher], Result]) -> Result:
+        """Do a job on a collection; once more, if another process has made that anew meanwhile."""
+        held = self._of(collection)
+        try:
+            with held.reading() as searcher:
+                return job(searcher)
+        except CollectionChangedError:
+            held.forget()
+        with held.reading() as searcher:
+            return job(searcher)
+
+    def _of(self, name: str) -> Held:
+        with self._lock:
+            if not self._held:
+                Thread(target=self._let_go, daemon=True).start()
+            return self._held.setdefault(name, Held(name, self.settings, self._on_step))
+
+    def _all(self) -> list[Held]:
+        with self._lock:
+            return [*self._held.values()]
+
+    def _let_go(self) -> None:
+        """Release what nobody uses, for as long as there is a workspace."""
+        while not self._closed.wait(IDLE_SECONDS / 2):
+            for held in self._all():
+                held.release(idle_seconds=IDLE_SECONDS)
+
+    def _summary(self, name: str) -> Summary:
+        try:
+            manifest = find_manifest(name, self.settings)
+        except CollectionError as error:
+            return Summary(name, None, str(error))
+        return Summary(name, manifest.points if manifest else None)

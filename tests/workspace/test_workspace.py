@@ -1,0 +1,200 @@
+"""The workspace: one way in, for a notebook, a script and threads, while others write."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app import Search, Settings, Workspace
+from app.model.errors import CollectionMissingError, QueryError, SourceError
+from tests.conftest import COLOURS, make_squares
+from tests.ollama_double import OllamaDouble
+from tests.pdfs import pdf
+
+
+@pytest.fixture
+def workspace(either_engine: Settings, squares: Path) -> Iterator[Workspace]:
+    """One in which `squares` was ingested, on either engine."""
+    with Workspace(either_engine) as made:
+        report = made.ingest(squares, "squares", image="palette", text="minilm")
+        assert report.new == 3
+        yield made
+
+
+def paths(workspace: Workspace, words: str = "", **asked: object) -> list[str]:
+    return [hit.path for hit in workspace.search("squares", Search(words, **asked)).hits]
+
+
+def test_words_a_picture_and_a_filter_find(workspace: Workspace, squares: Path) -> None:
+    assert paths(workspace, "a red square")[0] == "red.png"
+    assert paths(workspace, image=squares / "blue.png")[0] == "blue.png"
+    assert paths(workspace, where='shade == "green"') == ["green.png"]
+    found = workspace.search_many("squares", [Search("red", top_k=1), Search()])
+    assert found[0].hits[0].path == "red.png"
+    assert isinstance(found[1], QueryError)
+
+
+def test_what_was_found_and_the_answer_come_together(workspace: Workspace, squares: Path) -> None:
+    shown: list[object] = []
+    with OllamaDouble(reply="A red square [1].") as ollama:
+        settings = workspace.settings.model_copy(update={"ollama": ollama.url})
+        with Workspace(settings) as asking:
+            asked = Search(where='shade == "red"')
+            found, said = asking.ask("squares", "Which is red?", asked, on_evidence=shown.append)
+    assert [hit.path for hit in found.hits] == ["red.png"]
+    assert (said.status, said.text, said.citations) == ("answered", "A red square [1].", (1,))
+    assert shown == [said.evidence]
+
+
+def test_a_record_a_description_and_a_list(workspace: Workspace) -> None:
+    record = workspace.record("squares", "squares/red.png")
+    assert (record.path, record.metadata["shade"]) == ("red.png", "red")
+    assert workspace.record("squares", "red.png") == record
+    with pytest.raises(QueryError, match="neither a file nor a record"):
+        workspace.record("squares", "white.png")
+    assert workspace.describe("squares")["records"] == 3
+    assert workspace.collections() == [("squares", 3, "")]
+
+
+def test_a_page_is_written_as_a_picture(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "report.pdf").write_bytes(pdf("rain fell on 41 days"))
+    out = Workspace(settings).page(str(tmp_path / "report.pdf"), 1, out=tmp_path / "1.png", side=64)
+    with Image.open(out) as picture:
+        assert max(picture.size) == 64
+
+
+def test_a_source_is_removed_and_then_the_collection(workspace: Workspace) -> None:
+    assert paths(workspace, "square")
+    assert workspace.remove("squares", "squares") == 3
+    assert workspace.collections() == [("squares", 0, "")]
+    assert workspace.remove("squares") is None
+    with pytest.raises(CollectionMissingError):
+        workspace.search("squares", Search("red"))
+
+
+def test_it_finds_what_it_ingested_itself(workspace: Workspace, squares: Path) -> None:
+    assert paths(workspace, where='shade == "red"') == ["red.png"]
+    Image.new("RGB", (64, 64), "white").save(squares / "white.png")
+    (squares / "metadata.json").unlink()
+    assert workspace.ingest(squares, "squares", allow_removals=True).new == 1
+    assert "white.png" in paths(workspace, image=squares / "white.png")
+
+
+def test_nothing_is_printed(
+    workspace: Workspace, capfd: pytest.CaptureFixture[str], squares: Path
+) -> None:
+    workspace.ingest(squares, "squares")
+    workspace.search("squares", Search("red"))
+    workspace.ask("squares", "red?")
+    workspace.doctor()
+    assert capfd.readouterr() == ("", "")
+
+
+# ---- threads
+
+
+def test_sixteen_threads_search_one_collection_at_once(workspace: Workspace, squares: Path) -> None:
+    searches = [
+        *(Search(f"a {name} square", top_k=1) for name in COLOURS),
+        *(Search(image=squares / f"{name}.png", top_k=1) for name in COLOURS),
+        *(Search(where=f'shade == "{name}"') for name in COLOURS),
+    ] * 10
+    expected = [f"{name}.png" for name in COLOURS] * 30
+
+    def first(search: Search) -> str:
+        return workspace.search("squares", search).hits[0].path
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(first, searches)) == expected
+
+
+def test_threads_search_while_a_thread_ingests(workspace: Workspace, squares: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(paths, workspace, "a red square", top_k=1) for _ in range(40)]
+        more = make_squares(squares.parent / "more", {"white": (255, 255, 255)})
+        ingested = pool.submit(workspace.ingest, more, "squares")
+        found += [pool.submit(paths, workspace, "a red square", top_k=1) for _ in range(40)]
+        assert ingested.result().new == 1
+        assert [each.result() for each in found] == [["red.png"]] * 80
+    assert len(paths(workspace, "square", top_k=9)) == 4
+
+
+# ---- other processes
+
+
+def test_once_it_is_idle_another_may_write(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.workspace.IDLE_SECONDS", 0.05)
+    with Workspace(settings) as reading, Workspace(settings) as writing:
+        writing.ingest(squares, "squares", image="palette", text="minilm")
+        assert paths(reading, "a red square")[0] == "red.png"
+        more = make_squares(squares.parent / "more", {"white": (255, 255, 255)})
+        assert writing.ingest(more, "squares").new == 1
+        assert len(paths(reading, "square", top_k=9)) == 4
+
+
+def test_what_another_made_anew_with_other_models_is_searched(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.workspace.IDLE_SECONDS", 0.05)
+    with Workspace(settings) as reading, Workspace(settings) as writing:
+        writing.ingest(squares, "squares", image="palette", text="minilm")
+        assert paths(reading, "a red square")[0] == "red.png"
+        time.sleep(0.2)
+        writing.remove("squares")
+        monkeypatch.setattr("app.encoders.palette.Palette.model_id", "palette:other")
+        other = make_squares(squares.parent / "other", {"white": (255, 255, 255)})
+        writing.ingest(other, "squares", image="palette", text="minilm")
+        assert paths(reading, "a white square") == ["white.png"]
+
+
+def test_a_picture_that_is_no_picture_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(SourceError):
+        workspace.search("squares", Search(image=tmp_path / "a.png"))
+
+
+# ---- memory
+
+SEARCHES = """
+import sys
+from pathlib import Path
+from app import Search, Settings, Workspace
+
+def resident() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+home, folder = map(Path, sys.argv[1:])
+pictures = sorted(folder.glob("*.png"))
+with Workspace(Settings(home=home)) as workspace:
+    for number in range(1300):
+        if number == 300:
+            before = resident()
+        search = [
+            Search(f"a red square {number}"),
+            Search(image=pictures[number % len(pictures)]),
+            Search(where=f"brightness > {number % 7}"),
+        ][number % 3]
+        workspace.search("squares", search)
+    print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells what is resident")
+def test_a_thousand_searches_take_no_more_memory(squares: Path, settings: Settings) -> None:
+    with Workspace(settings) as workspace:
+        workspace.ingest(squares, "squares", image="palette", text="minilm")
+    ran = subprocess.run(
+        [sys.executable, "-c", SEARCHES, str(settings.home), str(squares)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert float(ran.stdout) < 20
