@@ -61,14 +61,12 @@ class Search:
 class Searcher:
     """Searches one open collection with its own models, each loaded when first needed.
 
-    `on_load` is told of each that takes seconds. Raises CollectionBusyError when an ingest holds
-    the collection.
+    `on_load` is told of each that takes seconds.
     """
 
     def __init__(
         self, collection: Collection, settings: Settings, *, on_load: Tell | None = None
     ) -> None:
-        collection.require_free()
         self.collection = collection
         self._settings = settings
         self.vectors = QueryVectors(Models.of(collection.manifest, settings, on_load=on_load))

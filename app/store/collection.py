@@ -90,11 +90,10 @@ class Collection:
             if not self._users and time.monotonic() - self._used_at >= idle_seconds:
                 self.close()
 
-    def require_free(self) -> None:
-        """Raise CollectionBusyError for what an ingest holds, before models are loaded in vain."""
-        with self._gate:
-            if not self._is_open:
-                self._engine.require_free()
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a writer of another process waits until it is let go of."""
+        return self._is_open and self._engine.is_wanted
 
     @property
     def engine(self) -> Engine:

@@ -42,6 +42,8 @@ class Held:
         finally:
             with self._changed:
                 self._readers -= 1
+                if not self._readers and searcher.collection.is_wanted:
+                    searcher.collection.release()
                 self._changed.notify_all()
 
     @contextmanager

@@ -18,7 +18,7 @@ from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
 from app.store.engines import edge, lock
 from ingest import ingest
-from tests.conftest import Run
+from tests.conftest import Run, make_squares
 
 pytestmark = pytest.mark.skipif(not lock.CAN_SHARE, reason="locks cannot be shared on Windows")
 
@@ -105,17 +105,54 @@ def test_nothing_is_copied_while_it_is_written(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "COPY_SECONDS", 0.2)
+    monkeypatch.setattr(lock, "STILL_SECONDS", 0.2)
     file = home.collections_folder / ".squares.lock"
-    with lock.hold(file, "write", "squares"):  # noqa: SIM117 - one after the other
+    with lock.keep_still(file, "squares", changing=True):  # noqa: SIM117 - one after the other
         with pytest.raises(CollectionBusyError, match="written or copied"):
             with lock.keep_still(file, "squares", changing=False):
                 pass
     with lock.keep_still(file, "squares", changing=False):
         with lock.keep_still(file, "squares", changing=False):
             pass
-        monkeypatch.setattr(lock, "WAIT_SECONDS", 0.2)
-        with pytest.raises(CollectionBusyError), lock.hold(file, "write", "squares"):
+        with (
+            pytest.raises(CollectionBusyError, match="written or copied"),
+            lock.keep_still(file, "squares", changing=True),
+        ):
             pass
+
+
+INGEST = """
+    import sys
+    from pathlib import Path
+    from app import Settings
+    from ingest import ingest
+
+    for number in range(int(sys.argv[2])):
+        folder = Path(sys.argv[1]) / f"more-{number}"
+        settings = Settings(workers=0)
+        ingest(folder, "squares", settings, image="palette", text="minilm")
+    print("done")
+"""
+
+
+def test_an_ingest_keeps_no_search_waiting(home: Settings, tmp_path: Path) -> None:
+    shades = {f"red-{depth}": (depth, 10, 10) for depth in range(0, 250, 25)}
+    for number in range(5):
+        make_squares(tmp_path / f"more-{number}", shades)
+    command = [sys.executable, "-c", textwrap.dedent(INGEST), str(tmp_path), "5"]
+    counts = []
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as writing:
+        while writing.poll() is None:
+            with open_collection("squares", home) as opened:
+                found = Searcher(opened, home).search(Search("a red square", where="shade != 'x'"))
+                assert found.hits
+                counts.append(found.passing)
+    assert writing.returncode == 0
+    with open_collection("squares", home) as opened:
+        counts.append(opened.count())
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (3, 53)
+    assert len(counts) > 4
 
 
 def test_where_no_disk_has_room_for_a_copy_that_is_said(

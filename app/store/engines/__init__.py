@@ -84,6 +84,10 @@ class Engine(Protocol):
     def open(self) -> None:
         """Get ready to read and write what `create` made. Raises CollectionError."""
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a writer waits for those who read it."""
+
     def require_free(self) -> None:
         """Wait for who holds it, as `open` does. Raises CollectionBusyError."""
 

@@ -15,7 +15,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,14 @@ from app.model.errors import CollectionBusyError, CollectionError
 from app.model.points import FirstStage, Point, Query, ScoredId, Vector
 from app.store.engines import SCROLL_SIZE, IndexKind, NativeFilter, Spaces, edge_filters
 from app.store.engines.copies import readable_copy
-from app.store.engines.lock import Purpose, hold, keep_still, made_anew, refuse_second
+from app.store.engines.lock import (
+    Purpose,
+    hold,
+    is_wanted,
+    keep_still,
+    made_anew,
+    refuse_second,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -136,9 +143,10 @@ class EdgeEngine:
         if self._beside is not None:
             path, manifest = self._beside
             self.shard.flush()
-            self._write(manifest, path.name)
-            self._beside = None
-            self._sweep()
+            with self._changing():
+                self._write(manifest, path.name)
+                self._beside = None
+                self._sweep()
 
     def hold(self, source: str) -> None:
         """Nothing to do: a writer holds the whole collection."""
@@ -160,8 +168,12 @@ class EdgeEngine:
 
     def require_free(self) -> None:
         if not self._locked and self._folder.exists():  # else nobody can hold it
-            self._hold()
-            self.close()
+            with hold(self._lock, "read", self._name, share=False):
+                pass
+
+    @property
+    def is_wanted(self) -> bool:
+        return is_wanted(self._lock)
 
     def close(self) -> None:
         self._close_shard()
@@ -199,11 +211,12 @@ class EdgeEngine:
         if self._beside is not None:
             self._beside = self._beside[0], after
         else:
-            self._write(after, self._path.name)
+            with self._changing():
+                self._write(after, self._path.name)
 
     def add_index(self, key: str, kind: IndexKind) -> None:
         schema = getattr(q.PayloadSchemaType, kind.capitalize())
-        self.shard.update(q.UpdateOperation.create_field_index(key, schema))
+        self._update(q.UpdateOperation.create_field_index(key, schema))
 
     def indexed(self) -> set[str]:
         return set(self.shard.info().payload_schema)
@@ -218,14 +231,14 @@ class EdgeEngine:
             )
             for point in points
         ]
-        self.shard.update(q.UpdateOperation.upsert_points(native))
+        self._update(q.UpdateOperation.upsert_points(native))
 
     def set_payload(self, id_: str, payload: dict[str, Any]) -> None:
-        self.shard.update(q.UpdateOperation.set_payload([id_], payload))
+        self._update(q.UpdateOperation.set_payload([id_], payload))
 
     def delete(self, ids: Sequence[str]) -> None:
         if ids:
-            self.shard.update(q.UpdateOperation.delete_points(list(ids)))
+            self._update(q.UpdateOperation.delete_points(list(ids)))
 
     def search(
         self, queries: Sequence[Query], *, limit: int, filter: NativeFilter
@@ -286,7 +299,8 @@ class EdgeEngine:
 
     def optimise(self) -> None:
         # What a killed run left behind is of no use, and Edge lets it lie.
-        shutil.rmtree(self._path / "temp_segments", ignore_errors=True)
+        with self._changing():
+            shutil.rmtree(self._path / "temp_segments", ignore_errors=True)
         free, needed = self._free_bytes(), 2 * self.size_bytes()  # 1.1 times as much are written
         if free < needed:
             logger.warning(
@@ -295,12 +309,14 @@ class EdgeEngine:
                 *(self._folder.name, free >> 20, needed >> 20),
             )
         else:
-            self.shard.optimize()
+            with self._changing():
+                self.shard.optimize()
 
     def compact(self, spaces: Spaces, indexes: Mapping[str, IndexKind]) -> None:
         # The engine keeps up to 64 MiB of what was written, also when it is safe in its segments,
         # and takes no call to let go of it. So the points are written anew, beside it.
-        self.shard.flush()
+        with self._changing():
+            self.shard.flush()
         names = [*spaces.dense, *spaces.rows, *spaces.sparse, *spaces.late]
         manifest, old = self.read_manifest(), self._path
         if manifest is None or not self._is_mostly_log(names):
@@ -308,12 +324,14 @@ class EdgeEngine:
         if self._free_bytes() - MIN_FREE_BYTES < 2 * _disk_bytes(old):
             return
         self.create(spaces, indexes, manifest, replace=True)
-        source = q.EdgeShard.load(str(old))
+        with self._changing():
+            source = q.EdgeShard.load(str(old))
         try:
             for points in _batches(source, names):
                 self.upsert(points)
         finally:
-            source.close()
+            with self._changing():
+                source.close()
         self.publish()
 
     def _is_mostly_log(self, names: Sequence[str]) -> bool:
@@ -378,15 +396,24 @@ class EdgeEngine:
         """Open the shard, or a copy of it. Nobody copies it meanwhile: opening writes into it."""
         if self._stored() is None:
             raise made_anew(self._folder.name)
-        if self._purpose == "write":
-            return q.EdgeShard.load(str(self._readable()))
         if self._is_guest:
             return self._loaded_copy()
-        with keep_still(self._lock, self._name, changing=True):
+        with self._changing():
             return q.EdgeShard.load(str(self._readable()))
 
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep others from copying it meanwhile; what is made beside it nobody copies."""
+        with keep_still(self._lock, self._name, changing=True):
+            yield
+
+    def _update(self, operation: q.UpdateOperation) -> None:
+        """Change the shard. Nobody copies what is made beside another."""
+        with nullcontext() if self._beside else self._changing():
+            self.shard.update(operation)
+
     def _loaded_copy(self) -> q.EdgeShard:
-        """Open a copy of what another reader holds; once more where that wrote into it meanwhile.
+        """Open a copy of what another holds; once more where that wrote into it meanwhile.
 
         It keeps still while it opens and closes, but a process may end without either.
         """
@@ -398,7 +425,7 @@ class EdgeEngine:
                     copy = self._held.enter_context(readable_copy(self._path))
                 if copy is None:
                     raise CollectionBusyError(
-                        f"{self._name} is being read by another process, and no disk has room for"
+                        f"{self._name} is being used by another process, and no disk has room for"
                         " a copy to read beside it; wait for that process, or free some space"
                     )
                 shard = q.EdgeShard.load(str(copy))
@@ -407,7 +434,7 @@ class EdgeEngine:
             except Exception as error:
                 if not left:
                     raise CollectionBusyError(
-                        f"{self._name} is being read by another process, and could not be copied to"
+                        f"{self._name} is being used by another process, and could not be copied to"
                         f" be read beside it ({error}); run the command again"
                     ) from error
                 time.sleep(COPY_PAUSE_SECONDS)
@@ -460,7 +487,7 @@ class EdgeEngine:
         if self._shard is None:
             return
         with ExitStack() as still:
-            if self._purpose == "read" and not self._is_guest:
+            if not self._is_guest and self._beside is None:
                 with suppress(CollectionBusyError):  # a copy that takes so long is made again
                     still.enter_context(keep_still(self._lock, self._name, changing=True))
             self._shard.close()  # which writes into it

@@ -8,8 +8,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +26,9 @@ CAN_SHARE = sys.platform != "win32"
 STILL = ".still"
 """The ending of a second lock, which is held while what is guarded is copied or changed."""
 
+WANTED = ".wanted"
+"""The ending of a file that is there while a writer waits."""
+
 WAIT_SECONDS = 5.0
 """How long a reader, or a writer that meets a reader, waits. A search holds a shard for ~0.3 s."""
 
@@ -34,16 +37,19 @@ SHARE_SECONDS = 0.5
 """How long a reader waits for another reader, before it takes a copy: most are done by then."""
 
 COPY_SECONDS = 30.0
-"""How long is waited for a copy that is being made. 500 MB take a second or two."""
+"""How long a reader waits while what it is to copy is changed or opened."""
+
+STILL_SECONDS = 600.0
+"""How long one that changes it waits for copies that are being made; 500 MB take 1 or 2 s."""
 
 
 @contextmanager
-def hold(file: Path, purpose: Purpose, what: str) -> Iterator[bool]:
+def hold(file: Path, purpose: Purpose, what: str, *, share: bool = True) -> Iterator[bool]:
     """Hold `file` while the block runs. A writer that meets a writer is refused at once.
 
-    Yields whether it is held. A reader that meets another which stays, such as a notebook, does not
-    hold it: it may read a copy that is made under `keep_still`. A reader needs nothing that can be
-    written: see `_try_reading`.
+    Yields whether it is held. A reader that meets a writer, or a reader that stays such as a
+    notebook, does not hold it, if it may `share`: it reads a copy that is made under `keep_still`.
+    A reader needs nothing that can be written: see `_try_reading`.
     Raises CollectionBusyError, naming the process that holds it; CollectionError when a writer
     finds a folder that cannot be written to.
     """
@@ -51,14 +57,12 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[bool]:
     with ExitStack() as held:
         if purpose == "write" or _is_writable(file):
             _require_writable(file)
-            still = file.with_suffix(STILL)
-            files = [file, still] if purpose == "write" else [file]
-            share = purpose == "read" and CAN_SHARE
-            if not _acquire(lambda: _try_alone(files, held), note, purpose, what, share=share):
-                yield False
-                return
-            for each in files:
-                held.callback(tighten, each)
+            share = share and purpose == "read" and CAN_SHARE
+            with _wanted(file) if purpose == "write" else nullcontext():
+                if not _acquire(lambda: _try_alone(file, held), note, purpose, what, share=share):
+                    yield False
+                    return
+            held.callback(tighten, file)
             held.callback(_forget, note)
             with suppress(OSError):  # the disk is full; the note only helps a message
                 note.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}))
@@ -69,10 +73,10 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[bool]:
 
 @contextmanager
 def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
-    """Keep what a lock guards as it is on disk, while the block copies it.
+    """Keep what a lock guards as it is on disk, while the block copies it, or is `changing` it.
 
-    A writer keeps others from that as long as it holds the lock; a reader does while it opens what
-    is guarded, which writes into it (`changing`). Raises CollectionBusyError.
+    Between two changes of a writer it is what a kill would leave, and that is whole. A reader
+    changes it too, as it opens it. Raises CollectionBusyError.
     """
     still = file.with_suffix(STILL)
     if not _is_made(still):
@@ -84,15 +88,33 @@ def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
         yield  # where no copy can be made, none is being made
         return
     with ExitStack() as held:
-        deadline = time.monotonic() + COPY_SECONDS
-        while not (_try_alone([still], held) if changing else _try_reading(still, held)):
+        deadline = time.monotonic() + (STILL_SECONDS if changing else COPY_SECONDS)
+        while not (_try_alone(still, held) if changing else _try_reading(still, held)):
             if time.monotonic() > deadline:
                 raise CollectionBusyError(
                     f"{what} is still being written or copied by another process; wait for that,"
                     " and run the command again"
                 )
-            time.sleep(0.05)
+            time.sleep(0.01)
+        held.callback(tighten, still)
         yield
+
+
+def is_wanted(file: Path) -> bool:
+    """Whether a writer waits for those who read what a lock guards."""
+    return file.with_suffix(WANTED).exists()
+
+
+@contextmanager
+def _wanted(file: Path) -> Iterator[None]:
+    """Say that a writer waits; what a killed one leaves there only makes readers let go sooner."""
+    wanted = file.with_suffix(WANTED)
+    _is_made(wanted)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            wanted.unlink(missing_ok=True)
 
 
 def refuse_second(name: str, manifest: object) -> None:
@@ -114,12 +136,12 @@ def made_anew(name: str) -> CollectionChangedError:
 def _acquire(
     take: Callable[[], bool], note: Path, purpose: Purpose, what: str, *, share: bool = False
 ) -> bool:
-    """Wait until it is taken. False tells one who would `share` it that a reader has it."""
+    """Wait until it is taken. False tells one who would `share` it that another has it."""
     started = time.monotonic()
     deadline = started + WAIT_SECONDS
     while not take():
         pid, other = _holder(note)
-        if share and other == "read" and time.monotonic() > started + SHARE_SECONDS:
+        if share and (other == "write" or time.monotonic() > started + SHARE_SECONDS):
             return False
         if (purpose, other) == ("write", "write") or time.monotonic() > deadline:
             raise CollectionBusyError(
@@ -151,17 +173,13 @@ def _is_writable(file: Path) -> bool:
     return os.access(file if file.exists() else file.parent, os.W_OK)
 
 
-def _try_alone(files: Sequence[Path], held: ExitStack) -> bool:
-    """Take all of the locks or none."""
-    with ExitStack() as taken:
-        for file in files:
-            lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                return False
-            taken.callback(lock.release)
-        held.push(taken.pop_all())
+def _try_alone(file: Path, held: ExitStack) -> bool:
+    lock = FileLock(file, thread_local=False)  # opened in one thread, closed in another
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    held.callback(lock.release)
     return True
 
 

@@ -161,6 +161,10 @@ class ServerEngine:
             with suppress(ServiceUnavailableError):  # a key for one collection alone
                 self._sweep(self._generations(self._target())[1])
 
+    @property
+    def is_wanted(self) -> bool:
+        return False
+
     def require_free(self) -> None:
         """Readers and writers share a server."""
 
