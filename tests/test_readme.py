@@ -1,4 +1,4 @@
-"""The README cannot drift: its commands run, and print what it says; its tables are the code's."""
+"""README and guide cannot drift: commands run, and print what they say; tables are the code's."""
 
 import re
 import runpy
@@ -17,10 +17,11 @@ from ingest.dataset_file import DatasetFile, read_dataset_file
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs" / "GUIDE.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", f"{README}\n{GUIDE}", re.DOTALL)
 
 
 def console_commands() -> list[tuple[str, str]]:
@@ -71,19 +72,20 @@ def test_the_dataset_toml_of_the_readme_is_read_and_names_every_key(tmp_path: Pa
 
 
 def test_the_settings_table_is_the_settings() -> None:
-    rows = re.findall(r"^\| `SIGHTLINE_(\w+)` \| (.+?) \| (.+?) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `SIGHTLINE_(\w+)` \| (.+?) \| (.+?) \|$", GUIDE, re.MULTILINE)
     said = {name.lower(): meaning for name, _, meaning in rows}
     assert said == {name: field.description for name, field in Settings.model_fields.items()}
 
 
 def test_every_command_is_in_the_readme() -> None:
     for command in app.registered_commands:
-        assert f"sightline {command.name}" in README or f"`{command.name}`" in README
+        assert re.search(rf"(sightline |`){command.name}\b", GUIDE), command.name
 
 
-def test_every_file_that_the_readme_links_is_there() -> None:
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / link).exists(), link
+@pytest.mark.parametrize("page", ["README.md", "docs/GUIDE.md", "docs/MEASURED.md"])
+def test_every_file_that_a_page_links_is_there(page: str) -> None:
+    for link in re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", (ROOT / page).read_text()):
+        assert ((ROOT / page).parent / link).exists(), link
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
