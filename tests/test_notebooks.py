@@ -14,7 +14,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TIMEOUT_SECONDS = 600
 
 PRINTED = {
-    "1_explore_a_collection": "streets: 60 records",
+    "1_explore_a_collection": "mine: 60 records",
     "2_search_and_ask": "status: model_unavailable",  # nobody answers at the tests' Ollama
     "3_ask_a_shelf_of_documents": "recall@5: 12 of 13",  # one asks for a page without words
     "4_complete_an_outfit": "status: not checked",  # likewise

@@ -1,16 +1,19 @@
 """Workspace: the one way in. Collections and models of this process, shared by its threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from weakref import ref
 
 from app.model.errors import CollectionChangedError, CollectionError, SightlineError
 from app.model.settings import Settings
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
 from app.store.collection import (
+    Collection,
     collection_names,
     find_manifest,
     open_collection,
@@ -160,6 +163,12 @@ class Workspace:
         """Return one record by its id. Raises QueryError where there is none."""
         return self._with(collection, lambda searcher: searcher.record(record_id))
 
+    @contextmanager
+    def reading(self, collection: str) -> Iterator[Collection]:
+        """The collection itself, for what is not asked of it here. Nobody writes it then."""
+        with self._of(collection).reading() as searcher:
+            yield searcher.collection
+
     def describe(self, collection: str) -> dict[str, Any]:
         """Return counts, sources, models, weights, columns and disk of a collection."""
         from app.workspace.describe import describe
@@ -245,29 +254,27 @@ class Workspace:
     def _with(self, collection: str, job: Callable[[Searcher], Result]) -> Result:
         """Do a job on a collection; once more, if another process has made that anew meanwhile."""
         held = self._of(collection)
-        try:
-            with held.reading() as searcher:
+        with held.reading() as searcher:
+            try:
                 return job(searcher)
-        except CollectionChangedError:
-            held.forget()
+            except CollectionChangedError:
+                held.forget(searcher)
         with held.reading() as searcher:
             return job(searcher)
 
     def _of(self, name: str) -> Held:
         with self._lock:
             if not self._held:
-                Thread(target=self._let_go, daemon=True).start()
+                Thread(target=_let_go, args=(ref(self), self._closed), daemon=True).start()
             return self._held.setdefault(name, Held(name, self.settings, self._on_step))
 
     def _all(self) -> list[Held]:
         with self._lock:
             return [*self._held.values()]
 
-    def _let_go(self) -> None:
-        """Release what nobody uses, for as long as there is a workspace."""
-        while not self._closed.wait(IDLE_SECONDS / 2):
-            for held in self._all():
-                held.release(idle_seconds=IDLE_SECONDS)
+    def _release(self) -> None:
+        for held in self._all():
+            held.release(idle_seconds=IDLE_SECONDS)
 
     def _summary(self, name: str) -> Summary:
         try:
@@ -275,3 +282,10 @@ class Workspace:
         except CollectionError as error:
             return Summary(name, None, str(error))
         return Summary(name, manifest.points if manifest else None)
+
+
+def _let_go(workspace: "ref[Workspace]", closed: Event) -> None:
+    """Release what nobody uses, for as long as there is a workspace."""
+    while not closed.wait(IDLE_SECONDS / 2) and (there := workspace()):
+        there._release()
+        del there

@@ -68,9 +68,9 @@ class Held:
             if self._searcher is not None:
                 self._searcher.collection.release(idle_seconds=idle_seconds)
 
-    def forget(self) -> None:
-        """Close it; what is next asked of it begins anew."""
+    def forget(self, stale: Searcher | None = None) -> None:
+        """Close it, or only what is `stale`; what is next asked of it begins anew."""
         with self._changed:
-            if self._searcher is not None:
+            if self._searcher is not None and stale in (None, self._searcher):
                 self._searcher.collection.close()
                 self._searcher = None

@@ -494,17 +494,17 @@ def test_a_second_ingest_at_the_same_time_is_refused_with_the_pid(
         bring(squares, settings)
 
 
-def test_a_reader_that_meets_a_writer_waits_and_then_names_it(
-    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_reader_that_meets_a_writer_reads_what_is_stored_then(
+    squares: Path, settings: Settings
 ) -> None:
     bring(squares, settings)
-    monkeypatch.setattr("app.store.engines.lock.WAIT_SECONDS", 0.2)
-    with (
-        open_collection("squares", settings, purpose="write"),
-        open_collection("squares", settings) as reading,
-        pytest.raises(CollectionBusyError, match=rf"{os.getpid()}.*ingest"),
-    ):
-        reading.count()
+    with open_collection("squares", settings, purpose="write") as writing:
+        with open_collection("squares", settings) as reading:
+            assert reading.count() == 3
+            writing.delete([id_ for _, id_ in writing.record_ids(None)][:1])
+            assert (reading.count(), writing.count()) == (3, 2)
+        with open_collection("squares", settings) as reading:
+            assert reading.count() == 2
 
 
 def test_a_reader_holds_nothing_until_it_reads(squares: Path, settings: Settings) -> None:

@@ -86,6 +86,7 @@ def patches(monkeypatch: pytest.MonkeyPatch) -> Patches:
     """Whatever checkpoint of `colpali` is asked for, it is this."""
     embedding = Patches()
     monkeypatch.setattr("app.encoders.colpali.load", lambda *_: embedding)
+    monkeypatch.setattr("app.encoders.has_torch", lambda: True)
     return embedding
 
 

@@ -96,7 +96,6 @@ def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
                     " and run the command again"
                 )
             time.sleep(0.01)
-        held.callback(tighten, still)
         yield
 
 
@@ -185,7 +184,8 @@ def _try_alone(file: Path, held: ExitStack) -> bool:
 
 def _is_made(file: Path) -> bool:
     with suppress(OSError):  # read-only, full, or another's
-        file.touch(mode=0o600)
+        file.touch()
+        tighten(file)
         return os.access(file, os.W_OK)
     return False
 
