@@ -51,11 +51,12 @@ class Workspace:
 
     A collection is opened when it is first used and shared by all threads. Once none has used it
     for two seconds it is let go of, so that another process may ingest into it; it is opened again
-    when next used. Its models are loaded once, and stay. Nothing is printed: `on_step` is told of
-    what takes seconds. Close it, or use `with`.
+    when next used. While another process writes it, a copy is read, as it was a moment before. Its
+    models are loaded once, and stay. Nothing is printed: `on_step` is told of what takes seconds.
+    Close it, or use `with`.
 
-    Every method raises CollectionMissingError where there is no such collection, and
-    CollectionBusyError while another process writes it.
+    Every method raises CollectionMissingError where there is no such collection, and those that
+    write CollectionBusyError while another process writes it.
     """
 
     def __init__(self, settings: Settings | None = None, *, on_step: Tell | None = None) -> None:

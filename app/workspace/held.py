@@ -63,10 +63,11 @@ class Held:
                 self._changed.notify_all()
 
     def release(self, *, idle_seconds: float) -> None:
-        """Let go of it, if none has used it for so long; it is opened again when next used."""
+        """Let go of it, if none has used it for so long, or a writer of another process waits."""
         with self._changed:
             if self._searcher is not None:
-                self._searcher.collection.release(idle_seconds=idle_seconds)
+                collection = self._searcher.collection
+                collection.release(idle_seconds=0.0 if collection.is_wanted else idle_seconds)
 
     def forget(self, stale: Searcher | None = None) -> None:
         """Close it, or only what is `stale`; what is next asked of it begins anew."""
