@@ -3,9 +3,10 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from app.model.messages import decimal, shorten
+from app.model.messages import counted, decimal, shorten
 from app.model.records import document_of
 
 if TYPE_CHECKING:
@@ -343,3 +344,64 @@ def check_lines(checks: "Iterable[Check]") -> Iterator[str]:
         yield f"{check.status:<8} {check.name}: {shown(check.detail)}"
         if check.fix:
             yield f"         → {shown(check.fix)}"
+
+
+def description_lines(description: Json) -> Iterator[str]:
+    """Yield a description as lines."""
+    disk = description["disk_mb"]
+    yield (
+        f"{description['collection']}: {counted(description['records'], 'record')},"
+        f" {description['with_captions']} with captions, {description['with_place']} with a place"
+        + (f", {disk} MB on disk" if disk is not None else "")
+    )
+    if description["unfinished"]:
+        yield "  not all is in: the last ingest did not end; the same command goes on from there"
+    if mute := description["pages_without_words"]:
+        yield f"  {counted(mute, 'page')} without words, found by the picture alone"
+    if unread := description["pages_unread"]:
+        yield (
+            f"  {counted(unread, 'page')} with no text layer, or one that says little;"
+            " `ingest --ocr` reads what they show"
+        )
+    if server := description["server"]:
+        copies = counted(server["replicas"], "copy", "copies")
+        yield (
+            f"  server   {counted(server['shards'], 'shard')}, {copies} of each,"
+            f" {counted(server['nodes'], 'node')}"
+        )
+        if server["nodes"] > 1 and server["replicas"] == 1:
+            yield (
+                "  one copy: while its node is down a shard cannot be read; `ingest --rebuild"
+                " --replicas 2` keeps two"
+            )
+    for label, source in description["sources"].items():
+        yield f"  source   {shown(label)}: {source['records']} from {shown(source['path'])}"
+        if label in description["gone_sources"]:
+            yield (
+                "           which is not there on this machine; bring it back, or, from its new"
+                f" place: sightline ingest PATH --collection {description['collection']} --label"
+                f" {shown(quote(label))}"
+            )
+    for space, model in description["models"].items():
+        yield f"  {space:<8} {shown(model)}"
+    weights = "  ".join(f"{name} {weight:g}" for name, weight in description["weights"].items())
+    yield f"  weights  {weights} (text is {description['text']})"
+    if columns := description["outfit"]:
+        told = (f"{part} = {shown(name)}" for part, name in columns.items() if name)
+        yield f"  outfit   {', '.join(told)}"
+    for field in description["fields"]:
+        called = f"{field['filter']} ({field['type']}){_own_name(field)}"
+        yield f"  field    {shown(called)}: {_field_values(field)}"
+
+
+def _own_name(field: Json) -> str:
+    """Say what a column is called by its owner, where a filter writes it otherwise."""
+    name = field["name"]
+    return "" if name.lower() == field["filter"] else f", your {name!r}"
+
+
+def _field_values(field: Json) -> str:
+    if "range" in field:
+        return " to ".join(map(value_text, field["range"])) if field["range"] else "no values"
+    counted = (f"{value_text(value)} ({count})" for value, count in field["commonest"].items())
+    return ", ".join(counted) or "no values"

@@ -24,7 +24,15 @@ FLOORS = {
     "app.answering": (*STORE, "app.retrieval", "app.answering"),
     "app.assistants": (*STORE, "app.retrieval", "app.answering", "app.assistants"),
     "app.llama": (*STORE, "app.retrieval", "app.answering", "app.llama"),
-    "app.workspace": ("app", "ingest"),
+    "app.workspace": (
+        *STORE,
+        "app.retrieval",
+        "app.answering",
+        "app.assistants",
+        "app.workspace",
+        "app.written",
+        "ingest",
+    ),
     "app": ("app",),
 }
 """What each part may import of this project; the longest name that fits a file counts."""

@@ -33,8 +33,8 @@ def info_command(
     qdrant: Qdrant = None,
 ) -> None:
     """Show what is in a collection: counts, sources, models, weights, fields, disk."""
+    from app.render import description_lines
     from app.workspace import Workspace
-    from app.workspace.describe import description_lines
 
     with Workspace(settings_of(home=home, qdrant=qdrant)) as workspace:
         description = workspace.describe(name)

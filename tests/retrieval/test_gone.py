@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from app.model.settings import Settings
-from app.render import found_lines, hit_json
+from app.render import description_lines, found_lines, hit_json
 from app.retrieval.search import Search, Searcher
 from app.store.collection import Collection, open_collection
-from app.workspace.describe import describe, description_lines
+from app.workspace.describe import describe
 from ingest import ingest
 from tests.conftest import COLOURS, Run, make_squares
 from tests.ollama_double import OllamaDouble

@@ -20,10 +20,11 @@ from app.media.images import open_image
 from app.model.errors import CollectionMismatchError, QueryError, SettingsError
 from app.model.points import Point
 from app.model.settings import Settings
+from app.render import description_lines
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
-from app.workspace.describe import describe, description_lines
+from app.workspace.describe import describe
 from ingest import Report, ingest
 from tests.pdfs import Page, pdf
 
