@@ -21,7 +21,12 @@ def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant =
     if json_:
         show({"collections": [{"name": n, "records": count} for n, count in records.items()]})
         return
-    lines(f"{name}  {counted(count, 'record')}" for name, count in records.items())
+    unfinished = {each.name for each in listed if each.unfinished}
+    at_it = "; an ingest goes on, or did not end: `sightline info` counts"
+    lines(
+        f"{name}  {counted(count, 'record')}{at_it if name in unfinished else ''}"
+        for name, count in records.items()
+    )
     if not listed:
         notice("no collections yet; make one: sightline ingest PATH --collection NAME")
 

@@ -171,7 +171,7 @@ class Searcher:
     def _asked(self, search: Search, opened: Open) -> Asked:
         return Asked(
             words=search.words,
-            picture=opened(search.image) if search.image else None,
+            picture=opened(Path(search.image)) if search.image else None,
             like=tuple(_example(value, opened) for value in search.like),
             unlike=tuple(_example(value, opened) for value in search.unlike),
         )
@@ -181,6 +181,8 @@ class Searcher:
         if search.where:
             parts.append(parse(search.where, self.collection.fields))
         if search.near:
+            if len(search.near) != 3:
+                raise QueryError("near takes latitude, longitude and a radius in km")
             parts.append(nearness(*search.near))
         if search.also:
             parts.append(search.also)

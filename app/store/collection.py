@@ -93,7 +93,7 @@ class Collection:
     @property
     def is_wanted(self) -> bool:
         """Whether a writer of another process waits until it is let go of."""
-        return self._is_open and self._engine.is_wanted
+        return self._engine.is_wanted
 
     @property
     def engine(self) -> Engine:

@@ -39,11 +39,15 @@ Result = TypeVar("Result")
 
 
 class Summary(NamedTuple):
-    """A collection as it is listed: its records, or what is amiss with it."""
+    """A collection as it is listed: its records, or what is amiss with it.
+
+    One of which the last ingest did not end, or goes on, is unfinished and may have more records.
+    """
 
     name: str
     records: int | None
     problem: str = ""
+    unfinished: bool = False
 
 
 class Workspace:
@@ -78,9 +82,14 @@ class Workspace:
         for held in self._all():
             held.forget()
 
-    def search(self, collection: str, search: Search) -> Found:
-        """Return the records that answer best. Raises QueryError, SourceError for a picture."""
+    def search(self, collection: str, search: Search | str) -> Found:
+        """Return the records that answer best; a string is words.
+
+        Raises QueryError, SourceError for a picture.
+        """
         from app.assistants.outfit.asked import told_of_outfit
+
+        search = Search(search) if isinstance(search, str) else search
 
         def find(searcher: Searcher) -> Found:
             found = searcher.search(search)
@@ -117,7 +126,7 @@ class Workspace:
         found = self.search(collection, search)
         picture = None
         if search.image:
-            picture = open_image(search.image, max_megapixels=self.settings.max_megapixels)
+            picture = open_image(Path(search.image), max_megapixels=self.settings.max_megapixels)
         return found, answer(
             question,
             found.hits,
@@ -166,7 +175,7 @@ class Workspace:
 
     @contextmanager
     def reading(self, collection: str) -> Iterator[Collection]:
-        """The collection itself, for what is not asked of it here. Nobody writes it then."""
+        """The collection itself, to read what is not asked of it here."""
         with self._of(collection).reading() as searcher:
             yield searcher.collection
 
@@ -204,7 +213,7 @@ class Workspace:
 
     def ingest(
         self,
-        path: Path,
+        path: str | Path,
         collection: str,
         *,
         image: str | None = None,
@@ -219,13 +228,15 @@ class Workspace:
     ) -> "Report":
         """Bring a collection in step with a source on disk; see `ingest.ingest`.
 
-        Threads that search it meanwhile wait for the end.
+        Threads that search it meanwhile find what was stored a moment before.
         """
         from ingest.pipeline import ingest
 
-        with self._of(collection).writing():
+        held = self._of(collection)
+        held.leave()
+        try:
             return ingest(
-                *(path, collection, self.settings),
+                *(Path(path), collection, self.settings),
                 image=image,
                 text=text,
                 page=page,
@@ -236,15 +247,17 @@ class Workspace:
                 ocr=ocr,
                 watch=watch,
             )
+        finally:
+            held.leave()  # of the copy, which is out of date now
 
     def remove(self, collection: str, source: str | None = None) -> int | None:
         """Delete a collection; or one source of it, and return how many records that were."""
-        with self._of(collection).writing():
-            if source is None:
-                remove_collection(collection, self.settings)
-                return None
-            with open_collection(collection, self.settings, purpose="write") as opened:
-                return opened.forget(source)
+        self._of(collection).leave()
+        if source is None:
+            remove_collection(collection, self.settings)
+            return None
+        with open_collection(collection, self.settings, purpose="write") as opened:
+            return opened.forget(source)
 
     def doctor(self) -> "list[Check]":
         """Look at everything an answer needs: one finding each, with what to do about it."""
@@ -282,7 +295,9 @@ class Workspace:
             manifest = find_manifest(name, self.settings)
         except CollectionError as error:
             return Summary(name, None, str(error))
-        return Summary(name, manifest.points if manifest else None)
+        if manifest is None:
+            return Summary(name, None)
+        return Summary(name, manifest.points, unfinished=manifest.unfinished)
 
 
 def _let_go(workspace: "ref[Workspace]", closed: Event) -> None:

@@ -1,5 +1,6 @@
-"""Held: one collection that the threads of a process share, and that they leave to a writer."""
+"""Held: one collection that the threads of a process share, and let go of for whoever writes it."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
@@ -8,11 +9,17 @@ from app.model.settings import Settings
 from app.retrieval.search import Searcher
 from app.store.collection import open_collection
 
+GIVE_WAY_SECONDS = 0.5
+"""How long new readers let a writer that waits go first: it looks 20 times a second."""
+
+LEAVE_SECONDS = 5.0
+"""How long a writer waits for those who read; one that asks a model meanwhile has let go of it."""
+
 
 class Held:
-    """A collection: any number of readers at once, or one writer, for whom new readers wait.
+    """A collection that any number of threads read at once.
 
-    Who reads must not read it once more meanwhile: a writer might be waiting.
+    A writer, of this process or another, waits until none does. While it writes, a copy is read.
     """
 
     def __init__(
@@ -24,14 +31,12 @@ class Held:
         self._searcher: Searcher | None = None
         self._changed = Condition()
         self._readers = 0
-        self._writers = 0
-        self._is_written = False
 
     @contextmanager
     def reading(self) -> Iterator[Searcher]:
         """What searches it. Raises as `open_collection`."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._writers)
+            self._give_way()
             if self._searcher is None:
                 opened = open_collection(self._name, self._settings)
                 self._searcher = Searcher(opened, self._settings, on_load=self._on_load)
@@ -46,21 +51,18 @@ class Held:
                     searcher.collection.release()
                 self._changed.notify_all()
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Nobody of this process reads or writes it meanwhile."""
+    def leave(self) -> None:
+        """Let go of it once none reads it, so that this process may write it."""
         with self._changed:
-            self._writers += 1
-            self._changed.wait_for(lambda: not self._readers and not self._is_written)
-            self._is_written = True
+            self._changed.wait_for(lambda: not self._readers, LEAVE_SECONDS)
             self.forget()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._writers -= 1
-                self._is_written = False
-                self._changed.notify_all()
+
+    def _give_way(self) -> None:
+        """Let a writer that waits go first, once those who read are through."""
+        until = time.monotonic() + GIVE_WAY_SECONDS
+        while self._searcher and self._searcher.collection.is_wanted and time.monotonic() < until:
+            self._searcher.collection.release()
+            self._changed.wait(0.02)
 
     def release(self, *, idle_seconds: float) -> None:
         """Let go of it, if none has used it for so long, or a writer of another process waits."""

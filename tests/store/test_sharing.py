@@ -5,9 +5,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from PIL import Image
@@ -17,6 +18,8 @@ from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
 from app.store.engines import edge, lock
+from app.store.engines.copies import readable_copy
+from app.workspace import Workspace
 from ingest import ingest
 from tests.conftest import Run, make_squares
 
@@ -119,6 +122,34 @@ def test_nothing_is_copied_while_it_is_written(
             lock.keep_still(file, "squares", changing=True),
         ):
             pass
+
+
+def test_a_home_that_nobody_may_write_to_is_read(home: Settings) -> None:
+    folder = home.collections_folder / "squares"
+    for each in (*folder.rglob("*"), folder):
+        each.chmod(0o500 if each.is_dir() else 0o400)
+    with readable_copy(folder / "shard") as copy:
+        assert copy is not None
+        modes = {each.stat().st_mode & 0o700 for each in (copy, *copy.rglob("*"))}
+    assert modes <= {0o600, 0o700}
+
+
+def test_constant_readers_give_way_to_a_writer(home: Settings) -> None:
+    ended = Event()
+
+    def search(workspace: Workspace) -> int:
+        while not ended.is_set():
+            assert workspace.search("squares", "a red square").hits
+        return 1
+
+    with Workspace(home) as workspace, ThreadPoolExecutor(4) as pool:
+        searching = [pool.submit(search, workspace) for _ in range(4)]
+        try:
+            for _ in range(3):
+                open_collection("squares", home, purpose="write").close()
+        finally:
+            ended.set()
+        assert [each.result() for each in searching] == [1] * 4
 
 
 INGEST = """

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
 
 from app import Search, Settings, Workspace
 from app.model.errors import CollectionMissingError, QueryError, SourceError
+from app.model.report import Watch
 from tests.conftest import COLOURS, make_squares
 from tests.ollama_double import OllamaDouble
 from tests.pdfs import pdf
@@ -58,7 +60,7 @@ def test_a_record_a_description_and_a_list(workspace: Workspace) -> None:
     with pytest.raises(QueryError, match="neither a file nor a record"):
         workspace.record("squares", "white.png")
     assert workspace.describe("squares")["records"] == 3
-    assert workspace.collections() == [("squares", 3, "")]
+    assert workspace.collections() == [("squares", 3, "", False)]
 
 
 def test_a_page_is_written_as_a_picture(tmp_path: Path, settings: Settings) -> None:
@@ -71,7 +73,7 @@ def test_a_page_is_written_as_a_picture(tmp_path: Path, settings: Settings) -> N
 def test_a_source_is_removed_and_then_the_collection(workspace: Workspace) -> None:
     assert paths(workspace, "square")
     assert workspace.remove("squares", "squares") == 3
-    assert workspace.collections() == [("squares", 0, "")]
+    assert workspace.collections() == [("squares", 0, "", False)]
     assert workspace.remove("squares") is None
     with pytest.raises(CollectionMissingError):
         workspace.search("squares", Search("red"))
@@ -114,14 +116,32 @@ def test_sixteen_threads_search_one_collection_at_once(workspace: Workspace, squ
 
 
 def test_threads_search_while_a_thread_ingests(workspace: Workspace, squares: Path) -> None:
+    more = make_squares(squares.parent / "more", {"white": (255, 255, 255)})
+    begun, ended = Event(), Event()
+
+    def wait(_done: int, _total: int) -> None:
+        begun.set()
+        assert ended.wait(60)
+
     with ThreadPoolExecutor(8) as pool:
         found = [pool.submit(paths, workspace, "a red square", top_k=1) for _ in range(40)]
-        more = make_squares(squares.parent / "more", {"white": (255, 255, 255)})
-        ingested = pool.submit(workspace.ingest, more, "squares")
-        found += [pool.submit(paths, workspace, "a red square", top_k=1) for _ in range(40)]
+        ingested = pool.submit(workspace.ingest, more, "squares", watch=Watch(progress=wait))
+        assert begun.wait(60)
+        meanwhile = [pool.submit(paths, workspace, "a red square", top_k=1) for _ in range(40)]
+        assert [each.result() for each in (*found, *meanwhile)] == [["red.png"]] * 80
+        assert not ingested.done()
+        ended.set()
         assert ingested.result().new == 1
-        assert [each.result() for each in found] == [["red.png"]] * 80
     assert len(paths(workspace, "square", top_k=9)) == 4
+
+
+def test_a_string_is_words_and_a_path_may_be_one(workspace: Workspace, squares: Path) -> None:
+    assert workspace.search("squares", "a red square").hits[0].path == "red.png"
+    picture = Search(image=str(squares / "blue.png"))
+    assert workspace.search("squares", picture).hits[0].path == "blue.png"
+    assert workspace.ingest(str(squares), "squares").unchanged == 3
+    with pytest.raises(QueryError, match="a radius in km"):
+        workspace.search("squares", Search("red", near=(1.3, 103.8)))
 
 
 # ---- other processes

@@ -32,7 +32,10 @@ def readable_copy(shard: Path) -> Iterator[Path | None]:
         return
     _sweep(roomy[0])
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=roomy[0]) as folder:
-        yield Path(shutil.copytree(shard, Path(folder) / shard.name, copy_function=_copy_sparse))
+        copy = Path(shutil.copytree(shard, Path(folder) / shard.name, copy_function=_copy_sparse))
+        for each in (copy, *copy.rglob("*")):
+            each.chmod(0o700 if each.is_dir() else 0o600)  # the engine writes into it
+        yield copy
 
 
 def _sweep(place: Path) -> None:

@@ -168,8 +168,12 @@ class EdgeEngine:
 
     def require_free(self) -> None:
         if not self._locked and self._folder.exists():  # else nobody can hold it
-            with hold(self._lock, "read", self._name, share=False):
-                pass
+            with hold(self._lock, "read", self._name) as is_held:
+                if not is_held:
+                    raise CollectionBusyError(
+                        f"{self._name} is being made by another process, and nothing is in it yet;"
+                        " search it again in a moment"
+                    )
 
     @property
     def is_wanted(self) -> bool:

@@ -44,11 +44,11 @@ STILL_SECONDS = 600.0
 
 
 @contextmanager
-def hold(file: Path, purpose: Purpose, what: str, *, share: bool = True) -> Iterator[bool]:
+def hold(file: Path, purpose: Purpose, what: str) -> Iterator[bool]:
     """Hold `file` while the block runs. A writer that meets a writer is refused at once.
 
     Yields whether it is held. A reader that meets a writer, or a reader that stays such as a
-    notebook, does not hold it, if it may `share`: it reads a copy that is made under `keep_still`.
+    notebook, does not hold it: it reads a copy that is made under `keep_still`.
     A reader needs nothing that can be written: see `_try_reading`.
     Raises CollectionBusyError, naming the process that holds it; CollectionError when a writer
     finds a folder that cannot be written to.
@@ -57,7 +57,7 @@ def hold(file: Path, purpose: Purpose, what: str, *, share: bool = True) -> Iter
     with ExitStack() as held:
         if purpose == "write" or _is_writable(file):
             _require_writable(file)
-            share = share and purpose == "read" and CAN_SHARE
+            share = purpose == "read" and CAN_SHARE
             with _wanted(file) if purpose == "write" else nullcontext():
                 if not _acquire(lambda: _try_alone(file, held), note, purpose, what, share=share):
                     yield False
@@ -100,13 +100,15 @@ def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
 
 
 def is_wanted(file: Path) -> bool:
-    """Whether a writer waits for those who read what a lock guards."""
-    return file.with_suffix(WANTED).exists()
+    """Whether a writer waits for those who read what a lock guards, and was not killed."""
+    with suppress(OSError):
+        return time.time() - file.with_suffix(WANTED).stat().st_mtime < 2 * WAIT_SECONDS
+    return False
 
 
 @contextmanager
 def _wanted(file: Path) -> Iterator[None]:
-    """Say that a writer waits; what a killed one leaves there only makes readers let go sooner."""
+    """Say that a writer waits."""
     wanted = file.with_suffix(WANTED)
     _is_made(wanted)
     try:
