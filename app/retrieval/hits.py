@@ -37,7 +37,8 @@ class Hit:
     """The picture on this machine; None of words alone, or where it may not be opened."""
     captions: tuple[str, ...] = ()
     signals: Mapping[str, SignalScore] = field(default_factory=dict)
-    """By signal name: image, page, text, keywords, like:…, unlike:…"""
+    """By signal name: image, page, text, keywords, like:…, unlike:…, and code: the share of the
+    codes asked for that it has."""
     answers: Mapping[str, Any] = field(default_factory=dict)
     """What it has where the filter asks: values by slug, `km` from the place."""
     page: int | None = None

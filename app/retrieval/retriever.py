@@ -4,6 +4,7 @@ Every signal goes out in one batch under one filter; every candidate then gets i
 signal, and `fuse` joins them.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -171,6 +172,9 @@ class CollectionRetriever(ABC):
         if asked.words:
             hits = [_with_excerpt(hit, asked.words) for hit in hits]
         told = [*told_of_null_island(where), *told_of_gone(hits, self._collection)]
+        codes = codes_in(asked.words)
+        if codes and hits and not self._start and not any("code" in hit.signals for hit in hits):
+            told.append(f"none has {' or '.join(codes)}: what follows is only like the words")
         passing = None if self._where is None else self._collection.count(self._where)
         nearest_miss = next(iter(nearest), None)
         return Found(hits, [*notices, *told], nearest_miss, start=self._start, passing=passing)
@@ -289,14 +293,21 @@ class CollectionRetriever(ABC):
             usual = rank(where, at_least)
             likely = self._likely(where, codes)
             ranked = rank(likely, max(at_least, CANDIDATES))
-            ids = dict.fromkeys(ranked.ids)
-            if self._min_score is None:  # one without a caption has no score, but the code
-                ids |= dict.fromkeys(id_ for id_, _ in self._collection.first(likely, CANDIDATES))
+            ids = dict.fromkeys(ranked.ids)  # one without a caption has no score, but the code
+            ids |= dict.fromkeys(id_ for id_, _ in self._collection.first(likely, CANDIDATES))
             points = self._collection.fetch([*ids]) if ids else {}
-            had = {id_: number_had(point.payload, codes) for id_, point in points.items()}
-            exact = sorted(filter(had.get, ids), key=lambda id_: -had[id_])
+            had = {
+                id_: number_had(point.payload, codes) / len(codes) for id_, point in points.items()
+            }
+            least = max(self._min_score or 0, sys.float_info.min)
+            exact = sorted((id_ for id_ in ids if had.get(id_, 0) >= least), key=lambda i: -had[i])
             merged = list(dict.fromkeys((*exact, *usual.ids)))
-            scores, said = {**ranked.scores, **usual.scores}, {**ranked.said, **usual.said}
+            said = {**ranked.said, **usual.said}
+            said |= {
+                id_: {"code": SignalScore(rank, had[id_]), **said.get(id_, {})}
+                for rank, id_ in enumerate(exact, 1)
+            }
+            scores = {**ranked.scores, **usual.scores, **{id_: had[id_] for id_ in exact}}
             return _Ranking(merged, scores, said, () if exact else usual.nearest)
 
         return codes_first

@@ -67,9 +67,19 @@ def test_a_filter_and_pages_of_hits_hold_for_codes_too(searcher):
     assert after == whole[2:]
 
 
-def test_a_code_that_nobody_has_changes_nothing(searcher, monkeypatch):
+def test_a_hit_says_that_it_has_the_code_whatever_its_cosine(searcher):
+    asked = Search(words="KX-200-B", top_k=9, min_score=0.99)
+    found = searcher.search(asked)
+    assert set(names(found)) == EXACT
+    assert {(hit.score, hit.signals["code"].score) for hit in found.hits} == {(1.0, 1.0)}
+    assert [hit.signals["code"].rank for hit in found.hits] == [1, 2, 3, 4]
+    assert found.nearest is None
+
+
+def test_a_code_that_nobody_has_changes_nothing_but_is_told(searcher, monkeypatch):
     asked = Search(words="a KX-900-Z", top_k=9)
     found = searcher.search(asked)
+    assert "none has kx-900-z: what follows is only like the words" in found.notices
     monkeypatch.setattr("app.retrieval.retriever.codes_in", lambda words: [])
     usual = searcher.search(asked)
     assert [(hit.path, hit.score) for hit in found.hits] == [
