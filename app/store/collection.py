@@ -92,8 +92,17 @@ class Collection:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether a writer of another process waits until it is let go of."""
+        """Whether it should be let go of: a writer waits, or what is read is a copy of old."""
         return self._engine.is_wanted
+
+    def refresh(self) -> None:
+        """Take up what others have changed, if it is not open; what is open cannot have changed.
+
+        Raises CollectionChangedError for what was made anew with other models, or removed.
+        """
+        with self._gate:
+            if not self._is_open:
+                self._take_up()
 
     @property
     def engine(self) -> Engine:

@@ -8,7 +8,12 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from weakref import ref
 
-from app.model.errors import CollectionChangedError, CollectionError, SightlineError
+from app.model.errors import (
+    CollectionChangedError,
+    CollectionError,
+    CollectionMissingError,
+    SightlineError,
+)
 from app.model.settings import Settings
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
@@ -80,7 +85,7 @@ class Workspace:
         """Let go of all collections, also while they are used."""
         self._closed.set()
         for held in self._all():
-            held.forget()
+            held.end()
 
     def search(self, collection: str, search: Search | str) -> Found:
         """Return the records that answer best; a string is words.
@@ -268,19 +273,27 @@ class Workspace:
     def _with(self, collection: str, job: Callable[[Searcher], Result]) -> Result:
         """Do a job on a collection; once more, if another process has made that anew meanwhile."""
         held = self._of(collection)
-        with held.reading() as searcher:
-            try:
+        try:
+            with held.reading() as searcher:
+                try:
+                    return job(searcher)
+                except CollectionChangedError:
+                    held.forget(searcher)
+            with held.reading() as searcher:
                 return job(searcher)
-            except CollectionChangedError:
-                held.forget(searcher)
-        with held.reading() as searcher:
-            return job(searcher)
+        except CollectionMissingError:
+            with self._lock:
+                self._held.pop(collection, None)
+            raise
 
     def _of(self, name: str) -> Held:
         with self._lock:
             if not self._held:
                 Thread(target=_let_go, args=(ref(self), self._closed), daemon=True).start()
-            return self._held.setdefault(name, Held(name, self.settings, self._on_step))
+            held = self._held.setdefault(name, Held(name, self.settings, self._on_step))
+        if self._closed.is_set():
+            held.end()
+        return held
 
     def _all(self) -> list[Held]:
         with self._lock:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 
+from app.model.errors import CollectionChangedError
 from app.model.settings import Settings
 from app.retrieval.search import Searcher
 from app.store.collection import open_collection
@@ -31,12 +32,18 @@ class Held:
         self._searcher: Searcher | None = None
         self._changed = Condition()
         self._readers = 0
+        self._is_ended = False
 
     @contextmanager
     def reading(self) -> Iterator[Searcher]:
         """What searches it. Raises as `open_collection`."""
         with self._changed:
             self._give_way()
+            if self._searcher:
+                try:
+                    self._searcher.collection.refresh()
+                except CollectionChangedError:
+                    self._searcher = None
             if self._searcher is None:
                 opened = open_collection(self._name, self._settings)
                 self._searcher = Searcher(opened, self._settings, on_load=self._on_load)
@@ -47,9 +54,14 @@ class Held:
         finally:
             with self._changed:
                 self._readers -= 1
-                if not self._readers and searcher.collection.is_wanted:
-                    searcher.collection.release()
                 self._changed.notify_all()
+                if not self._readers and (self._is_ended or searcher.collection.is_wanted):
+                    searcher.collection.release()
+
+    def end(self) -> None:
+        """Close it, now and after whatever is still asked of it."""
+        self._is_ended = True
+        self.forget()
 
     def leave(self) -> None:
         """Let go of it once none reads it, so that this process may write it."""

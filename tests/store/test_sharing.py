@@ -108,7 +108,6 @@ def test_nothing_is_copied_while_it_is_written(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "COPY_SECONDS", 0.2)
-    monkeypatch.setattr(lock, "STILL_SECONDS", 0.2)
     file = home.collections_folder / ".squares.lock"
     with lock.keep_still(file, "squares", changing=True):  # noqa: SIM117 - one after the other
         with pytest.raises(CollectionBusyError, match="written or copied"):
@@ -119,7 +118,7 @@ def test_nothing_is_copied_while_it_is_written(
             pass
         with (
             pytest.raises(CollectionBusyError, match="written or copied"),
-            lock.keep_still(file, "squares", changing=True),
+            lock.keep_still(file, "squares", changing=True, seconds=0.2),
         ):
             pass
 
@@ -189,7 +188,7 @@ def test_an_ingest_keeps_no_search_waiting(home: Settings, tmp_path: Path) -> No
 def test_where_no_disk_has_room_for_a_copy_that_is_said(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.store.engines.copies._is_roomy", lambda place, needed: False)
+    monkeypatch.setattr("app.store.engines.copies._has_room", lambda folder, needed: False)
     with (
         open_collection("squares", home) as one,
         open_collection("squares", home) as other,

@@ -1,5 +1,6 @@
 """The workspace: one way in, for a notebook, a script and threads, while others write."""
 
+import json
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from threading import Event
 import pytest
 from PIL import Image
 
-from app import Search, Settings, Workspace
+from app import Search, Settings, Workspace, open_collection
 from app.model.errors import CollectionMissingError, QueryError, SourceError
 from app.model.report import Watch
 from tests.conftest import COLOURS, make_squares
@@ -157,6 +158,73 @@ def test_once_it_is_idle_another_may_write(
         more = make_squares(squares.parent / "more", {"white": (255, 255, 255)})
         assert writing.ingest(more, "squares").new == 1
         assert len(paths(reading, "square", top_k=9)) == 4
+
+
+def test_what_another_brought_meanwhile_is_known(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.workspace.IDLE_SECONDS", 0.05)
+    with Workspace(settings) as reading, Workspace(settings) as writing:
+        writing.ingest(squares, "squares", image="palette", text="minilm")
+        assert paths(reading, "a red square")[0] == "red.png"
+        time.sleep(0.3)
+        more = make_squares(squares.parent / "more", {"white": (255, 255, 255)})
+        rows = json.loads((more / "metadata.json").read_text())
+        (more / "metadata.json").write_text(json.dumps([row | {"depth": 7} for row in rows]))
+        writing.ingest(more, "squares")
+        assert paths(reading, where="depth == 7") == ["white.png"]
+        assert reading.record("squares", "more/white.png").path == "white.png"
+        assert set(reading.describe("squares")["sources"]) == {"squares", "more"}
+
+
+def test_a_copy_is_not_read_for_long(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.store.engines.edge.COPY_AGE_SECONDS", 0.2)
+    monkeypatch.setattr("app.store.engines.edge.COPY_AGE_FACTOR", 0.0)
+    with Workspace(settings) as workspace:
+        workspace.ingest(squares, "squares", image="palette", text="minilm")
+        with open_collection("squares", settings, purpose="write") as writing:
+            assert len(paths(workspace, "a square")) == 3  # of a copy
+            writing.delete([id_ for _, id_ in writing.record_ids(None)][:1])
+        deadline = time.monotonic() + 30
+        while len(paths(workspace, "a square")) == 3:
+            assert time.monotonic() < deadline
+
+
+def test_after_it_is_closed_nothing_is_held(squares: Path, settings: Settings) -> None:
+    workspace = Workspace(settings)
+    workspace.ingest(squares, "squares", image="palette", text="minilm")
+    workspace.close()
+    assert paths(workspace, "a red square")[0] == "red.png"
+    open_collection("squares", settings, purpose="write").close()
+
+
+def test_an_interrupted_ingest_leaves_the_others_their_collection(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Workspace(settings) as workspace:
+        workspace.ingest(squares, "squares", image="palette", text="minilm")
+
+        def interrupt(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr("ingest.pipeline.ingest", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                workspace.ingest(squares, "squares")
+        assert paths(workspace, "a red square")[0] == "red.png"
+
+
+def test_who_reads_it_may_write_it_in_the_same_thread(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.workspace.held.LEAVE_SECONDS", 0.2)
+    with Workspace(settings) as workspace:
+        workspace.ingest(squares, "squares", image="palette", text="minilm")
+        with workspace.reading("squares") as collection:
+            assert workspace.ingest(squares, "squares").unchanged == 3
+            assert collection.count() == 3
 
 
 def test_what_another_made_anew_with_other_models_is_searched(

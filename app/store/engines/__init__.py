@@ -86,7 +86,7 @@ class Engine(Protocol):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether a writer waits for those who read it."""
+        """Whether readers should let go of it: a writer waits, or they read a copy that is old."""
 
     def require_free(self) -> None:
         """Wait for who holds it, as `open` does. Raises CollectionBusyError."""

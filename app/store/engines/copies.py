@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 SPARE_BYTES = 128 << 20
@@ -24,14 +24,20 @@ PREFIX = "sightline-copy-"
 @contextmanager
 def readable_copy(shard: Path) -> Iterator[Path | None]:
     """Copy a shard for as long as the block runs; None where no other disk has room for it."""
-    needed = sum(file.stat().st_blocks * 512 for file in shard.rglob("*")) + SPARE_BYTES
-    places = (Path(tempfile.gettempdir()), MEMORY)
-    roomy = [place for place in places if _is_roomy(place, needed)]
-    if not roomy:
-        yield None
-        return
-    _sweep(roomy[0])
-    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=roomy[0]) as folder:
+    needed = sum(file.stat().st_blocks * 512 for file in shard.rglob("*"))
+    places = [place for place in (Path(tempfile.gettempdir()), MEMORY) if os.access(place, os.W_OK)]
+    for place in places:
+        _sweep(place)
+    with ExitStack() as made:
+        prefix = f"{PREFIX}{os.getpid()}-"
+        folders = (
+            made.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=place))
+            for place in places
+        )
+        folder = next((each for each in folders if _has_room(Path(each), needed)), None)
+        if folder is None:
+            yield None
+            return
         copy = Path(shutil.copytree(shard, Path(folder) / shard.name, copy_function=_copy_sparse))
         for each in (copy, *copy.rglob("*")):
             each.chmod(0o700 if each.is_dir() else 0o600)  # the engine writes into it
@@ -42,8 +48,9 @@ def _sweep(place: Path) -> None:
     """Remove copies of readers that were killed."""
     for left in place.glob(f"{PREFIX}*"):
         reader = left.name.removeprefix(PREFIX).partition("-")[0]
-        if reader.isdecimal() and left.stat().st_uid == os.getuid() and not _runs(int(reader)):
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):  # another reader sweeps, too
+            if reader.isdecimal() and left.stat().st_uid == os.getuid() and not _runs(int(reader)):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:
@@ -56,8 +63,14 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _is_roomy(place: Path, needed: int) -> bool:
-    return os.access(place, os.W_OK) and shutil.disk_usage(place).free >= needed
+def _has_room(folder: Path, needed: int) -> bool:
+    """Whether there is room for a copy in a folder, and for what opening it and others takes.
+
+    Others that begin at the same moment have their folder already, and count this one: at worst
+    all are refused, and none ends in a full disk.
+    """
+    copies = sum(1 for _ in folder.parent.glob(f"{PREFIX}*"))
+    return shutil.disk_usage(folder).free >= needed + copies * SPARE_BYTES
 
 
 def _copy_sparse(source: str, target: str) -> None:

@@ -29,6 +29,8 @@ from app.model.points import FirstStage, Point, Query, ScoredId, Vector
 from app.store.engines import SCROLL_SIZE, IndexKind, NativeFilter, Spaces, edge_filters
 from app.store.engines.copies import readable_copy
 from app.store.engines.lock import (
+    OPEN_SECONDS,
+    STILL_SECONDS,
     Purpose,
     hold,
     is_wanted,
@@ -48,6 +50,9 @@ more; half of that ends the process with SIGBUS."""
 
 COPY_TRIES, COPY_PAUSE_SECONDS = 5, 0.1
 """How often a reader copies what another holds, where files vanish meanwhile, and the pauses."""
+
+COPY_AGE_SECONDS, COPY_AGE_FACTOR = 5.0, 20.0
+"""How old the copy that a reader reads may be; of a large one, as a multiple of what it takes."""
 
 LOG = "wal"
 """The folder of a shard's write-ahead log."""
@@ -105,6 +110,7 @@ class EdgeEngine:
         self._locked = False
         self._is_guest = False
         self._copied: dict[str, Any] | None = None
+        self._copy_is_good_until = 0.0
         self._shard: q.EdgeShard | None = None
         self._beside: tuple[Path, dict[str, Any]] | None = None
 
@@ -177,6 +183,8 @@ class EdgeEngine:
 
     @property
     def is_wanted(self) -> bool:
+        if self._is_guest:
+            return self._shard is not None and time.monotonic() > self._copy_is_good_until
         return is_wanted(self._lock)
 
     def close(self) -> None:
@@ -186,16 +194,17 @@ class EdgeEngine:
             self._beside = None
             self._remove_folder()
         self._held.close()
-        self._locked = False
+        self._locked = self._is_guest = False
         self._copied = None
 
     def drop(self) -> None:
         self._hold()
         self._close_shard()
-        # The manifest goes first: a folder without one is no collection, but what is left of one.
-        (self._folder / MANIFEST).unlink(missing_ok=True)
-        self._sweep()
-        self._remove_folder()
+        with self._changing():
+            # The manifest goes first: a folder without one is no collection, but what is left of it
+            (self._folder / MANIFEST).unlink(missing_ok=True)
+            self._sweep()
+            self._remove_folder()
         self.close()
 
     def clear(self) -> None:
@@ -407,8 +416,9 @@ class EdgeEngine:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Keep others from copying it meanwhile; what is made beside it nobody copies."""
-        with keep_still(self._lock, self._name, changing=True):
+        """Keep others from copying it meanwhile."""
+        seconds = STILL_SECONDS if self._purpose == "write" else OPEN_SECONDS
+        with keep_still(self._lock, self._name, changing=True, seconds=seconds):
             yield
 
     def _update(self, operation: q.UpdateOperation) -> None:
@@ -422,6 +432,7 @@ class EdgeEngine:
         It keeps still while it opens and closes, but a process may end without either.
         """
         for left in reversed(range(COPY_TRIES)):
+            begun = time.monotonic()
             try:
                 with keep_still(self._lock, self._name, changing=False):
                     if (copied := self._stored()) is None:
@@ -443,6 +454,8 @@ class EdgeEngine:
                     ) from error
                 time.sleep(COPY_PAUSE_SECONDS)
             else:
+                took = time.monotonic() - begun
+                self._copy_is_good_until = begun + max(COPY_AGE_SECONDS, COPY_AGE_FACTOR * took)
                 self._copied = copied
                 return shard
         raise AssertionError("a last try returns or raises")
@@ -493,7 +506,7 @@ class EdgeEngine:
         with ExitStack() as still:
             if not self._is_guest and self._beside is None:
                 with suppress(CollectionBusyError):  # a copy that takes so long is made again
-                    still.enter_context(keep_still(self._lock, self._name, changing=True))
+                    still.enter_context(self._changing())
             self._shard.close()  # which writes into it
         self._shard = None
 
@@ -514,7 +527,12 @@ class EdgeEngine:
 
 def _disk_bytes(folder: Path) -> int:
     """Return what files take; the holes in those of the engine take nothing."""
-    return sum(file.stat().st_blocks * 512 for file in folder.rglob("*"))
+    taken = 0
+    for parent, _, files in os.walk(folder):
+        for file in files:
+            with suppress(FileNotFoundError):  # a writer is at it
+                taken += (Path(parent) / file).stat().st_blocks * 512
+    return taken
 
 
 def _log_bytes(point: Point) -> int:

@@ -39,8 +39,11 @@ SHARE_SECONDS = 0.5
 COPY_SECONDS = 30.0
 """How long a reader waits while what it is to copy is changed or opened."""
 
+OPEN_SECONDS = 5.0
+"""How long a reader that opens or closes it waits for copies that are being made."""
+
 STILL_SECONDS = 600.0
-"""How long one that changes it waits for copies that are being made; 500 MB take 1 or 2 s."""
+"""How long a writer waits for those; 500 MB take 1 or 2 s."""
 
 
 @contextmanager
@@ -72,11 +75,13 @@ def hold(file: Path, purpose: Purpose, what: str) -> Iterator[bool]:
 
 
 @contextmanager
-def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
+def keep_still(
+    file: Path, what: str, *, changing: bool, seconds: float | None = None
+) -> Iterator[None]:
     """Keep what a lock guards as it is on disk, while the block copies it, or is `changing` it.
 
     Between two changes of a writer it is what a kill would leave, and that is whole. A reader
-    changes it too, as it opens it. Raises CollectionBusyError.
+    changes it too, as it opens it. Raises CollectionBusyError after so many seconds.
     """
     still = file.with_suffix(STILL)
     if not _is_made(still):
@@ -88,7 +93,7 @@ def keep_still(file: Path, what: str, *, changing: bool) -> Iterator[None]:
         yield  # where no copy can be made, none is being made
         return
     with ExitStack() as held:
-        deadline = time.monotonic() + (STILL_SECONDS if changing else COPY_SECONDS)
+        deadline = time.monotonic() + (seconds or COPY_SECONDS)
         while not (_try_alone(still, held) if changing else _try_reading(still, held)):
             if time.monotonic() > deadline:
                 raise CollectionBusyError(
