@@ -103,7 +103,7 @@ _Rank = Callable[[Condition | None, int], _Ranking]
 class CollectionRetriever(ABC):
     """Searches an open collection, one search at a time. A mode says which signals a query gives.
 
-    `app.llama.LlamaRetriever` makes a retriever of LlamaIndex's of it.
+    `app.llama.HitRetriever` makes a retriever of LlamaIndex's of it.
     """
 
     mode: str
@@ -164,7 +164,8 @@ class CollectionRetriever(ABC):
         if not signals.found:
             return self._passing(asked)
         where = _both(self._where, asked.where)
-        ranked, number, hits = self._ranked(self._ranks(signals.found, asked.words), where)
+        codes = codes_in(asked.words)
+        ranked, number, hits = self._ranked(self._ranks(signals.found, codes), where)
         notices = signals.notices if number else self._why_nothing(where, signals.notices)
         notices = [*notices, *self._beyond(number), *self._told_of_ties()]
         nearest = self._hits(*self._fetched(dict.fromkeys(ranked.nearest, ())), ranked, where)
@@ -172,7 +173,6 @@ class CollectionRetriever(ABC):
         if asked.words:
             hits = [_with_excerpt(hit, asked.words) for hit in hits]
         told = [*told_of_null_island(where), *told_of_gone(hits, self._collection)]
-        codes = codes_in(asked.words)
         if codes and hits and not self._start and not any("code" in hit.signals for hit in hits):
             told.append(f"none has {' or '.join(codes)}: what follows is only like the words")
         passing = None if self._where is None else self._collection.count(self._where)
@@ -283,9 +283,9 @@ class CollectionRetriever(ABC):
         kept = [id_ for id_ in order if self._reaches(said[id_], finding)]
         return _Ranking(kept, fused, said, () if kept else tuple(order[:1]))
 
-    def _ranks(self, signals: Sequence[Signal], words: str) -> _Rank:
+    def _ranks(self, signals: Sequence[Signal], codes: Sequence[str]) -> _Rank:
         """Return what ranks by signals; records that have a code as it was asked for come first."""
-        rank, codes = partial(self._rank, signals), codes_in(words)
+        rank = partial(self._rank, signals)
         if not codes:
             return rank
 

@@ -1,7 +1,7 @@
 """Workspace: the one way in. Collections and models of this process, shared by its threads."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -24,6 +24,7 @@ from app.store.collection import (
     open_collection,
     remove_collection,
 )
+from app.store.models import Tell
 from app.workspace.held import Held
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 2.0
 """After which a collection is let go of: a writer waits for 5 s, and opening takes .1 to .5 s."""
-
-Tell = Callable[[str], None]
 
 Result = TypeVar("Result")
 
@@ -155,6 +154,7 @@ class Workspace:
         min_score: float | None = None,
     ) -> "Outfit":
         """Return what goes with a garment, a picture's path or a record id; see complete_outfit."""
+        from app.answering.vision import discard
         from app.assistants.outfit.complete import complete_outfit
 
         return self._with(
@@ -170,7 +170,7 @@ class Workspace:
                 per_slot=per_slot,
                 where=where,
                 min_score=min_score,
-                on_step=self._on_step or (lambda _: None),
+                on_step=self._on_step or discard,
             ),
         )
 
@@ -274,11 +274,8 @@ class Workspace:
         """Do a job on a collection; once more, if another process has made that anew meanwhile."""
         held = self._of(collection)
         try:
-            with held.reading() as searcher:
-                try:
-                    return job(searcher)
-                except CollectionChangedError:
-                    held.forget(searcher)
+            with held.reading() as searcher, suppress(CollectionChangedError):
+                return job(searcher)
             with held.reading() as searcher:
                 return job(searcher)
         except CollectionMissingError:

@@ -1,7 +1,7 @@
 """Held: one collection that the threads of a process share, and let go of for whoever writes it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
@@ -9,6 +9,7 @@ from app.model.errors import CollectionChangedError
 from app.model.settings import Settings
 from app.retrieval.search import Searcher
 from app.store.collection import open_collection
+from app.store.models import Tell
 
 GIVE_WAY_SECONDS = 0.5
 """How long new readers let a writer that waits go first: it looks 20 times a second."""
@@ -23,9 +24,7 @@ class Held:
     A writer, of this process or another, waits until none does. While it writes, a copy is read.
     """
 
-    def __init__(
-        self, name: str, settings: Settings, on_load: Callable[[str], None] | None
-    ) -> None:
+    def __init__(self, name: str, settings: Settings, on_load: Tell | None) -> None:
         self._name = name
         self._settings = settings
         self._on_load = on_load
@@ -83,9 +82,9 @@ class Held:
                 collection = self._searcher.collection
                 collection.release(idle_seconds=0.0 if collection.is_wanted else idle_seconds)
 
-    def forget(self, stale: Searcher | None = None) -> None:
-        """Close it, or only what is `stale`; what is next asked of it begins anew."""
+    def forget(self) -> None:
+        """Close it; what is next asked of it begins anew."""
         with self._changed:
-            if self._searcher is not None and stale in (None, self._searcher):
+            if self._searcher is not None:
                 self._searcher.collection.close()
                 self._searcher = None

@@ -34,6 +34,7 @@ from app.model.garments import SLOTS, Slot
 from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
 from app.store.collection import Collection
+from app.store.models import Tell
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,8 +43,6 @@ MAX_PER_SLOT = 100
 """Four times as many are looked at by a model, a few seconds each."""
 
 Status = Literal["checked", "partly_checked", "not_checked", "nothing_found"]
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

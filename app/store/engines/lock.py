@@ -32,7 +32,6 @@ WANTED = ".wanted"
 WAIT_SECONDS = 5.0
 """How long a reader, or a writer that meets a reader, waits. A search holds a shard for ~0.3 s."""
 
-
 SHARE_SECONDS = 0.5
 """How long a reader waits for another reader, before it takes a copy: most are done by then."""
 
@@ -119,8 +118,7 @@ def _wanted(file: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
-            wanted.unlink(missing_ok=True)
+        _forget(wanted)
 
 
 def refuse_second(name: str, manifest: object) -> None:
