@@ -54,9 +54,9 @@ def sort_of(text: str, fields: Sequence[Field]) -> Sort:
 
 
 def first_passing(
-    collection: Collection, where: Condition | None, sort: Sort | None, limit: int
+    collection: Collection, where: Condition | None, sort: Sort | None, limit: int, *, passing: int
 ) -> tuple[list[str], str]:
-    """Return the ids of the first records that pass, and in which order they are.
+    """Return the ids of the first of the `passing` records that pass, and their order in words.
 
     That of a column; else nearest first, if the filter asks for one place; else by record id, or,
     where too many pass to read them all, as they are stored. It is always the same.
@@ -67,7 +67,7 @@ def first_passing(
     nearby = list(_places(where)) if where else []
     if where and len(nearby) == 1:
         return _nearest(collection, where, nearby[0], limit), "nearest first"
-    if collection.count(where) <= READ:
+    if passing <= READ:
         found = sorted(collection.record_ids(where), key=lambda pair: _folded(pair[0]) or "")
         return [id_ for _, id_ in found][:limit], "by record id"
     stored = "as they are stored (--sort FIELD orders them)"

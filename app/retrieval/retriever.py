@@ -397,7 +397,7 @@ class CollectionRetriever(ABC):
         def first(where: Condition | None, at_least: int) -> _Ranking:
             nonlocal order
             limit = passing if self._per else max(self._wanted, at_least)
-            ids, order = first_passing(self._collection, where, self._sort, limit)
+            ids, order = first_passing(self._collection, where, self._sort, limit, passing=passing)
             return _Ranking(ids)
 
         _, number, hits = self._ranked(first, where)
