@@ -1,8 +1,8 @@
-"""Filters: a condition → the filter of either engine."""
+"""Filters: a condition → Qdrant's own filter, as its REST interface writes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from app.filters.conditions import (
     AllOf,
@@ -19,70 +19,48 @@ from app.filters.conditions import (
 )
 from app.model.records import Place
 
+FilterJson = dict[str, Any]
+"""A filter in Qdrant's own JSON (api.qdrant.tech/api-reference, "Filter"), or a part of one.
 
-class FilterVocabulary(Protocol):
-    """An engine's own words for conditions: `engines/edge_filters.py`, `engines/server_filters.py`.
+The client of a server reads it as it is, Edge by way of `app/store/engines/edge_filters.py`.
+"""
 
-    What the functions return can be passed to the first three, which return a whole filter.
-    """
-
-    def all_of(self, conditions: Sequence[Any], /) -> Any: ...  # noqa: ANN401, D102
-    def any_of(self, conditions: Sequence[Any], /) -> Any: ...  # noqa: ANN401, D102
-    def none_of(self, conditions: Sequence[Any], /) -> Any: ...  # noqa: ANN401, D102
-    def equals(self, key: str, value: str, /) -> Any: ...  # noqa: ANN401, D102
-    def one_of(self, key: str, values: Sequence[str], /) -> Any: ...  # noqa: ANN401, D102
-    def number_range(  # noqa: D102
-        self,
-        key: str,
-        /,
-        *,
-        gte: float | None = None,
-        gt: float | None = None,
-        lte: float | None = None,
-        lt: float | None = None,
-    ) -> Any: ...  # noqa: ANN401
-    def time_range(  # noqa: D102
-        self,
-        key: str,
-        /,
-        *,
-        gte: datetime | None = None,
-        gt: datetime | None = None,
-        lte: datetime | None = None,
-        lt: datetime | None = None,
-    ) -> Any: ...  # noqa: ANN401
-    def geo_radius(self, key: str, lat: float, lon: float, metres: float, /) -> Any: ...  # noqa: ANN401, D102
-    def empty(self, key: str, /) -> Any: ...  # noqa: ANN401, D102
-    def has_ids(self, ids: Sequence[str], /) -> Any: ...  # noqa: ANN401, D102
+_NOTHING: FilterJson = {"has_id": []}
+"""Passes no point. An empty `should` would pass all."""
 
 
-def compile_filter(condition: Condition, vocabulary: FilterVocabulary) -> Any:  # noqa: ANN401
-    """Return the engine's own filter that passes the records of which the condition is true."""
-    return vocabulary.all_of([_native(condition, vocabulary)])
+def compile_filter(condition: Condition) -> FilterJson:
+    """Return the filter that passes the records of which the condition is true."""
+    return {"must": [_compiled(condition)]}
 
 
-def _native(condition: Condition, say: FilterVocabulary) -> Any:  # noqa: ANN401 - per engine
+def _compiled(condition: Condition) -> FilterJson:
     match condition:
         case AllOf(parts):
-            return say.all_of([_native(part, say) for part in parts])
-        case AnyOf(()):
-            return say.has_ids([])  # an empty `should` would pass everything
+            return {"must": [_compiled(part) for part in parts]}
+        case AnyOf(()) | OneOf(values=()):
+            return _NOTHING
         case AnyOf(parts):
-            return say.any_of([_native(part, say) for part in parts])
+            return {"should": [_compiled(part) for part in parts]}
         case Not(part):
-            return say.none_of([_native(part, say)])
+            return {"must_not": [_compiled(part)]}
         case OneOf(key, values):
-            return say.one_of(key, values) if values else say.has_ids([])
+            return {"key": key, "match": {"any": list(values)}}
         case Contains(key, words):
-            return say.all_of([say.equals(key, word) for word in words])
+            return {"must": [_equals(key, word) for word in words]}
         case Exists(key):
-            return say.none_of([say.empty(key)])
+            return {"must_not": [{"is_empty": {"key": key}}]}
         case Near():
-            return _native_near(condition, say)
+            return _near(condition)
         case Ids(ids):
-            return say.has_ids(ids)
+            return {"has_id": list(ids)}
         case Compare(key, order, value):
-            return _native_compare(key, order, value, say)
+            return _equals(key, value) if isinstance(value, str) else _range(key, order, value)
+
+
+def _equals(key: str, word: str) -> FilterJson:
+    """Return what passes a string, and a list that has it."""
+    return {"key": key, "match": {"value": word}}
 
 
 _BOUNDS: Mapping[Order, tuple[str, ...]] = {
@@ -95,25 +73,18 @@ _BOUNDS: Mapping[Order, tuple[str, ...]] = {
 }
 
 
-def _native_compare(
-    key: str,
-    order: Order,
-    value: float | str | datetime,
-    say: FilterVocabulary,
-) -> Any:  # noqa: ANN401 - per engine
-    if isinstance(value, str):
-        return say.equals(key, value)
-    if isinstance(value, datetime):
-        return say.time_range(key, **dict.fromkeys(_BOUNDS[order], value))
-    return say.number_range(key, **dict.fromkeys(_BOUNDS[order], value))
+def _range(key: str, order: Order, value: float | datetime) -> FilterJson:
+    bound = value.isoformat() if isinstance(value, datetime) else value
+    return {"key": key, "range": dict.fromkeys(_BOUNDS[order], bound)}
 
 
-def _native_near(near: Near, say: FilterVocabulary) -> Any:  # noqa: ANN401 - per engine
+def _near(near: Near) -> FilterJson:
     """A circle. Qdrant's geo index lacks the pole itself, so it is asked for by its latitude."""
-    parts = [say.geo_radius("place", near.lat, near.lon, near.km * 1000)]
     centre = Place(near.lat, near.lon)
+    circle = {"center": {"lat": near.lat, "lon": near.lon}, "radius": near.km * 1000}
+    parts: list[FilterJson] = [{"key": "place", "geo_radius": circle}]
     if centre.km_to(Place(90, 0)) <= near.km:
-        parts.append(say.number_range("place.lat", gte=90.0))
+        parts.append(_range("place.lat", ">=", 90.0))
     if centre.km_to(Place(-90, 0)) <= near.km:
-        parts.append(say.number_range("place.lat", lte=-90.0))
-    return say.any_of(parts)
+        parts.append(_range("place.lat", "<=", -90.0))
+    return {"should": parts}

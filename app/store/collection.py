@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any, Self
 
 from app.encoders.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
-from app.filters.compile import compile_filter
+from app.filters.compile import FilterJson, compile_filter
 from app.filters.conditions import Compare, Condition, key_of
 from app.media import page_pictures
 from app.media.private import secure_home
@@ -377,8 +377,8 @@ class Collection:
             self.engine.change_manifest(self.manifest.write(), changed.write())
             self.manifest = changed
 
-    def _compiled(self, where: Condition | None) -> Any:  # noqa: ANN401 - the engine's own
-        return None if where is None else compile_filter(where, self._engine.filters)
+    def _compiled(self, where: Condition | None) -> FilterJson | None:
+        return None if where is None else compile_filter(where)
 
 
 def create_collection(name: str, manifest: Manifest, settings: Settings) -> Collection:

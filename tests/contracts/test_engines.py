@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 
 import app.store.engines
+from app.filters.compile import compile_filter
+from app.filters.conditions import AllOf, Compare
 from app.model.errors import CollectionBusyError, CollectionError, SettingsError
 from app.model.points import FirstStage, Point, Query
 from app.model.settings import Settings
@@ -198,7 +200,7 @@ def test_after_a_first_stage_only_its_best_are_scored(engine: Engine) -> None:
 
 def test_a_first_stage_is_filtered_before_its_best_are_taken(engine: Engine) -> None:
     engine.upsert(PAGES)
-    ghent = engine.filters.all_of([engine.filters.equals("fields.city", "Ghent")])
+    ghent = compile_filter(Compare("fields.city", "==", "Ghent"))
     east = FirstStage("page_mean", list(EAST), 1)  # nearest of all is point 2, which is no Ghent
     (hits,) = engine.search([Query("page", HALVES, east)], limit=3, filter=ghent)
     assert [hit.id for hit in hits] == [id_of(1)]
@@ -216,7 +218,7 @@ def test_a_rare_word_weighs_more_than_a_common_one(engine: Engine) -> None:
 
 def test_one_filter_serves_every_query_of_a_batch(engine: Engine) -> None:
     engine.upsert(POINTS)
-    where = engine.filters.all_of([engine.filters.equals("fields.city", "Ghent")])
+    where = compile_filter(Compare("fields.city", "==", "Ghent"))
     batch = [Query("image", list(DIAGONAL)), Query("keywords", ([9], [1.0]))]
     found = engine.search(batch, limit=5, filter=where)
     assert [{hit.id for hit in hits} for hits in found] == [{id_of(1), id_of(2)}] * 2
@@ -254,7 +256,7 @@ def test_delete_and_count_agree(engine: Engine) -> None:
     engine.upsert(POINTS)
     engine.delete([id_of(1), id_of(99)])
     engine.delete([])
-    one = engine.filters.all_of([engine.filters.equals("source", "one")])
+    one = compile_filter(Compare("source", "==", "one"))
     assert (engine.count(), engine.count(one)) == (2, 1)
 
 
@@ -273,7 +275,7 @@ def test_points_come_in_the_order_of_an_index_without_those_that_have_no_value(
     assert rising == ["a", "b"]
     assert [payload["record_id"] for _, payload in falling] == ["b", "a"]
     assert [id_ for id_, _ in engine.ordered("fields.safer", 1)] == [id_of(1)]
-    safe = engine.filters.all_of([engine.filters.number_range("fields.safer", gt=3)])
+    safe = compile_filter(Compare("fields.safer", ">", 3))
     assert [id_ for id_, _ in engine.ordered("fields.safer", 9, safe)] == [id_of(2)]
 
 
@@ -414,8 +416,8 @@ def best_ten(rows: np.ndarray, query: np.ndarray, numbers: range) -> list[float]
 
 
 def found_ten(engine: Engine, query: np.ndarray, **city: str) -> list[float]:
-    where = [engine.filters.equals("fields.city", name) for name in city.values()]
-    passing = engine.filters.all_of(where) if where else None
+    where = tuple(Compare("fields.city", "==", name) for name in city.values())
+    passing = compile_filter(AllOf(where)) if where else None
     (hits,) = engine.search([Query("image", query.tolist())], limit=10, filter=passing)
     return [hit.score for hit in hits]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
-from app.filters.compile import FilterVocabulary
+from app.filters.compile import FilterJson
 from app.model.points import Point, Query, ScoredId
 
 STRANGERS = (
@@ -20,9 +20,6 @@ STRANGERS = (
 
 SCROLL_SIZE = 4096
 """Points a page; 50,000 take 0.34 s."""
-
-NativeFilter = Any
-"""A filter in the engine's own type, built with its `filters`; None passes everything."""
 
 IndexKind = Literal["keyword", "integer", "float", "datetime", "geo"]
 
@@ -50,14 +47,10 @@ class Placement(NamedTuple):
 
 
 class Engine(Protocol):
-    """What both engines can do. Filters are native ones, built with `filters`."""
+    """What both engines can do. Filters are what `compile_filter` returns; None passes all."""
 
     is_shared: bool
     """Whether other programs can read what it keeps."""
-
-    @property
-    def filters(self) -> FilterVocabulary:
-        """The words this engine's filters are made of."""
 
     def create(
         self,
@@ -122,7 +115,7 @@ class Engine(Protocol):
         """Delete points; ids that are not there do not matter."""
 
     def search(
-        self, queries: Sequence[Query], *, limit: int, filter: NativeFilter
+        self, queries: Sequence[Query], *, limit: int, filter: FilterJson | None
     ) -> list[list[ScoredId]]:
         """Run all queries as one batch under one filter: one best-first list for each."""
 
@@ -130,7 +123,7 @@ class Engine(Protocol):
         """Return points by id, in no order, with the named vectors; missing ones are left out."""
 
     def scroll(
-        self, keys: Sequence[str], filter: NativeFilter = None, *, size: int = SCROLL_SIZE
+        self, keys: Sequence[str], filter: FilterJson | None = None, *, size: int = SCROLL_SIZE
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield id and the named top-level payload keys of every point that passes, by id.
 
@@ -138,14 +131,14 @@ class Engine(Protocol):
         """
 
     def ordered(
-        self, key: str, limit: int, filter: NativeFilter = None, *, descending: bool = False
+        self, key: str, limit: int, filter: FilterJson | None = None, *, descending: bool = False
     ) -> list[tuple[str, dict[str, Any]]]:
         """Return ids and payloads by the value of an ordered index; of equal ones in any order.
 
         Points without a value there are left out.
         """
 
-    def count(self, filter: NativeFilter = None) -> int:
+    def count(self, filter: FilterJson | None = None) -> int:
         """Count the points that pass, exactly."""
 
     def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:

@@ -23,11 +23,13 @@ from typing import Any
 import numpy as np
 import qdrant_edge as q
 
+from app.filters.compile import FilterJson
 from app.media.private import make_private, tighten
 from app.model.errors import CollectionBusyError, CollectionError
 from app.model.points import FirstStage, Point, Query, ScoredId, Vector
-from app.store.engines import SCROLL_SIZE, IndexKind, NativeFilter, Spaces, edge_filters
+from app.store.engines import SCROLL_SIZE, IndexKind, Spaces
 from app.store.engines.copies import readable_copy
+from app.store.engines.edge_filters import edge_filter
 from app.store.engines.lock import (
     OPEN_SECONDS,
     STILL_SECONDS,
@@ -112,7 +114,6 @@ _BEST_ROW = q.MultiVectorConfig(q.MultiVectorComparator.MaxSim)
 class EdgeEngine:
     """A shard on disk. `open` takes the lock that readers and writers share, `close` returns it."""
 
-    filters = edge_filters
     is_shared = False
 
     def __init__(self, folder: Path, purpose: Purpose) -> None:
@@ -265,14 +266,15 @@ class EdgeEngine:
             self._update(q.UpdateOperation.delete_points(list(ids)))
 
     def search(
-        self, queries: Sequence[Query], *, limit: int, filter: NativeFilter
+        self, queries: Sequence[Query], *, limit: int, filter: FilterJson | None
     ) -> list[list[ScoredId]]:
+        native = edge_filter(filter)
         requests = [
             q.QueryRequest(
                 limit=limit,
                 query=_nearest(query),
-                prefetches=[_prefetch(query.first, filter)] if query.first else [],
-                filter=filter,
+                prefetches=[_prefetch(query.first, native)] if query.first else [],
+                filter=native,
                 params=_rescored(limit),
             )
             for query in queries
@@ -287,15 +289,15 @@ class EdgeEngine:
         ]
 
     def scroll(
-        self, keys: Sequence[str], filter: NativeFilter = None, *, size: int = SCROLL_SIZE
+        self, keys: Sequence[str], filter: FilterJson | None = None, *, size: int = SCROLL_SIZE
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        offset = None
+        native, offset = edge_filter(filter), None
         while True:
             points, offset = self.shard.scroll(
                 q.ScrollRequest(
                     offset=offset,
                     limit=size,
-                    filter=filter,
+                    filter=native,
                     with_payload=list(keys) or False,
                     with_vector=False,
                 )
@@ -305,19 +307,21 @@ class EdgeEngine:
             if offset is None:
                 return
 
-    def count(self, filter: NativeFilter = None) -> int:
-        return int(self.shard.count(q.CountRequest(exact=True, filter=filter)))
+    def count(self, filter: FilterJson | None = None) -> int:
+        return int(self.shard.count(q.CountRequest(exact=True, filter=edge_filter(filter))))
 
     def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
         response = self.shard.facet(q.FacetRequest(key=key, limit=limit, exact=True))
         return [(str(hit.value), hit.count) for hit in response.hits]
 
     def ordered(
-        self, key: str, limit: int, filter: NativeFilter = None, *, descending: bool = False
+        self, key: str, limit: int, filter: FilterJson | None = None, *, descending: bool = False
     ) -> list[tuple[str, dict[str, Any]]]:
         order = q.OrderBy(key, q.Direction.Desc if descending else q.Direction.Asc)
         points, _ = self.shard.scroll(
-            q.ScrollRequest(limit=limit, filter=filter, with_payload=True, order_by=order)
+            q.ScrollRequest(
+                limit=limit, filter=edge_filter(filter), with_payload=True, order_by=order
+            )
         )
         return [(str(point.id), point.payload or {}) for point in points]
 
@@ -625,7 +629,7 @@ def _nearest(query: Query | FirstStage) -> Any:  # noqa: ANN401 - a query of the
     return q.Query.Nearest(_native(query.vector), using=query.space)
 
 
-def _prefetch(first: FirstStage, filter: NativeFilter) -> q.Prefetch:
+def _prefetch(first: FirstStage, filter: q.Filter | None) -> q.Prefetch:
     """Filtered too: what does not pass must not take the place of what does."""
     return q.Prefetch(
         limit=first.limit, query=_nearest(first), filter=filter, params=_rescored(first.limit)

@@ -1,84 +1,37 @@
-"""Filters in Qdrant Edge's words: the vocabulary that `compile_filter` speaks to this engine."""
+"""Filters for Edge: Qdrant's JSON → the objects that the engine in this process takes."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from typing import Any
 
-from qdrant_edge import (
-    FieldCondition,
-    Filter,
-    GeoPoint,
-    GeoRadius,
-    HasIdCondition,
-    IsEmptyCondition,
-    MatchAny,
-    MatchValue,
-    RangeDateTime,
-    RangeFloat,
-)
+import qdrant_edge as q
 
-Condition = FieldCondition | Filter | HasIdCondition | IsEmptyCondition
+from app.filters.compile import FilterJson
 
 
-def all_of(conditions: Sequence[Condition]) -> Filter:
-    """Pass what passes every condition; with none, everything."""
-    return Filter(must=list(conditions))
+def edge_filter(filter: FilterJson | None) -> q.Filter | None:
+    """Return what `compile_filter` made as Edge's own filter; None, which passes all, as None."""
+    return None if filter is None else _joined(filter)
 
 
-def any_of(conditions: Sequence[Condition]) -> Filter:
-    """Pass what passes at least one condition."""
-    return Filter(should=list(conditions))
+def _joined(filter: FilterJson) -> q.Filter:
+    parts: dict[str, Any] = {how: [*map(_condition, parts)] for how, parts in filter.items()}
+    return q.Filter(**parts)
 
 
-def none_of(conditions: Sequence[Condition]) -> Filter:
-    """Pass what passes no condition."""
-    return Filter(must_not=list(conditions))
-
-
-def equals(key: str, value: str) -> FieldCondition:
-    """Pass a string, or a list that has it."""
-    return FieldCondition(key=key, match=MatchValue(value))
-
-
-def one_of(key: str, values: Sequence[str]) -> FieldCondition:
-    """Pass one of the strings, or a list that has one."""
-    return FieldCondition(key=key, match=MatchAny(list(values)))
-
-
-def number_range(
-    key: str,
-    *,
-    gte: float | None = None,
-    gt: float | None = None,
-    lte: float | None = None,
-    lt: float | None = None,
-) -> FieldCondition:
-    """Pass numbers within the bounds."""
-    return FieldCondition(key=key, range=RangeFloat(gte=gte, gt=gt, lte=lte, lt=lt))
-
-
-def time_range(
-    key: str,
-    *,
-    gte: datetime | None = None,
-    gt: datetime | None = None,
-    lte: datetime | None = None,
-    lt: datetime | None = None,
-) -> FieldCondition:
-    """Pass moments within the bounds; each bound knows its zone."""
-    gte_, gt_, lte_, lt_ = (bound.isoformat() if bound else None for bound in (gte, gt, lte, lt))
-    return FieldCondition(key=key, range=RangeDateTime(gte=gte_, gt=gt_, lte=lte_, lt=lt_))
-
-
-def geo_radius(key: str, lat: float, lon: float, metres: float) -> FieldCondition:
-    """Pass points of the earth at most so far away."""
-    return FieldCondition(key=key, geo_radius=GeoRadius(GeoPoint(lon=lon, lat=lat), metres))
-
-
-def empty(key: str) -> IsEmptyCondition:
-    """Pass where the key is missing, null or an empty list."""
-    return IsEmptyCondition(key)
-
-
-def has_ids(ids: Sequence[str]) -> HasIdCondition:
-    """Pass the points of these ids; with none, nothing."""
-    return HasIdCondition(set(ids))
+def _condition(part: FilterJson) -> Any:  # noqa: ANN401 - one of the engine's conditions
+    match part:
+        case {"has_id": ids}:
+            return q.HasIdCondition(set(ids))
+        case {"is_empty": {"key": key}}:
+            return q.IsEmptyCondition(key)
+        case {"key": key, "match": {"value": value}}:
+            return q.FieldCondition(key, match=q.MatchValue(value))
+        case {"key": key, "match": {"any": values}}:
+            return q.FieldCondition(key, match=q.MatchAny(values))
+        case {"key": key, "geo_radius": {"center": centre, "radius": metres}}:
+            return q.FieldCondition(key, geo_radius=q.GeoRadius(q.GeoPoint(**centre), metres))
+        case {"key": key, "range": bounds}:
+            is_time = any(isinstance(bound, str) for bound in bounds.values())
+            return q.FieldCondition(
+                key, range=(q.RangeDateTime if is_time else q.RangeFloat)(**bounds)
+            )
+    return _joined(part)

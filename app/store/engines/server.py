@@ -17,6 +17,7 @@ from typing import Any
 
 from qdrant_client import QdrantClient, models
 
+from app.filters.compile import FilterJson
 from app.model.errors import (
     CollectionError,
     CollectionForeignError,
@@ -28,10 +29,8 @@ from app.store.engines import (
     SCROLL_SIZE,
     STRANGERS,
     IndexKind,
-    NativeFilter,
     Placement,
     Spaces,
-    server_filters,
 )
 from app.store.engines.connection import Connection, MissingError, is_overload
 from app.store.engines.lease import EVERYTHING, Lease
@@ -57,7 +56,6 @@ AliasChange = models.CreateAliasOperation | models.DeleteAliasOperation
 class ServerEngine:
     """One collection of a server."""
 
-    filters = server_filters
     is_shared = True
 
     def __init__(
@@ -249,16 +247,17 @@ class ServerEngine:
             self._ask(lambda client: client.delete(self._at, selector))
 
     def search(
-        self, queries: Sequence[Query], *, limit: int, filter: NativeFilter
+        self, queries: Sequence[Query], *, limit: int, filter: FilterJson | None
     ) -> list[list[ScoredId]]:
         limit = min(limit, self._limits.max_query_limit or limit)
+        native = _native_filter(filter)
         requests = [
             models.QueryRequest(
                 query=_native(query.vector),
                 using=query.space,
-                prefetch=_prefetch(query.first, filter) if query.first else None,
+                prefetch=_prefetch(query.first, native) if query.first else None,
                 limit=limit,
-                filter=filter,
+                filter=native,
             )
             for query in queries
         ]
@@ -288,15 +287,15 @@ class ServerEngine:
         return [Point(str(point.id), _plain(point.vector), point.payload or {}) for point in found]
 
     def scroll(
-        self, keys: Sequence[str], filter: NativeFilter = None, *, size: int = SCROLL_SIZE
+        self, keys: Sequence[str], filter: FilterJson | None = None, *, size: int = SCROLL_SIZE
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        offset = None
+        native, offset = _native_filter(filter), None
         while True:
             points, offset = self._ask_fast(
                 partial(
                     QdrantClient.scroll,
                     collection_name=self._at,
-                    scroll_filter=filter,
+                    scroll_filter=native,
                     limit=min(size, self._limits.max_query_limit or size),
                     offset=offset,
                     with_payload=list(keys) or False,
@@ -308,10 +307,10 @@ class ServerEngine:
             if offset is None:
                 return
 
-    def count(self, filter: NativeFilter = None) -> int:
-        exact = self._may_be_exact
+    def count(self, filter: FilterJson | None = None) -> int:
+        native, exact = _native_filter(filter), self._may_be_exact
         return self._ask(
-            lambda client: client.count(self._at, count_filter=filter, exact=exact)
+            lambda client: client.count(self._at, count_filter=native, exact=exact)
         ).count
 
     def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
@@ -322,14 +321,14 @@ class ServerEngine:
         return [(str(hit.value), hit.count) for hit in response.hits]
 
     def ordered(
-        self, key: str, limit: int, filter: NativeFilter = None, *, descending: bool = False
+        self, key: str, limit: int, filter: FilterJson | None = None, *, descending: bool = False
     ) -> list[tuple[str, dict[str, Any]]]:
         direction = models.Direction.DESC if descending else models.Direction.ASC
         points, _ = self._ask(
             partial(
                 QdrantClient.scroll,
                 collection_name=self._at,
-                scroll_filter=filter,
+                scroll_filter=_native_filter(filter),
                 limit=min(limit, self._limits.max_query_limit or limit),
                 order_by=models.OrderBy(key=key, direction=direction),
             )
@@ -498,11 +497,15 @@ def _late(size: int, best_row: models.MultiVectorConfig) -> models.VectorParams:
     )
 
 
-def _prefetch(first: FirstStage, filter: NativeFilter) -> models.Prefetch:
+def _prefetch(first: FirstStage, filter: models.Filter | None) -> models.Prefetch:
     """Filtered too: what does not pass must not take the place of what does."""
     return models.Prefetch(
         query=_native(first.vector), using=first.space, limit=first.limit, filter=filter
     )
+
+
+def _native_filter(filter: FilterJson | None) -> models.Filter | None:
+    return None if filter is None else models.Filter.model_validate(filter)
 
 
 def _native(vector: Vector) -> Any:  # noqa: ANN401 - one of the client's vector types
