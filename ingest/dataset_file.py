@@ -2,14 +2,14 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.model.errors import SettingsError
+from app.model.garments import OutfitTable
 from app.model.messages import did_you_mean
 from app.model.records import FieldType
-from app.store.manifest import OutfitColumns
 from ingest.places import compile_pattern
 
 NAME = "dataset.toml"
@@ -55,7 +55,7 @@ class DatasetFile(BaseModel):
         None, description='a text with fields in braces, each once: "{lat}_{lon}_{city}"'
     )
     text: Literal["captions", "rows"] | None = Field(None, description='"captions" or "rows"')
-    outfit: OutfitColumns | None = Field(
+    outfit: OutfitTable | None = Field(
         None,
         description="the columns category, audience and colour, a list everyone, and slots, each"
         " top, bottom, dress, outerwear, shoes, bag, accessory or none",
@@ -66,6 +66,16 @@ class DatasetFile(BaseModel):
     types: dict[str, FieldType] = Field(
         {}, description='"number", "time", "boolean" or "words" for each column'
     )
+
+    @property
+    def extras(self) -> dict[str, dict[str, Any]]:
+        """What it says to assistants, by their names: kept with the source for them to read."""
+        tables = {"outfit": self.outfit}
+        return {
+            name: table.model_dump(mode="json", exclude_defaults=True)
+            for name, table in tables.items()
+            if table is not None
+        }
 
 
 def read_dataset_file(path: Path) -> DatasetFile:

@@ -184,7 +184,7 @@ def _refuse_changed(opened: Collection, sources: Sequence[Source], models: Model
 
 def _entry(source: Source) -> SourceEntry:
     given = source.given
-    return SourceEntry(path=source.path, root=source.root, outfit=given.outfit, scales=given.scales)
+    return SourceEntry(path=source.path, root=source.root, scales=given.scales, extras=given.extras)
 
 
 def _count_skips(report: Report, sources: Sequence[Source]) -> None:

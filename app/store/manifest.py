@@ -5,12 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    model_validator,
+)
 
 from app.encoders.maxsim import PAGE, PAGE_MEAN
 from app.media.inside import is_usable
 from app.model.errors import CollectionError, CollectionMismatchError
-from app.model.garments import Slot
 from app.model.records import Field
 
 SCHEMA = 1
@@ -58,41 +64,28 @@ class Model(_Frozen):
     dimensions: int
 
 
-class OutfitColumns(_Frozen):
-    """What a dataset.toml says of a catalogue of garments; the rest is found by the values.
-
-    `everyone` are audiences that a garment for all has; `slots` are article types that the table of
-    `app/assistants/outfit/garments.toml` does not know, or has elsewhere.
-    """
-
-    model_config = ConfigDict(extra="forbid")  # a person writes it, and mistypes
-
-    category: str | None = None
-    audience: str | None = None
-    colour: str | None = None
-    everyone: list[str] = []
-    slots: dict[str, Slot | Literal["none"]] = {}
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The columns that it names, by the part that each plays."""
-        parts = {"category": self.category, "audience": self.audience, "colour": self.colour}
-        return {part: name for part, name in parts.items() if name is not None}
-
-
 class SourceEntry(_Frozen):
     """Where a source lies: the path that was ingested and the root its pictures are relative to.
 
-    `outfit` is what its dataset.toml says of garments, `scales` what the numbers of its columns
-    mean, by the columns' own names. `unfinished` says that an ingest of it began
-    and did not end: not all is in.
+    `scales` is what the numbers of its columns mean, by the columns' own names; `extras` is what
+    its dataset.toml says to an assistant, by the assistant's name, and only that one reads it.
+    `unfinished` says that an ingest of it began and did not end: not all is in.
     """
 
     path: UsablePath
     root: UsablePath
-    outfit: Annotated[OutfitColumns | None, _only(*OutfitColumns.model_fields)] = None
     scales: dict[str, str] = {}
+    extras: dict[str, dict[str, Any]] = {}
     unfinished: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_extras(cls, stored: object) -> object:
+        """Read an entry in which `outfit`, the first of the extras, had a key of its own."""
+        if not isinstance(stored, dict) or "outfit" not in stored:
+            return stored
+        entry = {key: value for key, value in stored.items() if key != "outfit"}
+        return {"extras": {"outfit": stored["outfit"]}} | entry if stored["outfit"] else entry
 
     @property
     def is_there(self) -> bool:

@@ -13,7 +13,7 @@ from app.assistants.outfit.candidates import Wish, by_titles
 from app.assistants.outfit.catalogue import Catalogue, read_catalogue
 from app.assistants.outfit.slots import slot_of
 from app.filters.conditions import AllOf, AnyOf, OneOf
-from app.model.errors import QueryError, SettingsError
+from app.model.errors import CollectionError, QueryError, SettingsError
 from ingest import ingest
 
 ROWS = (
@@ -116,6 +116,33 @@ def test_a_dataset_toml_that_changed_counts_from_the_next_ingest_on(tmp_path, se
     ingest(tmp_path / "shop", "things", settings)
     with open_collection("things", settings) as opened:
         assert read_catalogue(opened).unknown == ()
+
+
+@pytest.mark.parametrize("is_old_form", [True, False])
+def test_what_a_collection_keeps_of_garments_may_be_older_or_newer(tmp_path, settings, is_old_form):
+    catalogue_of(tmp_path / "shop", settings, names={})
+    (file,) = settings.home.rglob("manifest.json")
+    manifest = json.loads(file.read_text())
+    table = {"slots": {"gizmo": "bag"}, "of_a_newer_version": 1}
+    (entry,) = manifest["sources"].values()
+    entry |= {"outfit": table} if is_old_form else {"extras": {"outfit": table, "menu": {"a": 1}}}
+    if is_old_form:
+        del entry["extras"]
+    file.write_text(json.dumps(manifest))
+    with open_collection("things", settings) as opened:
+        assert read_catalogue(opened).types["Gizmos"] == "bag"
+
+
+def test_what_a_collection_keeps_of_garments_may_be_damaged(tmp_path, settings):
+    catalogue_of(tmp_path / "shop", settings, names={})
+    (file,) = settings.home.rglob("manifest.json")
+    manifest = json.loads(file.read_text())
+    (entry,) = manifest["sources"].values()
+    entry["extras"] = {"outfit": {"slots": {"gizmo": "head"}}}
+    file.write_text(json.dumps(manifest))
+    told = r"\[outfit\] .* damaged .*ingest its sources"
+    with open_collection("things", settings) as opened, pytest.raises(CollectionError, match=told):
+        read_catalogue(opened)
 
 
 @pytest.mark.parametrize(

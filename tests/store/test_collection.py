@@ -239,6 +239,7 @@ def test_keys_of_a_newer_program_do_not_matter_and_stay(settings: Settings) -> N
     kept = found.write()
     assert (kept["looks"], kept["image"]["licence"]) == ({"a": [1]}, "MIT")
     assert kept["sources"]["squares"]["watched"]
+    assert kept["sources"]["squares"]["extras"] == {"outfit": {"sizes": "size"}}
 
 
 def test_a_damaged_collection_can_be_removed(on_disk: Settings) -> None:

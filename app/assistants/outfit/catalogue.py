@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from pydantic import ValidationError
+
 from app.assistants.outfit.slots import ADULTS, EVERYONE, audience_of, singular, slot_of, suited_by
 from app.filters.conditions import AnyOf, Condition, Exists, Not, OneOf, key_of
-from app.model.errors import QueryError
-from app.model.garments import SLOTS, Slot
+from app.model.errors import CollectionError, QueryError
+from app.model.garments import SLOTS, OutfitTable, Slot
 from app.model.messages import did_you_mean
 from app.model.records import Field
 from app.store.collection import Collection
-from app.store.manifest import OutfitColumns
 
 CATEGORY_COLUMNS = (
     "articletype", "producttype", "garmenttype", "itemtype", "clothingtype", "type", "subcategory",
@@ -138,7 +139,7 @@ def read_catalogue(collection: Collection) -> Catalogue:
     Raises QueryError when none says what a garment is.
     """
     collection.open()  # for its columns as they are now
-    said = [each.outfit for each in collection.manifest.sources.values() if each.outfit]
+    said = _tables(collection)
     columns = [field for field in collection.fields if field.type == "words"]
 
     @cache
@@ -183,11 +184,23 @@ def read_catalogue(collection: Collection) -> Catalogue:
     )
 
 
+def _tables(collection: Collection) -> list[OutfitTable]:
+    """Return what the dataset.toml of each source says of garments."""
+    kept = [entry.extras.get("outfit") for entry in collection.manifest.sources.values()]
+    try:
+        return [OutfitTable.kept(table) for table in kept if table]
+    except ValidationError as error:
+        raise CollectionError(
+            f"what collection {collection.name!r} keeps of [outfit] in dataset.toml is damaged"
+            f" ({error.errors()[0]['loc']}); ingest its sources again"
+        ) from error
+
+
 def _column(
     columns: Sequence[Field],
     values: Values,
     part: str,
-    said: Sequence[OutfitColumns],
+    said: Sequence[OutfitTable],
     names: Sequence[str],
     fits: Callable[[str], bool],
 ) -> Field | None:
