@@ -34,10 +34,10 @@ UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories: controls, marks of direction, halves of surrogate pairs, other line ends."""
 
 
-def shown(text: object) -> str:
+def printable(text: object) -> str:
     r"""Return text that is safe on a terminal: one line, nothing that moves the cursor or the eye.
 
-    >>> shown("a\x1b[2Jb"), shown("tab\tname")
+    >>> printable("a\x1b[2Jb"), printable("tab\tname")
     ('a\\x1b[2Jb', 'tab\\tname')
     """
     return "".join(
@@ -51,14 +51,14 @@ def _escape(sign: str) -> str:
 
 def shown_path(path: str) -> str:
     """Return a path, safe and on one line; of a long one the middle is left out."""
-    return shorten(shown(path), PATH_CHARACTERS)
+    return shorten(printable(path), PATH_CHARACTERS)
 
 
 def report_lines(report: Json) -> Iterator[str]:
     """Yield an ingest's report, skips first."""
     skipped = report["skipped"]
     for skip in skipped[:SKIPS_SHOWN]:
-        yield f"skipped {shown(skip['source'])}: {shown(skip['reason'])} [{skip['code']}]"
+        yield f"skipped {printable(skip['source'])}: {printable(skip['reason'])} [{skip['code']}]"
     if more := skipped[SKIPS_SHOWN:]:
         kinds = Counter(skip["code"] for skip in more).most_common()
         told = ", ".join(f"{count:,} {code}" for code, count in kinds)
@@ -125,7 +125,7 @@ def found_lines(found: "Found") -> Iterator[str]:
         name = hit.path if hit.path and times[hit.path] == 1 else hit.record_id
         yield f"{rank:>3}  {score}  {shown_path(name)}{'  (gone)' if hit.gone else ''}"
         if hit.snippet:
-            yield f"            {shown(hit.snippet)}"
+            yield f"            {printable(hit.snippet)}"
         if hit.others:
             yield f"            also {', '.join(map(shown_path, hit.others))}"
         if why := [*_scores(hit.signals), *answer_texts(hit.answers), *_beside(hit, found.hits)]:
@@ -134,7 +134,7 @@ def found_lines(found: "Found") -> Iterator[str]:
 
 def _scores(signals: Mapping[str, "SignalScore"]) -> Iterator[str]:
     for name, said in signals.items():
-        yield f"{shown(name)} {said.score:.3f}" + (f" (#{said.rank})" if said.rank else "")
+        yield f"{printable(name)} {said.score:.3f}" + (f" (#{said.rank})" if said.rank else "")
 
 
 def _beside(hit: "Hit", hits: "Sequence[Hit]") -> Iterator[str]:
@@ -166,7 +166,7 @@ def column_text(name: str, value: object) -> str:
     """
     if name in ("lat", "lon") and isinstance(value, float):
         return f"{name} {decimal(value)}"
-    return f"{shown(name)} {value_text(value)}"
+    return f"{printable(name)} {value_text(value)}"
 
 
 def value_text(value: object) -> str:
@@ -178,7 +178,7 @@ def value_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return shown(text if len(text) <= VALUE_CHARACTERS else f"{text[:VALUE_CHARACTERS]}…")
+    return printable(text if len(text) <= VALUE_CHARACTERS else f"{text[:VALUE_CHARACTERS]}…")
 
 
 def answer_json(answer: "Answer", elapsed_ms: float) -> Json:
@@ -213,7 +213,7 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     """Yield the numbered evidence, what the answer cites marked, and how the answer stands."""
     for each in answer.evidence:
         mark = "*" if each.number in answer.citations else " "
-        snippet = f"  {shown(each.snippet)}" if each.snippet else ""
+        snippet = f"  {printable(each.snippet)}" if each.snippet else ""
         yield f"{mark} [{each.number}] {shown_path(each.name)}{snippet}"
     if answer.unshown:
         names = ", ".join(shown_path(piece.name) for piece in answer.unshown[:UNSHOWN_NAMED])
@@ -221,7 +221,7 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
         yield f"  found, not shown to the model: {names}" + (
             f", and {rest} more" if rest > 0 else ""
         )
-    yield f"status: {answer.status}; model: {shown(answer.model)}"
+    yield f"status: {answer.status}; model: {printable(answer.model)}"
 
 
 def outfit_json(outfit: "Outfit", elapsed_ms: float) -> Json:
@@ -260,26 +260,26 @@ def outfit_lines(outfit: "Outfit") -> Iterator[str]:
     """Yield what the garment is, the suggestions slot by slot, and what was refused and why."""
     analysis = outfit.analysis
     what = [part for part in (analysis.category or "something to wear", analysis.audience) if part]
-    yield f"{shown(outfit.worn.name)}: {', '.join(map(shown, what))}"
+    yield f"{printable(outfit.worn.name)}: {', '.join(map(printable, what))}"
     if analysis.items:
-        yield f"{shown(outfit.model)} named: {'; '.join(map(shown, analysis.items))}"
+        yield f"{printable(outfit.model)} named: {'; '.join(map(printable, analysis.items))}"
     for each in outfit.suggestions:
         yield from _suggestion_lines(each)
     for slot, why in outfit.empty.items():
-        yield f"{slot:<10}  nothing: {shown(why)}"
+        yield f"{slot:<10}  nothing: {printable(why)}"
     if outfit.refused:
         yield "refused:"
     for each in outfit.refused:
         why = each.verdict.reason or "no reason was given"
-        yield f"  {each.slot:<10}  {shown(_called(each))}: {shown(why)}"
-    who = why_unchecked(outfit) or f"model: {shown(outfit.model)}"
+        yield f"  {each.slot:<10}  {printable(_called(each))}: {printable(why)}"
+    who = why_unchecked(outfit) or f"model: {printable(outfit.model)}"
     yield f"status: {_words(outfit.status)}; {who}"
 
 
 def why_unchecked(outfit: "Outfit") -> str:
     """Say in a few words what the model did, where it checked nothing; "" where it could."""
     if outfit.unusable:
-        return f"{shown(outfit.model)} gave no answer that can be used"
+        return f"{printable(outfit.model)} gave no answer that can be used"
     return "no model took part" if outfit.unavailable else ""
 
 
@@ -287,18 +287,18 @@ def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
     hit, verdict = suggestion.hit, suggestion.verdict
     score = "     " if hit.score is None else f"{hit.score:.3f}"
     yield f"{suggestion.slot:<10}  {score}  {shown_path(hit.record_id)}  {_words(verdict.status)}"
-    yield f"            {shown(_called(suggestion))}"
+    yield f"            {printable(_called(suggestion))}"
     if verdict.status != "not_checked" and verdict.reason:
-        yield f"            {shown(verdict.reason)}"
+        yield f"            {printable(verdict.reason)}"
     yield f"            {_found_by(suggestion)}  {'  '.join(_scores(hit.signals))}"
 
 
 def _found_by(suggestion: "Suggestion") -> str:
     """Say by what it was found: a title, what the catalogue says and then its looks, or these."""
     if suggestion.title:
-        return f"for {shown(suggestion.title)}"
+        return f"for {printable(suggestion.title)}"
     said = (f"{name} {value}" for name, value in _shared(suggestion).items())
-    by = f"goes with it by {shown(', '.join(said))}; " if suggestion.shared else ""
+    by = f"goes with it by {printable(', '.join(said))}; " if suggestion.shared else ""
     return f"{by}looks like the picture"
 
 
@@ -341,9 +341,9 @@ def outfit_notices(outfit: "Outfit") -> list[str]:
 def check_lines(checks: "Iterable[Check]") -> Iterator[str]:
     """Yield what the doctor found, each problem with what to do."""
     for check in checks:
-        yield f"{check.status:<8} {check.name}: {shown(check.detail)}"
+        yield f"{check.status:<8} {check.name}: {printable(check.detail)}"
         if check.fix:
-            yield f"         → {shown(check.fix)}"
+            yield f"         → {printable(check.fix)}"
 
 
 def description_lines(description: Json) -> Iterator[str]:
@@ -375,23 +375,23 @@ def description_lines(description: Json) -> Iterator[str]:
                 " --replicas 2` keeps two"
             )
     for label, source in description["sources"].items():
-        yield f"  source   {shown(label)}: {source['records']} from {shown(source['path'])}"
+        yield f"  source   {printable(label)}: {source['records']} from {printable(source['path'])}"
         if label in description["gone_sources"]:
             yield (
                 "           which is not there on this machine; bring it back, or, from its new"
                 f" place: sightline ingest PATH --collection {description['collection']} --label"
-                f" {shown(quote(label))}"
+                f" {printable(quote(label))}"
             )
     for space, model in description["models"].items():
-        yield f"  {space:<8} {shown(model)}"
+        yield f"  {space:<8} {printable(model)}"
     weights = "  ".join(f"{name} {weight:g}" for name, weight in description["weights"].items())
     yield f"  weights  {weights} (text is {description['text']})"
     if columns := description["outfit"]:
-        told = (f"{part} = {shown(name)}" for part, name in columns.items() if name)
+        told = (f"{part} = {printable(name)}" for part, name in columns.items() if name)
         yield f"  outfit   {', '.join(told)}"
     for field in description["fields"]:
         called = f"{field['filter']} ({field['type']}){_own_name(field)}"
-        yield f"  field    {shown(called)}: {_field_values(field)}"
+        yield f"  field    {printable(called)}: {_field_values(field)}"
 
 
 def _own_name(field: Json) -> str:

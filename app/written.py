@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.model.errors import SettingsError
 
-MARK = "Made by Sightline, which may write over it"
+SIGNATURE = "Made by Sightline, which may write over it"
 """In a file's metadata: the `Software` of a PNG, the comment of a JPEG, the creator of others."""
 
 EDGE_BYTES = 8192
@@ -58,7 +58,7 @@ def is_ours(file: Path) -> bool:
     with file.open("rb") as stream:
         head = stream.read(EDGE_BYTES)
         stream.seek(max(0, file.stat().st_size - EDGE_BYTES))
-        return MARK.encode() in head or MARK.encode() in stream.read(EDGE_BYTES)
+        return SIGNATURE.encode() in head or SIGNATURE.encode() in stream.read(EDGE_BYTES)
 
 
 def _check_replaceable(file: Path, *, force: bool) -> None:

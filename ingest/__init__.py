@@ -1,23 +1,23 @@
 """Sightline, the writing side: a source on disk → records → vectors → a collection.
 
-`load` reads a source and writes nothing; `ingest` brings a collection in step with it.
+`load_source` reads a source and writes nothing; `ingest` brings a collection in step with it.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.model.report import Report, Watch
-    from ingest.dataset import Source, load
+    from ingest.dataset import Source, load_source
     from ingest.pipeline import ingest
 
-__all__ = ["Report", "Source", "Watch", "ingest", "load"]
+__all__ = ["Report", "Source", "Watch", "ingest", "load_source"]
 
 _HOMES = {
     "Report": "app.model.report",
     "Source": "ingest.dataset",
     "Watch": "app.model.report",
     "ingest": "ingest.pipeline",
-    "load": "ingest.dataset",
+    "load_source": "ingest.dataset",
 }
 
 

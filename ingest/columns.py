@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from app.model.messages import counted
-from ingest.dataset_file import NAME, DatasetFile
+from ingest.dataset_file import DATASET_FILE, DatasetFile
 from ingest.folder import is_picture_name
 from ingest.loaders import Row
 
@@ -85,7 +85,7 @@ def told_of_few(rows: Sequence[Row], finds: Callable[[str], bool]) -> str:
     return (
         f"column {name!r} finds a picture for only {found[name]:,} of the first"
         f" {counted(len(sample), 'row')}; if it names pictures all the same, say so in"
-        f" {NAME}: image = {json.dumps(name, ensure_ascii=False)}"
+        f" {DATASET_FILE}: image = {json.dumps(name, ensure_ascii=False)}"
     )
 
 

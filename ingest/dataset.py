@@ -11,14 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.media.images import image_format
-from app.media.inside import shown
+from app.media.inside import quoted
 from app.model.errors import SettingsError, SourceError
 from app.model.records import Field, Record, Skip
 from app.store.manifest import TextKind
 from ingest.attributes import with_attributes
 from ingest.columns import named_columns
-from ingest.dataset_file import NAME, DatasetFile, read_dataset_file
-from ingest.fields import choose_fields, left_out
+from ingest.dataset_file import DATASET_FILE, DatasetFile, read_dataset_file
+from ingest.fields import choose_fields, unindexed_notice
 from ingest.loaders import loader, loader_for
 from ingest.metadata import METADATA_SUFFIXES, Contents, read_file, read_folder, read_picture
 from ingest.places import NameFields, guess_pattern, read_name
@@ -70,7 +70,7 @@ class Source:
         return "rows" if any(record.attributes for record in self.records) else "captions"
 
 
-def load(
+def load_source(
     path: Path,
     *,
     label: str | None = None,
@@ -107,7 +107,7 @@ def _existing(path: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # a loop, a NUL, no such home
         raise SourceError(
             "missing_source",
-            f"{shown(str(path))} is not there; give a folder, a metadata file, a picture or a PDF",
+            f"{quoted(str(path))} is not there; give a folder, a metadata file, a picture or a PDF",
         ) from error
     if not found.is_dir() and not found.is_file():
         raise SourceError("not_a_file", f"{found} is neither a file nor a folder")
@@ -115,7 +115,7 @@ def _existing(path: Path) -> Path:
 
 
 def _dataset_file(path: Path) -> DatasetFile:
-    file = (path if path.is_dir() else path.parent) / NAME
+    file = (path if path.is_dir() else path.parent) / DATASET_FILE
     return read_dataset_file(file) if file.is_file() else DatasetFile()
 
 
@@ -124,7 +124,7 @@ def _label(given: str | None, path: Path) -> str:
         return _clean_label(path.name if path.is_dir() else path.stem) or "source"
     if not given or _clean_label(given) != given:
         raise SettingsError(
-            f"{shown(given)} is no label; take one line without slashes and outer blanks"
+            f"{quoted(given)} is no label; take one line without slashes and outer blanks"
         )
     return given
 
@@ -169,7 +169,7 @@ def _source(
     notices = [*contents.notices, *_unnamed(path, contents, paths), *noted(entries)]
     notices += [*_unfitting(pattern, names), *_untyped(given, columns, keys)]
     notices += [*_wordless(contents, columns), *_twins(fields)]
-    notices += [*misfits, *nested(columns, types), *left_out(types, fields, first)]
+    notices += [*misfits, *nested(columns, types), *unindexed_notice(types, fields, first)]
     notices += conflicts(typed_entries)
     records = build_records(typed_entries, folder, label=label, names=names)
     skipped = {skip.source for skip in contents.skips}  # a document that a row names, perhaps
@@ -212,13 +212,13 @@ def _unnamed(path: Path, contents: Contents, named: Mapping[str, None]) -> list[
     if contents.bare or not path.is_dir():
         return []
     left = [picture for picture in contents.folder.pictures if picture not in named]
-    told = examples(map(shown, left))
+    told = examples(map(quoted, left))
     return [f"left out, for no metadata names them ({len(left):,}): {told}"] if left else []
 
 
 def _unfitting(pattern: str | None, names: Mapping[str, NameFields]) -> list[str]:
     odd = [path for path, name in names.items() if not name.fits]
-    told = f"({len(odd):,} of {len(names):,}): {examples(map(shown, odd))}"
+    told = f"({len(odd):,} of {len(names):,}): {examples(map(quoted, odd))}"
     return [f"names that do not fit the pattern {pattern!r} {told}"] if odd else []
 
 
@@ -227,8 +227,8 @@ def _wordless(contents: Contents, columns: Mapping[str, Sequence[object]]) -> li
     if contents.bare or any(table.columns.captions for table in contents.tables):
         return []
     texts = [name for name, values in columns.items() if _are_texts(values)]
-    told = f'if these say what is on the pictures, say captions = "…" in {NAME}'
-    said = f"no column was taken for captions; {told}: {examples(map(shown, texts))}"
+    told = f'if these say what is on the pictures, say captions = "…" in {DATASET_FILE}'
+    said = f"no column was taken for captions; {told}: {examples(map(quoted, texts))}"
     return [said] if texts else []
 
 
@@ -256,7 +256,7 @@ def _untyped(given: DatasetFile, columns: Collection[str], keys: Collection[str]
     for key, names in (("types", given.types), ("scales", given.scales)):
         odd = [name for name in names if name not in columns]
         told = [f"{name!r}, which {used if name in keys else 'no row has'}" for name in odd]
-        notices += [f"[{key}] in {NAME} names {examples(told)}"] if told else []
+        notices += [f"[{key}] in {DATASET_FILE} names {examples(told)}"] if told else []
     return notices
 
 

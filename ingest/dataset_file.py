@@ -12,7 +12,7 @@ from app.model.messages import did_you_mean
 from app.model.records import FieldType
 from ingest.places import compile_pattern
 
-NAME = "dataset.toml"
+DATASET_FILE = "dataset.toml"
 
 
 def _listed(value: object) -> object:

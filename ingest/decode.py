@@ -81,7 +81,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DecodeTask:
     """A picture file, or a page of a document with the place where its picture is to be kept.
 
     OCR reads a page whose text layer says nothing or little, unless its hash is among the `known`;
@@ -133,9 +133,9 @@ class Decoders:
         for _ in range(min(len(self._workers), -(-files // CHUNK))):
             self._send(())
 
-    def decode(self, wanted: Iterable[Wanted]) -> Iterator[Decoded | Failure]:
+    def decode(self, wanted: Iterable[DecodeTask]) -> Iterator[Decoded | Failure]:
         """Yield what became of each, in order; at most a few chunks are held at a time."""
-        waiting: deque[tuple[tuple[Wanted, ...], Job]] = deque()
+        waiting: deque[tuple[tuple[DecodeTask, ...], Job]] = deque()
         pictures = CHUNK if spec_of(self._embedding).in_workers else PIXEL_CHUNK
         for chunk in _chunks(wanted, pictures):
             waiting.append((chunk, self._submit(chunk)))
@@ -144,18 +144,18 @@ class Decoders:
         while waiting:
             yield from self._result(*waiting.popleft())
 
-    def _submit(self, chunk: tuple[Wanted, ...]) -> Job:
+    def _submit(self, chunk: tuple[DecodeTask, ...]) -> Job:
         chunk = tuple(map(self._spared, chunk))
         if any(map(self._is_lost, chunk)):
             return _known([self._alone(wanted) for wanted in chunk])
         return self._send(chunk)
 
-    def _send(self, chunk: tuple[Wanted, ...]) -> Job:
+    def _send(self, chunk: tuple[DecodeTask, ...]) -> Job:
         if self._workers:
             return self._threads.submit(self._in_worker, chunk)
         return _known(_decode_chunk(chunk, self._embedding, self._settings))
 
-    def _in_worker(self, chunk: tuple[Wanted, ...]) -> list[Decoded | Failure]:
+    def _in_worker(self, chunk: tuple[DecodeTask, ...]) -> list[Decoded | Failure]:
         worker = self._idle.pop()  # as many as threads: there is one
         try:
             return worker.call(*self._job(chunk))
@@ -163,14 +163,14 @@ class Decoders:
             self._idle.append(worker)
 
     def _job(
-        self, chunk: tuple[Wanted, ...]
+        self, chunk: tuple[DecodeTask, ...]
     ) -> tuple[Callable[[], list[Decoded | Failure]], float]:
         """Return what a worker is to do, and the processor time that all of it may take."""
         times = sum(1 if wanted.known is None else 1 + OCR_TIMES for wanted in chunk)
         job = partial(_decode_chunk, chunk, self._embedding, self._settings)
         return job, times * _seconds(self._settings)
 
-    def _result(self, chunk: tuple[Wanted, ...], job: Job) -> list[Decoded | Failure]:
+    def _result(self, chunk: tuple[DecodeTask, ...], job: Job) -> list[Decoded | Failure]:
         try:
             results = job.result()
         except Died:
@@ -181,10 +181,10 @@ class Decoders:
             for wanted, result in zip(chunk, results, strict=True)
         ]
 
-    def _is_lost(self, wanted: Wanted) -> bool:
+    def _is_lost(self, wanted: DecodeTask) -> bool:
         return self._deaths[wanted.file] >= MAX_DEATHS
 
-    def _alone(self, wanted: Wanted) -> Decoded | Failure:
+    def _alone(self, wanted: DecodeTask) -> Decoded | Failure:
         """Decode one in a process where no other is, to find the one that ends it."""
         if self._is_lost(wanted):
             return _LOST
@@ -198,7 +198,7 @@ class Decoders:
             self._deaths[wanted.file] += 1
             return Failure(error.code, str(error))
 
-    def _spared(self, wanted: Wanted) -> Wanted:
+    def _spared(self, wanted: DecodeTask) -> DecodeTask:
         """Spare a document OCR that ended a process over some of its pages."""
         is_spared = self._ocr_deaths[wanted.file] >= MAX_DEATHS
         return replace(wanted, known=None) if is_spared else wanted
@@ -210,7 +210,7 @@ def _known(results: list[Decoded | Failure]) -> Job:
     return job
 
 
-def _chunks(wanted: Iterable[Wanted], pictures: int) -> Iterator[tuple[Wanted, ...]]:
+def _chunks(wanted: Iterable[DecodeTask], pictures: int) -> Iterator[tuple[DecodeTask, ...]]:
     """Divide files into jobs; what OCR may read for seconds is one alone."""
     rest = iter(wanted)
     for first in rest:
@@ -232,7 +232,7 @@ def _seconds(settings: Settings) -> float:
 
 
 def _decode_chunk(
-    chunk: tuple[Wanted, ...], embedding: str, settings: Settings
+    chunk: tuple[DecodeTask, ...], embedding: str, settings: Settings
 ) -> list[Decoded | Failure]:
     cheap = _loaded(embedding, settings) if spec_of(embedding).in_workers else None
     with keeping_open():
@@ -240,7 +240,7 @@ def _decode_chunk(
 
 
 def _decode_one(
-    wanted: Wanted, cheap: ImageEmbedding | None, settings: Settings
+    wanted: DecodeTask, cheap: ImageEmbedding | None, settings: Settings
 ) -> Decoded | Failure:
     seconds = _seconds(settings)
     try:
@@ -256,7 +256,7 @@ def _decode_one(
     return replace(found, pixels=None, vector=cheap.embed_images([image])[0].tolist())
 
 
-def _open(wanted: Wanted, max_megapixels: float) -> "tuple[Image.Image, Decoded]":
+def _open(wanted: DecodeTask, max_megapixels: float) -> "tuple[Image.Image, Decoded]":
     if wanted.page is None:
         image, place = open_with_place(wanted.file, max_megapixels=max_megapixels)
         return image, Decoded(image, None, place)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.model.records import MAX_FIELDS, Field, FieldType, free_slug
-from ingest.dataset_file import NAME
+from ingest.dataset_file import DATASET_FILE
 from ingest.rows import examples
 from ingest.schema import is_blank
 
@@ -50,7 +50,7 @@ def choose_fields(
     return tuple(fields.values())
 
 
-def left_out(
+def unindexed_notice(
     types: Mapping[str, FieldType], fields: Sequence[Field], first: Collection[str]
 ) -> list[str]:
     """Return a notice of the columns that there was no room to filter by."""
@@ -62,8 +62,8 @@ def left_out(
         return []
     return [
         f"kept and shown, but not to filter by, for a collection indexes {MAX_FIELDS} columns at"
-        f" most ({len(names):,}): {examples(map(repr, names))}. Those under [types] in {NAME} go"
-        " first, once a collection is full only with --rebuild"
+        f" most ({len(names):,}): {examples(map(repr, names))}. Those under [types] in"
+        f" {DATASET_FILE} go first, once a collection is full only with --rebuild"
     ]
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from app.media.images import SUFFIXES
-from app.media.inside import inside, is_usable, shown
+from app.media.images import IMAGE_SUFFIXES
+from app.media.inside import inside, is_usable, quoted
 from app.model.errors import SourceError
 from ingest.telling import tell
 
@@ -85,7 +85,7 @@ def build_folder(root: Path, found: Mapping[str, str | None]) -> Folder:
 
 def is_picture_name(name: str) -> bool:
     """Tell whether a path ends like a picture's; `._a.jpg` is what macOS keeps beside `a.jpg`."""
-    return posixpath.splitext(name)[1].lower() in SUFFIXES and not posixpath.basename(
+    return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES and not posixpath.basename(
         name
     ).startswith("._")
 
@@ -119,8 +119,8 @@ def find_picture(folder: Folder, name: str, *, base: str = "") -> str:
     if loosely is not None:
         return loosely
     if "\n" in name:
-        raise SourceError("bad_path", f"{shown(name)} holds a line break and names no file")
-    raise SourceError("missing_picture", f"{shown(name)} is not in {folder.root.name}")
+        raise SourceError("bad_path", f"{quoted(name)} holds a line break and names no file")
+    raise SourceError("missing_picture", f"{quoted(name)} is not in {folder.root.name}")
 
 
 def needs_parent(folder: Folder, names: Iterable[str]) -> bool:
@@ -142,7 +142,7 @@ def _starts_above(folder: Folder, name: str) -> bool:
 
 def refusal(path: str, code: str) -> str:
     """Say why a path that is there was refused."""
-    return f"{shown(path)} {REASONS[code]}"
+    return f"{quoted(path)} {REASONS[code]}"
 
 
 def reason_of(error: SourceError, file: str) -> str:
@@ -170,7 +170,7 @@ def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
     waiting, seen = [""], 0
     while waiting:
         below = waiting.pop()
-        tell(f"looking through {shown(root.name)}: {seen:,} files so far")
+        tell(f"looking through {quoted(root.name)}: {seen:,} files so far")
         try:
             entries = list(os.scandir(root / below))
         except OSError:
@@ -207,12 +207,13 @@ def _candidates(name: str, base: str) -> list[str]:
         raise SourceError("bad_path", refusal(name, "bad_path"))
     if _ABSOLUTE.match(name):
         raise SourceError(
-            "path_outside_root", f"{shown(name)} is absolute; use a path from the metadata's folder"
+            "path_outside_root",
+            f"{quoted(name)} is absolute; use a path from the metadata's folder",
         )
     if _URL.match(name):
         raise SourceError(
             "url_not_fetched",
-            f"{shown(name)} is an address; download it and name the file",
+            f"{quoted(name)} is an address; download it and name the file",
         )
     name = name.replace("\\", "/")
     joined = [posixpath.normpath(posixpath.join(base, name))]
@@ -260,7 +261,7 @@ def _only(paths: Sequence[str], name: str, bare: str) -> str:
         if len(same) != 1:
             raise SourceError(
                 "ambiguous_path",
-                f"{shown(name)} may be {shown(paths[0])} or {shown(paths[1])};"
+                f"{quoted(name)} may be {quoted(paths[0])} or {quoted(paths[1])};"
                 " write its path from the folder",
             )
         paths = same

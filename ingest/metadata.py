@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from app.media.images import SUFFIXES
-from app.media.inside import shown
+from app.media.images import IMAGE_SUFFIXES
+from app.media.inside import quoted
 from app.media.pages import SUFFIX
 from app.model.errors import SettingsError, SourceError
 from app.model.messages import did_you_mean
@@ -24,7 +24,7 @@ from ingest.columns import (
     named_columns,
     told_of_few,
 )
-from ingest.dataset_file import NAME, DatasetFile
+from ingest.dataset_file import DATASET_FILE, DatasetFile
 from ingest.folder import (
     LINKED_FOLDER,
     REASONS,
@@ -95,10 +95,10 @@ def read_folder(path: Path, given: DatasetFile, unreadable: Mapping[str, Known])
     found = sorted(contents.folder.files)
     files = [name for name in found if posixpath.splitext(name)[1].lower() in METADATA_SUFFIXES]
     for done, file in enumerate(files):
-        tell(f"reading tables and documents: {done:,} of {len(files):,}, {shown(file)}")
+        tell(f"reading tables and documents: {done:,} of {len(files):,}, {quoted(file)}")
         _add_file(contents, file, given, unreadable)
     _require_columns(contents, given)
-    deeper = [file for file in contents.folder.files if file.endswith(f"/{NAME}")]
+    deeper = [file for file in contents.folder.files if file.endswith(f"/{DATASET_FILE}")]
     if deeper:
         told = examples(sorted(deeper))
         contents.notices.append(f"not read, for only the one in {path.name} counts: {told}")
@@ -112,14 +112,14 @@ def read_folder(path: Path, given: DatasetFile, unreadable: Mapping[str, Known])
 
 def _strangers(folder: Folder) -> list[str]:
     """Tell of files that are neither pictures nor metadata; a photograph may be among them."""
-    known = METADATA_SUFFIXES | SUFFIXES | UNTOLD_SUFFIXES
+    known = METADATA_SUFFIXES | IMAGE_SUFFIXES | UNTOLD_SUFFIXES
     odd = sorted(
         file
         for file in folder.files
         if posixpath.splitext(file)[1].lower() not in known
         and not posixpath.basename(file).startswith(".")
     )
-    told = examples(map(shown, odd))
+    told = examples(map(quoted, odd))
     return [f"not read, being neither pictures nor metadata ({len(odd):,}): {told}"] if odd else []
 
 
@@ -128,7 +128,7 @@ def read_file(path: Path, given: DatasetFile) -> Contents:
 
     Raises SourceError when it is no metadata, SettingsError as `read_folder` does.
     """
-    tell(f"reading {shown(path.name)}")
+    tell(f"reading {quoted(path.name)}")
     try:
         rows, skips = _rows(path, path.name)
     except SourceError as error:
@@ -187,8 +187,8 @@ def _require_columns(contents: Contents, given: DatasetFile) -> None:
     where = files[0] if len(files) == 1 else f"any of {len(files)} metadata files"
     more = ", …" if len(known) > MAX_COLUMNS_LISTED else ""
     raise SettingsError(
-        f"{NAME} says {key} = {name!r}, but no such column is in {where} (there are"
-        f" {', '.join(map(shown, known[:MAX_COLUMNS_LISTED]))}{more}){did_you_mean(name, known)}"
+        f"{DATASET_FILE} says {key} = {name!r}, but no such column is in {where} (there are"
+        f" {', '.join(map(quoted, known[:MAX_COLUMNS_LISTED]))}{more}){did_you_mean(name, known)}"
     )
 
 
@@ -197,7 +197,7 @@ def _bare_folder(path: Path, contents: Contents, given: DatasetFile) -> Contents
         key, name = columns[0]
         why = [*contents.ignored, *(f"{skip.source}: {skip.reason}" for skip in contents.skips)]
         raise SettingsError(
-            f"{NAME} says {key} = {name!r}, but {path.name} has no metadata with rows about"
+            f"{DATASET_FILE} says {key} = {name!r}, but {path.name} has no metadata with rows about"
             f" pictures{': ' if why else ''}{examples(why)}. Bring it back, or take the key out"
         )
     rows = pictures.rows(contents.folder.pictures)
@@ -211,8 +211,8 @@ def _bare_folder(path: Path, contents: Contents, given: DatasetFile) -> Contents
     if not rows and not skips and not contents.tables:
         raise SourceError(
             "no_pictures",
-            f"{path} holds no picture ({', '.join(sorted(SUFFIXES))}), no PDF and no metadata;"
-            " give the folder that does",
+            f"{path} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}), no PDF and no"
+            " metadata; give the folder that does",
         )
     tables = [*contents.tables, Table("", rows, _BARE)]
     return replace(contents, tables=tables, skips=skips, bare=True)
@@ -273,8 +273,8 @@ def _table(file: str, rows: Sequence[Row], folder: Folder, given: DatasetFile) -
     raise SourceError(
         "not_metadata",
         f"{file} has no column that names pictures, but"
-        f" {examples(map(shown, column_names(rows)))};"
-        f' if one does, say so in {NAME}: image = "…"',
+        f" {examples(map(quoted, column_names(rows)))};"
+        f' if one does, say so in {DATASET_FILE}: image = "…"',
     )
 
 

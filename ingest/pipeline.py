@@ -40,7 +40,7 @@ from ingest.dataset import Source
 from ingest.decode import OCR, Decoders
 from ingest.ocr import require_ocr
 from ingest.passages import told_unread
-from ingest.plan import Plan, Stored, make_plan, same_stat
+from ingest.plan import LedgerEntry, Plan, make_plan, same_stat
 from ingest.sampling import average_words, told_of_length
 from ingest.sources import (
     find_alike,
@@ -380,7 +380,7 @@ class _Run:
         collection: Collection,
         source: Source,
         plan: Plan,
-        everything: Sequence[tuple[str, str, Stored]],
+        everything: Sequence[tuple[str, str, LedgerEntry]],
     ) -> list[str]:
         """Return what to tell of a source that is new, or at another place than it was.
 
@@ -399,7 +399,7 @@ class _Run:
 
     def _plan(
         self,
-        everything: Sequence[tuple[str, str, Stored]],
+        everything: Sequence[tuple[str, str, LedgerEntry]],
         source: Source,
         unreadable: Mapping[str, Known],
     ) -> tuple[Plan, list[Skip], dict[str, Stamp]]:
@@ -474,15 +474,17 @@ def _first_skip(source: Source) -> str:
     return f"{told}, and {more:,} more" if more else told
 
 
-def _stored(collection: Collection) -> Iterator[tuple[str, str, Stored]]:
+def _stored(collection: Collection) -> Iterator[tuple[str, str, LedgerEntry]]:
     """Point id, source's label and what is known, of every record."""
     for id_, payload in collection.ledger():
-        known = Stored(payload["record_id"], file_state(payload), payload.get("metadata_hash", ""))
+        known = LedgerEntry(
+            payload["record_id"], file_state(payload), payload.get("metadata_hash", "")
+        )
         yield id_, payload["source"], known
 
 
 def _file_state(
-    record: Record, own: Mapping[str, Stored], unreadable: Mapping[str, Known]
+    record: Record, own: Mapping[str, LedgerEntry], unreadable: Mapping[str, Known]
 ) -> tuple[FileState | Skip, Stamp | None]:
     """Return the state of a record's file; its bytes are read only if size or time changed."""
     before = own.get(point_id(record.record_id))

@@ -8,7 +8,7 @@ from app.store.payload import metadata_hash, point_id
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class LedgerEntry:
     """What the collection knows of one record's file and of what was said of it."""
 
     record_id: str
@@ -17,7 +17,7 @@ class Stored:
 
 
 @dataclass(slots=True)
-class Picture:
+class PendingPicture:
     """Bytes that must get a vector, and every record that shows them.
 
     `reuse` is the id of a stored point with the same bytes: its vector serves.
@@ -32,7 +32,7 @@ class Picture:
 class Plan:
     """What an ingest has to do. Ids are point ids."""
 
-    pictures: list[Picture]
+    pictures: list[PendingPicture]
     new: frozenset[str]
     changed: frozenset[str]
     unchanged: frozenset[str]
@@ -67,7 +67,7 @@ class Plan:
         return frozenset(self.changed - ids | moved)
 
 
-def same_stat(stored: Stored | None, size: int, mtime_ns: int) -> bool:
+def same_stat(stored: LedgerEntry | None, size: int, mtime_ns: int) -> bool:
     """Whether a file's size and time are as they were: then its bytes need not be read."""
     return stored is not None and (stored.file.size, stored.file.mtime_ns) == (size, mtime_ns)
 
@@ -75,8 +75,8 @@ def same_stat(stored: Stored | None, size: int, mtime_ns: int) -> bool:
 def make_plan(
     records: Sequence[Record],
     files: Mapping[str, FileState],
-    stored: Mapping[str, Stored],
-    everything: Sequence[tuple[str, str, Stored]],
+    stored: Mapping[str, LedgerEntry],
+    everything: Sequence[tuple[str, str, LedgerEntry]],
     *,
     ocr: bool = False,
 ) -> Plan:
@@ -90,7 +90,7 @@ def make_plan(
     changed: set[str] = set()
     unchanged: set[str] = set()
     touched: dict[str, FileState] = {}
-    pictures: dict[str, Picture] = {}
+    pictures: dict[str, PendingPicture] = {}
     contents = ((known.file.content_hash, id_, known.file) for id_, _, known in everything)
     elsewhere = by_hash(contents, ocr=ocr)
     for record in records:
@@ -105,7 +105,7 @@ def make_plan(
                 touched[id_] = file
             continue
         (changed if before else new).add(id_)
-        picture = pictures.setdefault(file.content_hash, Picture(file))
+        picture = pictures.setdefault(file.content_hash, PendingPicture(file))
         picture.records.append(record)
         picture.reuse = elsewhere.get(file.content_hash)
     here = [(r, file) for r in records if (file := files.get(r.record_id))]
@@ -132,7 +132,7 @@ def _speaks(record: Record) -> bool:
     return bool(record.captions or record.page)
 
 
-def _same(before: Stored, file: FileState, record: Record) -> bool:
+def _same(before: LedgerEntry, file: FileState, record: Record) -> bool:
     same_bytes = before.file.content_hash == file.content_hash
     return same_bytes and before.metadata_hash == metadata_hash(record)
 

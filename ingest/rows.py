@@ -16,7 +16,7 @@ from ingest.columns import Columns, image_names, nested_place
 from ingest.folder import Folder, find_picture
 from ingest.loaders import Row
 from ingest.places import NameFields, place_of, read_sidecar
-from ingest.schema import WHAT_FITS, is_blank, plain, typed
+from ingest.schema import WHAT_FITS, is_blank, typed, valid_json
 
 MAX_EXAMPLES = 3
 """Rows or values that a notice names; it counts all of them."""
@@ -223,7 +223,7 @@ def _typed_values(
     for name, value in values.items():
         if is_blank(value):
             continue
-        found = typed(value, types[name]) if name in types else plain(value)
+        found = typed(value, types[name]) if name in types else valid_json(value)
         if found is not None:
             kept[name] = found
         elif name in types:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.encoders import bm25
 from app.media import isolated
-from app.media.pages import read_text
+from app.media.pages import read_text_layer
 from app.model.errors import SourceError
 from app.model.records import Record
 from ingest.passages import readable
@@ -48,6 +48,6 @@ def sample_texts(records: Sequence[Record]) -> Iterator[str]:
             yield record.said
         elif number % step == 0 and record.file not in hostile:
             try:
-                yield readable(isolated.call(read_text, record.file, record.page))
+                yield readable(isolated.call(read_text_layer, record.file, record.page))
             except SourceError:  # told when the page is read in its turn
                 hostile.add(record.file)

@@ -14,7 +14,7 @@ TypedValue = FieldValue | list[str] | None
 MAX_EXACT_INTEGER = 2**53
 """Beyond it floats, which filters compare, skip integers: such a number is an id, hence words."""
 
-MAX_DEPTH = 8
+MAX_METADATA_DEPTH = 8
 """Of lists and objects within a value; what lies deeper is kept as text."""
 
 _BLANK = frozenset({"", "n/a"})
@@ -87,7 +87,7 @@ def is_blank(value: object) -> bool:
     return value is None or value == [] or value == {}
 
 
-def plain(value: object, depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401 - JSON is anything
+def valid_json(value: object, depth: int = MAX_METADATA_DEPTH) -> Any:  # noqa: ANN401 - JSON is anything
     """Return a nested value as valid JSON has it: no NaN, no half characters, not too deep."""
     if isinstance(value, str):
         return clean_text(value)
@@ -98,8 +98,8 @@ def plain(value: object, depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401 - JSON 
     if depth == 0 or not isinstance(value, dict | list):
         return "…"
     if isinstance(value, list):
-        return [plain(item, depth - 1) for item in value]
-    return {clean_text(str(key)): plain(item, depth - 1) for key, item in value.items()}
+        return [valid_json(item, depth - 1) for item in value]
+    return {clean_text(str(key)): valid_json(item, depth - 1) for key, item in value.items()}
 
 
 def clean_text(text: str) -> str:

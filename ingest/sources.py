@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from app.media.inside import shown
+from app.media.inside import quoted
 from app.model.errors import SourceError
 from app.model.messages import counted
 from app.model.records import Field, Record
 from app.store.manifest import Manifest, SourceEntry, TextKind
-from ingest.dataset import Source, default_label, load
-from ingest.dataset_file import NAME
-from ingest.plan import Plan, Stored
+from ingest.dataset import Source, default_label, load_source
+from ingest.dataset_file import DATASET_FILE
+from ingest.plan import LedgerEntry, Plan
 from ingest.rows import examples
 from ingest.telling import tell
 from ingest.unreadable import Known
@@ -50,8 +50,8 @@ def read_sources(
     if rebuild:
         paths = _with_all(paths, manifest, collection)
     for name, where in paths.items():
-        tell(f"reading {shown(where.name)}")
-        source = load(where, label=name, known_fields=fields, unreadable=unreadable(name))
+        tell(f"reading {quoted(where.name)}")
+        source = load_source(where, label=name, known_fields=fields, unreadable=unreadable(name))
         sources.append(source)
         guesses = told_guesses(source) if kept is None or name not in kept.sources else []
         text_kind = kept.text_kind if kept else sources[0].text_kind
@@ -64,7 +64,7 @@ def read_sources(
 def told_guesses(source: Source) -> list[str]:
     """Return what was guessed as one notice, if anything was."""
     guessed = ", ".join(f"{part} = {guess}" for part, guess in source.guesses.items())
-    return [f"guessed {guessed}; {NAME} can say otherwise"] if guessed else []
+    return [f"guessed {guessed}; {DATASET_FILE} can say otherwise"] if guessed else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Alike:
 def find_alike(
     source: Source,
     plan: Plan,
-    everything: Iterable[tuple[str, str, Stored]],
+    everything: Iterable[tuple[str, str, LedgerEntry]],
     sources: Mapping[str, SourceEntry],
 ) -> list[Alike]:
     """Return the other sources that have files of this one, the one to which most is lost first.
@@ -126,7 +126,7 @@ def _alike(
     )
 
 
-def _file(known: Stored, label: str, entry: SourceEntry) -> Path:
+def _file(known: LedgerEntry, label: str, entry: SourceEntry) -> Path:
     path = known.record_id.removeprefix(f"{label}/")
     return entry.root / (PAGE_MARK.sub("", path) if known.file.page_hash else path)
 
@@ -179,20 +179,20 @@ def _overruled(
     given = source.given
     if label is None and given.label not in (None, source.label):
         yield (
-            f"label = {given.label!r} in {NAME} comes too late: the collection has this source as"
-            f" {source.label!r}; to change that, remove the collection and ingest again"
+            f"label = {given.label!r} in {DATASET_FILE} comes too late: the collection has this"
+            f" source as {source.label!r}; to change that, remove the collection and ingest again"
         )
     if "text" in given.model_fields_set and given.text != text_kind:
         yield (
-            f"text = {given.text!r} in {NAME} comes too late for how words weigh: the collection"
-            f" was made with {text_kind!r}; --rebuild decides anew, by its first source"
+            f"text = {given.text!r} in {DATASET_FILE} comes too late for how words weigh: the"
+            f" collection was made with {text_kind!r}; --rebuild decides anew, by its first source"
         )
     fixed = [field for field in known if given.types.get(field.name, field.type) != field.type]
     if fixed:
         told = examples(f"{field.name!r} as {field.type}" for field in fixed)
         yield (
-            f"[types] in {NAME} comes too late: the collection has {told}; --rebuild decides anew,"
-            " by the first source with that column"
+            f"[types] in {DATASET_FILE} comes too late: the collection has {told}; --rebuild"
+            " decides anew, by the first source with that column"
         )
 
 
@@ -205,7 +205,11 @@ def _resolved(path: Path) -> Path:
         raise SourceError(
             "bad_path", f"the path {str(path)!r} is not Unicode: rename that folder or file"
         ) from error
-    except (OSError, RuntimeError, ValueError):  # a loop of links, no such home: `load` says so
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ):  # a loop of links, no such home: `load_source` says so
         return path
     return resolved
 

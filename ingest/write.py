@@ -15,14 +15,14 @@ from app.store.collection import Collection
 from app.store.models import Models
 from app.store.payload import file_state, payload_of, point_id
 from app.store.stored import node_content
-from ingest.decode import OCR, Decoded, Decoders, Failure, Wanted
+from ingest.decode import OCR, Decoded, Decoders, DecodeTask, Failure
 from ingest.passages import Unread, caption_of
-from ingest.plan import Picture, Plan, by_hash
+from ingest.plan import PendingPicture, Plan, by_hash
 
 if TYPE_CHECKING:
     from PIL import Image
 
-BATCH = 32
+RECORD_BATCH = 32
 """Pictures that are embedded together, and points that are written together."""
 
 PAGE_BATCH = 8
@@ -90,7 +90,7 @@ class Writer:
         """Decode, embed and write every picture of the plan; then note the files' new times."""
         known = [picture for picture in self._plan.pictures if picture.reuse is not None]
         fresh = [picture for picture in self._plan.pictures if picture.reuse is None]
-        size = PAGE_BATCH if self._models.page_name or self._plan.ocr else BATCH
+        size = PAGE_BATCH if self._models.page_name or self._plan.ocr else RECORD_BATCH
         for batch in _batched(known, size):
             fresh += self._write_known(batch)
         results = self._decoders.decode(self._wanted(picture) for picture in fresh)
@@ -124,12 +124,12 @@ class Writer:
             words = str(node_content(point.payload)["text"])
             self._ocr_words[file_state(point.payload).page_hash] = words
 
-    def _wanted(self, picture: Picture) -> Wanted:
+    def _wanted(self, picture: PendingPicture) -> DecodeTask:
         record = picture.records[0]
         keep_at = self._collection.page_picture(picture.file.content_hash) if record.page else None
-        return Wanted(record.file, record.page, keep_at, self._known if record.page else None)
+        return DecodeTask(record.file, record.page, keep_at, self._known if record.page else None)
 
-    def _write_known(self, batch: Sequence[Picture]) -> list[Picture]:
+    def _write_known(self, batch: Sequence[PendingPicture]) -> list[PendingPicture]:
         """Bytes that are stored already, under this name or another: their vector serves again.
 
         Returns those whose vector this very run has replaced, as when a.jpg became b.jpg and b.jpg
@@ -146,7 +146,7 @@ class Writer:
         self.flush()
         return replaced
 
-    def _reuse(self, picture: Picture, stored: Point) -> None:
+    def _reuse(self, picture: PendingPicture, stored: Point) -> None:
         """Take what is stored of the same bytes: of a picture what it shows, of a page all."""
         exif = stored.payload.get("exif_place")
         place = Place(*exif) if exif else None
@@ -159,7 +159,7 @@ class Writer:
         found = Decoded(None, None, place, text, file.page_hash, file.read_by, unread)
         self._add(picture, vectors, found)
 
-    def _write_fresh(self, batch: Sequence[tuple[Picture, Decoded | Failure]]) -> None:
+    def _write_fresh(self, batch: Sequence[tuple[PendingPicture, Decoded | Failure]]) -> None:
         decoded = [result for _, result in batch if isinstance(result, Decoded)]
         known = self._known_pages({result.page_hash for result in decoded})
         new = [result for result in decoded if result.page_hash not in known]
@@ -201,14 +201,14 @@ class Writer:
         embedded = iter(self._models.image.embed_images(images).tolist() if images else ())
         return [next(embedded) if each.vector is None else each.vector for each in results]
 
-    def _skip(self, picture: Picture, failure: Failure) -> None:
+    def _skip(self, picture: PendingPicture, failure: Failure) -> None:
         for record in picture.records:
             skip = Skip(record.path, failure.code, failure.reason)
             self._on_skip(skip)
             self.skips.append(skip)
             self.failed.add(point_id(record.record_id))
 
-    def _add(self, picture: Picture, vectors: dict[str, Vector], found: Decoded) -> None:
+    def _add(self, picture: PendingPicture, vectors: dict[str, Vector], found: Decoded) -> None:
         file = replace(picture.file, page_hash=found.page_hash, read_by=found.read_by)
         for record in picture.records:
             id_ = point_id(record.record_id)

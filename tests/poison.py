@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from ingest.decode import Wanted, _decode_chunk
+from ingest.decode import DecodeTask, _decode_chunk
 
 
-def dies_of_poison(chunk: tuple[Wanted, ...], *rest: Any) -> Any:
+def dies_of_poison(chunk: tuple[DecodeTask, ...], *rest: Any) -> Any:
     """Decode as workers do, but end the process at a picture that is called so."""
     if any(wanted.file.name == "10_poison.png" for wanted in chunk):
         os._exit(139)

@@ -432,7 +432,7 @@ def _asked(settings: Settings, path: str) -> Any:
 
 def main(engine: str, name: str, stride: int = 1) -> None:
     app.store.models.load_text_embedding = lambda *_: HashedWords()  # type: ignore[assignment]
-    ingest.write.BATCH = 2
+    ingest.write.RECORD_BATCH = 2
     with tempfile.TemporaryDirectory() as folder:
         scene = scenes(Path(folder))[name]
         print(json.dumps({"scene": name, **try_all(engine, scene, Path(folder), int(stride))}))

@@ -15,7 +15,7 @@ from PIL import Image
 from app.cli.options import _example
 from app.llama import open_index
 from app.model.settings import Settings
-from app.render import shown
+from app.render import printable
 from app.store.collection import Collection
 from ingest import ingest
 from tests.checkpoints import save_clip, save_colmodernvbert
@@ -566,8 +566,8 @@ def test_what_a_collection_says_cannot_move_the_cursor(
 
 
 def test_what_cannot_be_seen_is_shown() -> None:
-    assert shown("a\u200bb\u2028c\ud800d\r") == "a\\u200bb\\u2028c\\ud800d\\r"
-    assert shown("Straße 東京 😀 it's") == "Straße 東京 😀 it's"
+    assert printable("a\u200bb\u2028c\ud800d\r") == "a\\u200bb\\u2028c\\ud800d\\r"
+    assert printable("Straße 東京 😀 it's") == "Straße 東京 😀 it's"
 
 
 # ---- ask

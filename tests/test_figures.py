@@ -22,7 +22,7 @@ from PIL import Image
 
 from app.figures import (
     bar_chart,
-    check_target,
+    check_figure_target,
     drawable,
     embedding_plot,
     histograms,
@@ -453,30 +453,30 @@ def test_a_figure_is_written_as_its_name_says(tmp_path, suffix, begins):
 @pytest.mark.parametrize("name", ["figure.exe", "figure"])
 def test_a_name_that_says_no_format_is_refused_with_those_there_are(tmp_path, name):
     with pytest.raises(SettingsError, match=r"figure.*\.png"):
-        check_target(tmp_path / name)
+        check_figure_target(tmp_path / name)
 
 
 def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path):
     with pytest.raises(SettingsError, match=r"absent is not there; make it"):
-        check_target(tmp_path / "absent" / "figure.png")
+        check_figure_target(tmp_path / "absent" / "figure.png")
     assert not (tmp_path / "absent").exists()
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     (tmp_path / "figure.png").mkdir()
     with pytest.raises(SettingsError, match=r"figure\.png cannot be written: it is a folder"):
-        check_target(tmp_path / "figure.png")
+        check_figure_target(tmp_path / "figure.png")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
 def test_a_place_where_nothing_may_be_written_is_named(tmp_path):
     (tmp_path / "theirs").mkdir(mode=0o555)
     with pytest.raises(SettingsError, match=r"figure\.png may not be written"):
-        check_target(tmp_path / "theirs" / "figure.png")
+        check_figure_target(tmp_path / "theirs" / "figure.png")
 
 
 def test_a_figure_that_can_be_written_passes_and_nothing_is_there_yet(tmp_path):
-    check_target(tmp_path / "figure.PNG")
+    check_figure_target(tmp_path / "figure.PNG")
     assert not list(tmp_path.iterdir())
 
 
@@ -486,6 +486,6 @@ def test_writing_a_figure_checks_its_target(tmp_path):
 
 
 def test_a_target_is_checked_without_loading_what_draws():
-    code = "import sys; from app.figures.files import check_target; print(*sys.modules)"
+    code = "import sys; from app.figures.files import check_figure_target; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"matplotlib", "numpy", "PIL"} & set(ran.stdout.split())

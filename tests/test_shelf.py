@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.media.pages import read_document, read_text, render_page
+from app.media.pages import read_document, read_text_layer, render_page
 from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
@@ -48,7 +48,7 @@ def searcher(shelf: Path) -> Iterator[Searcher]:
 
 
 def text_of(shelf: Path, document: str, page: int) -> str:
-    return readable(read_text(shelf / document, page))
+    return readable(read_text_layer(shelf / document, page))
 
 
 def pages_found(searcher: Searcher, asked: dict[str, Any]) -> list[tuple[str, int]]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from data.garments.catalogue import COLOURS, KINDS
 from data.make_shop import Garment, cut_out, make_garments, make_shop
-from ingest.dataset import load
+from ingest.dataset import load_source
 
 SEED = 7
 GARMENTS = make_garments(60, SEED)
@@ -144,7 +144,7 @@ def test_seasons_and_years_are_spread(rows):
 
 
 def test_it_is_read_as_a_catalogue(shop, rows):
-    source = load(shop)
+    source = load_source(shop)
     first = source.records[0]
     assert len(source.records) == 60
     assert first.path == "images/10001.jpg"

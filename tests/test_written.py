@@ -13,7 +13,7 @@ from PIL import Image
 from app.figures import write_figure
 from app.model.errors import SettingsError
 from app.model.settings import Settings
-from app.workspace.page_file import SUFFIXES as PAGE_SUFFIXES
+from app.workspace.page_file import PAGE_FILE_SUFFIXES as PAGE_SUFFIXES
 from app.workspace.page_file import write_page
 from app.written import check_target, is_ours, write_whole
 from tests.pdfs import pdf

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.answering import prompts
 from app.answering.bound import schema_of
 from app.answering.budget import (
+    MAX_SENT_SIDE,
     PAGE_SIDES,
     Budget,
     ModelLimits,
@@ -21,8 +22,8 @@ from app.answering.budget import (
 from app.answering.evidence import Evidence, build_evidence
 from app.answering.judging import (
     WORDLESS,
+    AnswerStatus,
     AnswerText,
-    Status,
     judge,
     told_of_cut_front,
     told_of_dropped,
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
 
     _Shown = tuple[tuple[Evidence, Image.Image], ...]
 
-MAX_SENT_SIDE = 1024
-"""Pixels. Larger photographs have run Ollama out of memory (ollama#2543, #10753, #17804)."""
-
 GONE_NAMED = 5
 """Of the pictures that are gone, in a notice."""
 
@@ -75,7 +73,7 @@ class Answer:
     and were removed. `unshown` was found, but the model was not shown it: its number is 0.
     """
 
-    status: Status
+    status: AnswerStatus
     text: str
     citations: tuple[int, ...]
     evidence: tuple[Evidence, ...]
@@ -180,7 +178,7 @@ def _limits(model: VisionModel) -> tuple[ModelLimits, ServiceUnavailableError | 
         return limits_of(model.name), error
 
 
-def _status_of(error: ServiceUnavailableError) -> Status:
+def _status_of(error: ServiceUnavailableError) -> AnswerStatus:
     return "model_missing" if isinstance(error, ModelMissingError) else "model_unavailable"
 
 
@@ -249,7 +247,7 @@ def _plan(material: _Material, limits: ModelLimits) -> Budget:
     after = prompts.evidence_words(material.question, [], as_sheet=True, query_image=with_query)
     return plan_budget(
         limits,
-        evidence_tokens=[estimate_tokens(prompts.describe(piece)) for piece in candidates],
+        evidence_tokens=[estimate_tokens(prompts.evidence_text(piece)) for piece in candidates],
         fixed_tokens=estimate_tokens(before + after),
         query_image=with_query,
     )
@@ -369,7 +367,7 @@ def _answered(
 
 
 def _unasked(
-    status: Status, material: _Material, budget: Budget, model: VisionModel, why: str
+    status: AnswerStatus, material: _Material, budget: Budget, model: VisionModel, why: str
 ) -> Answer:
     return Answer(status, "", (), _pieces(_shown(material, budget)), model.name, (why,))
 

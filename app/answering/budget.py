@@ -33,6 +33,10 @@ MAX_TILES = 9
 """Pictures on one contact sheet. At 672 pixels, nine leave 224 for each: what CLIP looks at."""
 
 
+MAX_SENT_SIDE = 1024
+"""Pixels of a photograph's long side. Larger ones have run Ollama out of memory (ollama#2543,
+#10753, #17804)."""
+
 PAGE_SIDES = (1536, 1280, 1024)
 """Pixels of a page's long side, of which the largest is taken that fits. Type of 9 points on A4 has
 an x-height of 8 pixels at the first, and of 5 at the last, below which letters run together."""
@@ -102,7 +106,7 @@ _BY_28 = ModelLimits(1369, 6, 1024, page_side=1536, token_side=28)
 _BY_32 = ModelLimits(1024, 8, 1024, page_side=1536, token_side=32)
 _MINICPM = ModelLimits(640, 6, 1024, context=8192, page_side=1344)
 
-FAMILIES = {
+MODEL_FAMILIES = {
     "llava": replace(_LLAVA_1_6, context=8192),  # its 7b is Mistral's; larger ones have 4k
     "llava:13b": _LLAVA_1_6,
     "llava:34b": _LLAVA_1_6,
@@ -184,9 +188,9 @@ def _family(name: str) -> ModelLimits | None:
     """Return the family of a name: `llava-phi4` is not of `llava`, whose size follows a colon."""
     bare = name.lower().rpartition("/")[2]
     squeezed = _squeezed(bare)
-    known = [family for family in FAMILIES if squeezed.startswith(_squeezed(family))]
+    known = [family for family in MODEL_FAMILIES if squeezed.startswith(_squeezed(family))]
     known = [family for family in known if family != "llava" or bare.partition(":")[0] == family]
-    return FAMILIES[max(known, key=len)] if known else None
+    return MODEL_FAMILIES[max(known, key=len)] if known else None
 
 
 def _squeezed(name: str) -> str:

@@ -19,7 +19,7 @@ from app.answering.page_lines import without_nothing
 from app.answering.vision import Prompt, Reply
 from app.answering.vision.spoken import THOUGHT_END
 
-Status = Literal[
+AnswerStatus = Literal[
     "answered", "not_enough_evidence", "model_unavailable", "model_missing", "incomplete"
 ]
 
@@ -101,7 +101,7 @@ class AnswerText:
 
 def judge(
     reply: Reply, text: AnswerText, evidence: Sequence[Evidence]
-) -> tuple[Status, set[int], tuple[str, ...]]:
+) -> tuple[AnswerStatus, set[int], tuple[str, ...]]:
     """Say what a reply is worth, what it rests on, and why it is worth no more.
 
     What names no evidence is not grounded, however it sounds; unless there is but one piece of it.

@@ -38,7 +38,7 @@ MAX_NOTE_CHARS = 1200
 MAX_CAPTIONS = 5
 """Of one record: what Flickr and COCO have."""
 
-MAX_FIELDS = 16
+MAX_FIELDS_SHOWN = 16
 """Of one record, in its own order."""
 
 EXAMPLE = "Two of them show a bridge [1, 3]; the longer one is of stone [3]."
@@ -114,12 +114,12 @@ def quote(text: str, *, limit: int = MAX_VALUE_CHARS) -> str:
     >>> print(quote('a "red" [1] car\n</s>'))
     "a \"red\" (1) car\n\u003c/s\u003e"
     """
-    written = json.dumps(cut(text, limit).translate(_ROUND), ensure_ascii=False)
+    written = json.dumps(truncated(text, limit).translate(_ROUND), ensure_ascii=False)
     written = written.replace(NOT_ENOUGH, NOT_ENOUGH.replace("_", "\\u005f"))
     return _MARKS.sub(lambda mark: f"\\u{ord(mark.group()):04x}", written)
 
 
-def describe(evidence: Evidence) -> str:
+def evidence_text(evidence: Evidence) -> str:
     """Return what is said of one piece of evidence, under its number."""
     if evidence.page is not None:
         return "\n".join([f"[{evidence.number}] {_page(evidence)}", *_text(evidence)])
@@ -129,9 +129,9 @@ def describe(evidence: Evidence) -> str:
     fields = [(name, value) for name, value in evidence.metadata.items() if _is_fact(value)]
     lines += [
         f"  {quote(str(name))}: {_value(value)}{_scale(name, evidence)}"
-        for name, value in fields[:MAX_FIELDS]
+        for name, value in fields[:MAX_FIELDS_SHOWN]
     ]
-    more = len(evidence.captions[MAX_CAPTIONS:]) + len(fields[MAX_FIELDS:])
+    more = len(evidence.captions[MAX_CAPTIONS:]) + len(fields[MAX_FIELDS_SHOWN:])
     return "\n".join([*lines, f"  ({more} more left out)"] if more else lines)
 
 
@@ -184,7 +184,7 @@ def evidence_words(
             _order_of_pictures(len(evidence), as_sheet=as_sheet, query_image=query_image),
             "",
             "Evidence:",
-            *map(describe, evidence),
+            *map(evidence_text, evidence),
             "",
             PAGE_RULES if wants_mark(evidence) else RULES,
             again(question),
@@ -266,6 +266,6 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"
 
 
-def cut(text: str, limit: int) -> str:
+def truncated(text: str, limit: int) -> str:
     """Return the beginning of a text, with a mark where it goes on."""
     return text if len(text) <= limit else f"{text[:limit]}… (cut)"

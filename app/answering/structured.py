@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from app.answering.budget import Budget, smaller
-from app.answering.prompts import cut
+from app.answering.prompts import truncated
 from app.answering.vision import (
     Prompt,
     PromptTooLargeError,
@@ -71,7 +71,7 @@ def fill_in(
     try:
         return check(_read(form, reply, settle)), reply.broke_off
     except ValueError as error:
-        said = repr(cut(reply.text.strip(), MAX_SHOWN_CHARACTERS))
+        said = repr(truncated(reply.text.strip(), MAX_SHOWN_CHARACTERS))
         raise AnswerError(
             f"{model.name} was asked twice and gave no answer that can be used: {error}. It said"
             f" {said}. Try again, or another model with --model"
@@ -136,7 +136,7 @@ programmer's; they stay for what only a programmer's form asks for."""
 def _amiss(error: ValidationError) -> str:
     """Say what is amiss in a form, of several things the first."""
     first = error.errors(include_input=False, include_url=False)[0]
-    part = cut(".".join(map(str, first["loc"])), MAX_SHOWN_CHARACTERS)
+    part = truncated(".".join(map(str, first["loc"])), MAX_SHOWN_CHARACTERS)
     if told := _AMISS.get(first["type"]):
         return f"its {part!r} {told.format_map(first.get('ctx', {}))}"
     return f"{part}: {first['msg']}"

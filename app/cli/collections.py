@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Home, Json, Qdrant, settings_of
+from app.cli.options import HomeOption, JsonOption, QdrantOption, settings_of
 from app.cli.terminal import EXIT_ERROR, lines, notice, notices, show
 
 
-def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant = None) -> None:
+def collections_command(
+    json_: JsonOption = False, home: HomeOption = None, qdrant: QdrantOption = None
+) -> None:
     """List the collections."""
     from app.model.messages import counted
     from app.workspace import Workspace
@@ -33,9 +35,9 @@ def collections_command(json_: Json = False, home: Home = None, qdrant: Qdrant =
 
 def info_command(
     name: Annotated[str, typer.Argument(help="Name of the collection.")],
-    json_: Json = False,
-    home: Home = None,
-    qdrant: Qdrant = None,
+    json_: JsonOption = False,
+    home: HomeOption = None,
+    qdrant: QdrantOption = None,
 ) -> None:
     """Show what is in a collection: counts, sources, models, weights, fields, disk."""
     from app.render import description_lines
@@ -52,8 +54,8 @@ def remove_command(
         str | None, typer.Option(metavar="LABEL", help="Only this source of it; see `info`.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    home: Home = None,
-    qdrant: Qdrant = None,
+    home: HomeOption = None,
+    qdrant: QdrantOption = None,
 ) -> None:
     """Delete a collection, or a source of it; pictures and metadata on disk stay as they are."""
     from app.model.messages import counted

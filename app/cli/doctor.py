@@ -5,28 +5,28 @@ from dataclasses import asdict
 import typer
 
 from app.cli.options import (
-    Context,
-    Home,
-    Json,
-    MaxImages,
-    Model,
-    Ollama,
-    Qdrant,
-    VisionUrl,
+    ContextOption,
+    HomeOption,
+    JsonOption,
+    MaxImagesOption,
+    ModelOption,
+    OllamaOption,
+    QdrantOption,
+    VisionUrlOption,
     settings_of,
 )
 from app.cli.terminal import EXIT_ERROR, lines, show
 
 
 def doctor_command(
-    model: Model = None,
-    ollama: Ollama = None,
-    vision_url: VisionUrl = None,
-    context: Context = None,
-    max_images: MaxImages = None,
-    json_: Json = False,
-    home: Home = None,
-    qdrant: Qdrant = None,
+    model: ModelOption = None,
+    ollama: OllamaOption = None,
+    vision_url: VisionUrlOption = None,
+    context: ContextOption = None,
+    max_images: MaxImagesOption = None,
+    json_: JsonOption = False,
+    home: HomeOption = None,
+    qdrant: QdrantOption = None,
 ) -> None:
     """Check engine, disk, models and the vision model; say what to do where something is amiss."""
     from app.render import check_lines

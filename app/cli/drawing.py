@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def require_target(figure: Path | None, *, force: bool) -> None:
     """Refuse a file that cannot be written before a search is run for it."""
     if figure is not None:
-        from app.figures import check_target
+        from app.figures import check_figure_target
 
-        check_target(figure, force=force)
+        check_figure_target(figure, force=force)
 
 
 def write_drawn(file: Path | None, draw: "Callable[[Any], Figure]", *, force: bool) -> None:

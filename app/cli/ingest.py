@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from app.cli.options import (
-    Collection,
-    Device,
-    Home,
-    Json,
-    MaxMegapixels,
-    Qdrant,
+    CollectionOption,
+    DeviceOption,
+    HomeOption,
+    JsonOption,
+    MaxMegapixelsOption,
+    QdrantOption,
     path_of,
     settings_of,
 )
@@ -27,7 +27,7 @@ def ingest_command(
             parser=path_of, metavar="PATH", help="A folder, a metadata file, a picture or a PDF."
         ),
     ],
-    collection: Collection,
+    collection: CollectionOption,
     image: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Image embedding: clip[:CHECKPOINT] or palette."),
@@ -74,11 +74,11 @@ def ingest_command(
         int | None,
         typer.Option(min=1, metavar="N", help="On a cluster: copies of each part; else its own."),
     ] = None,
-    json_: Json = False,
-    home: Home = None,
-    qdrant: Qdrant = None,
-    device: Device = None,
-    max_megapixels: MaxMegapixels = None,
+    json_: JsonOption = False,
+    home: HomeOption = None,
+    qdrant: QdrantOption = None,
+    device: DeviceOption = None,
+    max_megapixels: MaxMegapixelsOption = None,
 ) -> None:
     """Bring a collection in step with pictures, PDFs and metadata on disk."""
     if offline and (image or text):

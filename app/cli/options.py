@@ -41,9 +41,9 @@ def _example(text: str) -> Path | str:
     So `tea and/or coffee` is words, and so is `car` where a file is called that: `./car` is the
     file.
     """
-    from app.media.images import SUFFIXES
+    from app.media.images import IMAGE_SUFFIXES
 
-    is_picture = PureWindowsPath(text).suffix.lower() in SUFFIXES
+    is_picture = PureWindowsPath(text).suffix.lower() in IMAGE_SUFFIXES
     try:
         is_file = ("/" in text or os.sep in text) and Path(text).is_file()
     except (OSError, ValueError):  # too long for a name, or with a NUL
@@ -65,105 +65,109 @@ def _modes() -> list[str]:
     return sorted(module.name.replace("_", "-") for module in iter_modules([str(folder)]))
 
 
-Collection = Annotated[
+CollectionOption = Annotated[
     str, typer.Option("--collection", "-c", metavar="NAME", help="Name of the collection.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-Home = Annotated[
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")
+]
+HomeOption = Annotated[
     Path | None,
     typer.Option(
         parser=path_of, metavar="PATH", help="Folder of the embedded collections. [SIGHTLINE_HOME]"
     ),
 ]
-Qdrant = Annotated[
+QdrantOption = Annotated[
     str | None, typer.Option(metavar="URL", help="A Qdrant server instead. [SIGHTLINE_QDRANT]")
 ]
-Model = Annotated[
+ModelOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="The vision model. [SIGHTLINE_MODEL]")
 ]
-Ollama = Annotated[
+OllamaOption = Annotated[
     str | None, typer.Option(metavar="URL", help="Ollama server. [SIGHTLINE_OLLAMA]")
 ]
-VisionUrl = Annotated[
+VisionUrlOption = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
         help="Any server of OpenAI's chat completions in place of Ollama. [SIGHTLINE_VISION_URL]",
     ),
 ]
-Context = Annotated[
+ContextOption = Annotated[
     int | None,
     typer.Option(min=1024, metavar="N", help="Tokens that the model is given. [SIGHTLINE_CONTEXT]"),
 ]
-MaxImages = Annotated[
+MaxImagesOption = Annotated[
     int | None,
     typer.Option(
         min=1, metavar="N", help="Pictures it is shown, fewer or more. [SIGHTLINE_MAX_IMAGES]"
     ),
 ]
-Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where models run.")]
-MaxMegapixels = Annotated[
+DeviceOption = Annotated[
+    str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where models run.")
+]
+MaxMegapixelsOption = Annotated[
     float | None, typer.Option(metavar="N", help="Refuse larger pictures, undecoded. Default 100.")
 ]
-Image = Annotated[
+ImageOption = Annotated[
     Path | None, typer.Option(parser=path_of, metavar="FILE", help="A picture to search with.")
 ]
-Mode = Annotated[
+ModeOption = Annotated[
     str | None,
     typer.Option(
         metavar="|".join(_modes()),
         help="Default: hybrid for words, image-to-image for a picture alone.",
     ),
 ]
-Where = Annotated[
+WhereOption = Annotated[
     str | None,
     typer.Option(metavar="EXPR", help="Filter, e.g. 'city == \"Singapore\" and safer >= 5'."),
 ]
-Near = Annotated[
+NearOption = Annotated[
     Circle | None,
     typer.Option(parser=_circle, metavar="LAT,LON,KM", help="Only within KM of a place."),
 ]
-Like = Annotated[
+LikeOption = Annotated[
     list[Any] | None,
     typer.Option(
         parser=_example, metavar="FILE|WORDS", help="Push towards a picture or words; repeatable."
     ),
 ]
-Unlike = Annotated[
+UnlikeOption = Annotated[
     list[Any] | None,
     typer.Option(parser=_example, metavar="FILE|WORDS", help="Push away from them; repeatable."),
 ]
-TopK = Annotated[
+TopKOption = Annotated[
     int, typer.Option("--top-k", "-k", min=1, metavar="N", help="How many hits come back.")
 ]
-MinScore = Annotated[
+MinScoreOption = Annotated[
     float | None,
     typer.Option(metavar="COSINE", help="Keep hits of which some cosine reaches this."),
 ]
-Weight = Annotated[
+WeightOption = Annotated[
     list[Any] | None,
     typer.Option(parser=_weight, metavar="SIGNAL=W", help="Override a weight; see `info`."),
 ]
-Sort = Annotated[
+SortOption = Annotated[
     str | None,
     typer.Option(metavar="FIELD[:desc]", help="List what a filter passes by a column."),
 ]
-From = Annotated[
+FromOption = Annotated[
     int, typer.Option("--from", min=0, metavar="N", help="Leave out the first N hits.")
 ]
-Per = Annotated[
+PerOption = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="Only the best of each, e.g. of each document."),
 ]
-Neighbours = Annotated[
+NeighboursOption = Annotated[
     int,
     typer.Option(min=0, max=10, metavar="N", help="Add N pages before and after each page."),
 ]
-Figure = Annotated[
+FigureOption = Annotated[
     Path | None, typer.Option(parser=path_of, metavar="FILE", help="Write the hits as one picture.")
 ]
 
-Force = Annotated[
+ForceOption = Annotated[
     bool, typer.Option("--force", help="Write over a file that Sightline did not make.")
 ]
 

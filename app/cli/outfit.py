@@ -7,18 +7,18 @@ import typer
 
 from app.cli.drawing import require_target, write_drawn
 from app.cli.options import (
-    Collection,
-    Context,
-    Device,
-    Figure,
-    Force,
-    Home,
-    Json,
-    MaxMegapixels,
-    Model,
-    Ollama,
-    Qdrant,
-    VisionUrl,
+    CollectionOption,
+    ContextOption,
+    DeviceOption,
+    FigureOption,
+    ForceOption,
+    HomeOption,
+    JsonOption,
+    MaxMegapixelsOption,
+    ModelOption,
+    OllamaOption,
+    QdrantOption,
+    VisionUrlOption,
     settings_of,
 )
 from app.cli.terminal import EXIT_NO_MODEL, heard, lines, notice, notices, show
@@ -44,7 +44,7 @@ def outfit_command(
     picture: Annotated[
         str, typer.Argument(help="The garment: a picture, or a record id of the collection.")
     ],
-    collection: Collection,
+    collection: CollectionOption,
     for_: Annotated[
         str | None,
         typer.Option(
@@ -75,17 +75,17 @@ def outfit_command(
             help="How near a find must be to its title at least; without a model, to the picture.",
         ),
     ] = None,
-    model: Model = None,
-    ollama: Ollama = None,
-    vision_url: VisionUrl = None,
-    context: Context = None,
-    figure: Figure = None,
-    force: Force = False,
-    json_: Json = False,
-    home: Home = None,
-    qdrant: Qdrant = None,
-    device: Device = None,
-    max_megapixels: MaxMegapixels = None,
+    model: ModelOption = None,
+    ollama: OllamaOption = None,
+    vision_url: VisionUrlOption = None,
+    context: ContextOption = None,
+    figure: FigureOption = None,
+    force: ForceOption = False,
+    json_: JsonOption = False,
+    home: HomeOption = None,
+    qdrant: QdrantOption = None,
+    device: DeviceOption = None,
+    max_megapixels: MaxMegapixelsOption = None,
 ) -> None:
     """Complete an outfit: what goes with a garment, each match looked at by a vision model."""
     from app.render import outfit_json, outfit_lines, outfit_notices

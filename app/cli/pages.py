@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Force, Home, Json, Qdrant, path_of, settings_of
+from app.cli.options import ForceOption, HomeOption, JsonOption, QdrantOption, path_of, settings_of
 from app.cli.terminal import notice, show
-from app.media.pages import SIDE
+from app.media.pages import PAGE_SIDE
 
 
 def pages_command(
@@ -25,11 +25,11 @@ def pages_command(
     ] = None,
     side: Annotated[
         int, typer.Option(min=64, max=8192, metavar="PIXELS", help="Long side of the picture.")
-    ] = SIDE,
-    force: Force = False,
-    json_: Json = False,
-    home: Home = None,
-    qdrant: Qdrant = None,
+    ] = PAGE_SIDE,
+    force: ForceOption = False,
+    json_: JsonOption = False,
+    home: HomeOption = None,
+    qdrant: QdrantOption = None,
 ) -> None:
     """Write a page of a document as a picture, to look a citation up."""
     from app.workspace import Workspace

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import typer
 
 from app.model.errors import SightlineError
-from app.render import shown
+from app.render import printable
 
 if TYPE_CHECKING:
     from app.model.report import Watch
@@ -81,7 +81,7 @@ def lines(texts: Iterable[str]) -> None:
 
 def notice(text: str) -> None:
     """Print on stderr what a person should know, and a program can do without."""
-    print("\n".join(shown(line) for line in text.split("\n")), file=sys.stderr)
+    print("\n".join(printable(line) for line in text.split("\n")), file=sys.stderr)
 
 
 def notices(texts: Iterable[str]) -> None:
@@ -97,7 +97,7 @@ def heard() -> list[str]:
 
 def stream(text: str) -> None:
     """Print a piece of a model's answer: line ends are its own, all else is made visible."""
-    print("\n".join(shown(line) for line in text.split("\n")), end="", flush=True)
+    print("\n".join(printable(line) for line in text.split("\n")), end="", flush=True)
 
 
 @contextmanager

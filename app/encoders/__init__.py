@@ -99,7 +99,7 @@ class PageEmbedding(Protocol):
         """Embed texts to find pages with: for each a matrix with a row for each token."""
 
 
-def available(space: Space) -> dict[str, EmbeddingSpec]:
+def embedding_specs(space: Space) -> dict[str, EmbeddingSpec]:
     """Return the embeddings of one space by name; importing them loads no model."""
     specs = {name: spec_of(name) for name in _embeddings()}
     return {name: spec for name, spec in specs.items() if spec.space == space}
@@ -169,4 +169,4 @@ def _files() -> list[str]:
 
 
 def _names(space: Space) -> str:
-    return ", ".join(available(space))
+    return ", ".join(embedding_specs(space))

@@ -21,7 +21,7 @@ LANGUAGE = "english"
 
 K = 1.2
 
-MAX_CHARACTERS = 100_000
+MAX_KEYWORD_CHARACTERS = 100_000
 """Of one text; a caption of a million characters takes part with its beginning."""
 
 
@@ -55,7 +55,7 @@ def _length(text: str) -> float:
 
 def _readable(text: str) -> str:
     """Return a text as the tokenizer is given it."""
-    text = text[:MAX_CHARACTERS]
+    text = text[:MAX_KEYWORD_CHARACTERS]
     return text if text.isascii() else signs_apart(unicodedata.normalize("NFKC", text))
 
 

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from app.encoders import EmbeddingSpec, FloatMatrix
-from app.encoders.huggingface import cut, embed, find_weights, model_id, open_model, read_prompts
+from app.encoders.huggingface import (
+    embed,
+    find_weights,
+    limit_lengths,
+    load_checkpoint,
+    model_id,
+    read_prompts,
+)
 from app.model.errors import EmbeddingError
 from app.model.settings import Settings
 
@@ -42,7 +49,7 @@ def load(checkpoint: str | None, settings: Settings) -> "Clip":
     checkpoint = checkpoint or str(SPEC.default_checkpoint)
     folder = find_weights(checkpoint)
     query, document = prompts_of(checkpoint, folder)
-    model = open_model(folder, checkpoint, settings.device, query=query, document=document)
+    model = load_checkpoint(folder, checkpoint, settings.device, query=query, document=document)
     encoder = model._model
     if not (encoder.supports("image") and encoder.supports("text")):
         raise EmbeddingError(
@@ -80,7 +87,7 @@ class Clip:
 
     def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts; what is over the model's length (77 or 64 tokens) is cut, with a notice."""
-        return self._embed([{"text": text} for text in cut(texts, self._model)], "query")
+        return self._embed([{"text": text} for text in limit_lengths(texts, self._model)], "query")
 
     def _embed(self, inputs: list[dict[str, Any]], prompt: str) -> FloatMatrix:
         """Embed inputs that say what they are: a text may be the path of a picture."""

@@ -35,7 +35,7 @@ SPEC = EmbeddingSpec(
     default_checkpoint="ModernVBERT/colmodernvbert-merged",
 )
 
-FAMILIES = {
+MODEL_CLASSES = {
     "colmodernvbert": "ColModernVBertForRetrieval",
     "colpali": "ColPaliForRetrieval",
     "colqwen2": "ColQwen2ForRetrieval",
@@ -135,13 +135,13 @@ def _family(checkpoint: str, folder: Path) -> str:
     """Return the class that a checkpoint is for."""
     file = folder / "config.json"
     kind = json.loads(file.read_text("utf-8")).get("model_type") if file.is_file() else None
-    if kind not in FAMILIES:
+    if kind not in MODEL_CLASSES:
         raise EmbeddingError(
             f"{checkpoint} is {kind or 'an adapter, or no model'}; a late-interaction model is"
-            f" {', '.join(FAMILIES)} in transformers' layout, such as"
+            f" {', '.join(MODEL_CLASSES)} in transformers' layout, such as"
             f" colpali:{SPEC.default_checkpoint} or colpali:vidore/colqwen2-v1.0-hf"
         )
-    return FAMILIES[kind]
+    return MODEL_CLASSES[kind]
 
 
 def _squat(image: Image.Image) -> Image.Image:

@@ -92,7 +92,7 @@ def pick_device(device: Device) -> str:
     return device
 
 
-def open_model(
+def load_checkpoint(
     folder: Path, checkpoint: str, device: Device, *, query: str = "", document: str = ""
 ) -> "HuggingFaceEmbedding":
     """Load a folder with LlamaIndex: no network, no pickle, no code of the checkpoint's own.
@@ -158,7 +158,7 @@ def read_prompts(checkpoint: str, folder: Path) -> tuple[str, str]:
     return query, next(filter(None, documents), get_text_instruct_for_model_name(checkpoint))
 
 
-def cut(texts: Sequence[str], model: "HuggingFaceEmbedding") -> list[str]:
+def limit_lengths(texts: Sequence[str], model: "HuggingFaceEmbedding") -> list[str]:
     """Bound each text's length, and say so when the model will not read all of one."""
     bounded = [text_of(text) for text in texts]
     tokenizer = model._model.tokenizer

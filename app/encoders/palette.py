@@ -27,11 +27,11 @@ SPEC = EmbeddingSpec(
     background=0.85,
 )
 
-SIDE = 64
+SQUARE_SIDE = 64
 """Pixels; a picture is looked at squeezed to a square."""
 
 EDGE_CELLS, EDGE_BINS = 8, 8
-COLOUR_CELLS, HUES, GREYS = 2, 12, 4
+COLOUR_CELLS, HUE_BINS, GREY_BINS = 2, 12, 4
 
 COLOUR_WEIGHT = 0.7
 """Share of the colour part in a cosine. At .5 the same building is lost (R@1 .49), at .9 edited
@@ -43,7 +43,7 @@ DIFFERENCE = 0.5
 NOISE = 0.03
 """Length under which edges fade out: that of a plain picture with one grey level of noise."""
 
-DIMENSIONS = EDGE_CELLS**2 * EDGE_BINS + COLOUR_CELLS**2 * (HUES + GREYS)
+DIMENSIONS = EDGE_CELLS**2 * EDGE_BINS + COLOUR_CELLS**2 * (HUE_BINS + GREY_BINS)
 
 Array = npt.NDArray[np.float32]
 
@@ -61,7 +61,7 @@ class Palette:
 
     def embed_images(self, images: Sequence[Image.Image]) -> FloatMatrix:
         """Embed opened pictures of any size, also plain ones."""
-        rows = np.array([describe(image) for image in images], dtype=np.float32)
+        rows = np.array([palette_vector(image) for image in images], dtype=np.float32)
         return rows.reshape(-1, DIMENSIONS)
 
     def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
@@ -72,12 +72,12 @@ class Palette:
         )
 
 
-def describe(image: Image.Image) -> Array:
+def palette_vector(image: Image.Image) -> Array:
     """Return the vector of one picture, of unit length."""
-    square = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    square = image.resize((SQUARE_SIDE, SQUARE_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     pixels = np.asarray(square.convert("RGB"), dtype=np.float32) / np.float32(255)
     edges = _mirror_free(np.sqrt(edge_histograms(pixels)), -np.arange(EDGE_BINS) % EDGE_BINS)
-    colours = _mirror_free(np.cbrt(colour_histograms(pixels)), np.arange(HUES + GREYS))
+    colours = _mirror_free(np.cbrt(colour_histograms(pixels)), np.arange(HUE_BINS + GREY_BINS))
     edges /= np.hypot(np.linalg.norm(edges), NOISE)
     colours /= np.linalg.norm(colours)
     vector = np.concatenate(
@@ -105,15 +105,15 @@ def colour_histograms(pixels: Array) -> Array:
         [(green - blue) / scale, (blue - red) / scale + 2],
         (red - green) / scale + 4,
     )
-    hues = _histograms(sixths / 6 * HUES, chroma, COLOUR_CELLS, HUES)
+    hues = _histograms(sixths / 6 * HUE_BINS, chroma, COLOUR_CELLS, HUE_BINS)
     # A ring like the hues, but its last bin is left empty, so that black and white do not meet.
-    greys = _histograms(brightest * (GREYS - 1), 1 - chroma, COLOUR_CELLS, GREYS + 1)
-    return np.concatenate([hues, greys[:, :, :GREYS]], axis=2)
+    greys = _histograms(brightest * (GREY_BINS - 1), 1 - chroma, COLOUR_CELLS, GREY_BINS + 1)
+    return np.concatenate([hues, greys[:, :, :GREY_BINS]], axis=2)
 
 
 def _histograms(position: Array, weight: Array, cells: int, bins: int) -> Array:
     """Share every pixel's weight between the two nearest bins of a ring, and average by cell."""
-    cell = np.arange(SIDE) * cells // SIDE
+    cell = np.arange(SQUARE_SIDE) * cells // SQUARE_SIDE
     place = (cell[:, None] * cells + cell) * bins
     below = np.floor(position)
     share = position - below
@@ -121,7 +121,7 @@ def _histograms(position: Array, weight: Array, cells: int, bins: int) -> Array:
     for offset, part in ((0, weight * (1 - share)), (1, weight * share)):
         index = place + (below.astype(np.int64) + offset) % bins
         totals += np.bincount(index.ravel(), part.ravel(), totals.size)
-    means = (totals * (cells / SIDE) ** 2).astype(np.float32)
+    means = (totals * (cells / SQUARE_SIDE) ** 2).astype(np.float32)
     return means.reshape(cells, cells, bins)
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from app.encoders import EmbeddingSpec, FloatMatrix
 from app.encoders.huggingface import (
-    cut,
     embed,
     find_weights,
+    limit_lengths,
+    load_checkpoint,
     model_id,
-    open_model,
     read_prompts,
     windows,
 )
@@ -37,7 +37,7 @@ def load(checkpoint: str | None, settings: Settings) -> "Sentence":
     checkpoint = checkpoint or str(SPEC.default_checkpoint)
     folder = find_weights(checkpoint)
     query, document = read_prompts(checkpoint, folder)
-    model = open_model(folder, checkpoint, settings.device, query=query, document=document)
+    model = load_checkpoint(folder, checkpoint, settings.device, query=query, document=document)
     return Sentence(model, model_id("sentence", checkpoint, folder))
 
 
@@ -64,7 +64,7 @@ class Sentence:
     def _embed(self, texts: Sequence[str], prompt: str) -> FloatMatrix:
         return embed(
             self._model,
-            cut(texts, self._model),
+            limit_lengths(texts, self._model),
             name=self.model_id,
             dimensions=self.dimensions,
             prompt=prompt,

@@ -6,7 +6,7 @@ WINDOW_TOKENS, OVERLAP_TOKENS = 128, 32
 """Of a page's text, for MiniLM: R@5 .486 for questions over 275 pages; 254 and 64 give .439, 64
 and 16 .520 but with keywords less than 128 do (.555, .562)."""
 
-MAX_CHARACTERS = 20_000
+MAX_TEXT_CHARACTERS = 20_000
 """More is cut before tokenising, which is linear in it: ten times what 512 tokens can hold."""
 
 
@@ -15,7 +15,7 @@ def text_of(text: str) -> str:
 
     Half a surrogate pair, as broken JSON holds, is no text to a tokenizer.
     """
-    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+    return text[:MAX_TEXT_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def parts_of(text: str, offsets: Sequence[tuple[int, int]], *, longest: int) -> list[str]:

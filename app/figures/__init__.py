@@ -1,15 +1,15 @@
 """Figures: hits, outfits, places, scores, vectors → matplotlib Figures, looking on beside the line.
 
 Nothing here opens a window or keeps a state (no pyplot): a figure is returned, and `write_figure`
-writes it. All text is drawn as it is, never read as mathematics. `files.check_target` says before
-the work whether it can be written; like all names here, it is imported when it is first used.
+writes it. All text is drawn as it is, never read as mathematics. `check_figure_target` says
+before the work whether it can be written. All names here are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.figures.board import outfit_board
-    from app.figures.files import check_target, write_figure
+    from app.figures.files import check_figure_target, write_figure
     from app.figures.maps import place_map
     from app.figures.plane import principal_plane
     from app.figures.plots import bar_chart, embedding_plot, histograms
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "answer_sheet",
     "bar_chart",
-    "check_target",
+    "check_figure_target",
     "drawable",
     "embedding_plot",
     "histograms",
@@ -33,7 +33,7 @@ __all__ = [
 _HOMES = {
     "answer_sheet": "sheet",
     "bar_chart": "plots",
-    "check_target": "files",
+    "check_figure_target": "files",
     "drawable": "text",
     "embedding_plot": "plots",
     "histograms": "plots",

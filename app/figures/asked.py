@@ -29,7 +29,7 @@ def conditions_of(search: "Search", title: str) -> str:
     return "" if told == title else told
 
 
-def count_of(found: "Found") -> str:
+def count_line(found: "Found") -> str:
     """Return how many were found, and of how many that pass the filter.
 
     Pages that only came along with their neighbours have no score, and are counted apart.

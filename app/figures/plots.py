@@ -18,7 +18,7 @@ from app.figures.style import (
     WIDTH_INCHES,
     airy_figure,
     label_axes,
-    plain,
+    quiet_axes,
     round_ticks,
     set_titles,
 )
@@ -74,7 +74,7 @@ def _edges(numbers: "NDArray[np.float64]") -> "NDArray[np.float64]":
 def _draw_histogram(
     axes: Axes, numbers: "NDArray[np.float64]", edges: "NDArray[np.float64]"
 ) -> None:
-    plain(axes).hist(numbers, bins=list(edges), color=ACCENT, rwidth=0.92)
+    quiet_axes(axes).hist(numbers, bins=list(edges), color=ACCENT, rwidth=0.92)
     axes.yaxis.set_major_locator(round_ticks(3, integer=True))
     axes.xaxis.set_major_locator(round_ticks(6, integer=are_whole(edges + 0.5)))
     axes.ticklabel_format(axis="x", useOffset=False)
@@ -104,7 +104,7 @@ def bar_chart(counts: Mapping[str, float], *, label: str = "count") -> Figure:
     `label` says what the bars measure, and in which unit.
     """
     figure = airy_figure(0.65 + 0.22 * len(counts))
-    axes = plain(figure.subplots())
+    axes = quiet_axes(figure.subplots())
     names = [wrap(name, inches=2.5, points=9) for name in counts]
     bars = axes.barh(range(len(counts)), list(counts.values()), color=ACCENT, height=0.66)
     told = [value_text(float(count)) for count in counts.values()]
@@ -133,7 +133,7 @@ def embedding_plot(
     plane = principal_plane(vectors)
     colours = colours_of(values, len(plane.points))
     figure = airy_figure(5.2)
-    axes = plain(figure.subplots())
+    axes = quiet_axes(figure.subplots())
     draw_points(axes, plane.points.tolist(), colours.points)
     axes.set_aspect("equal", adjustable="datalim")
     first, second = (

@@ -22,7 +22,7 @@ Values = Sequence[float | str | None]
 """A field by which points are coloured: numbers on a scale, or words with a legend."""
 
 
-MAX_NUMBER = 1e300
+MAX_PLOTTED = 1e300
 """Of two that are larger, the difference may be infinite."""
 
 MAX_WHOLE = 1e9
@@ -85,7 +85,7 @@ def numbers_of(values: Values) -> "NDArray[np.float64]":
 
 
 def _is_number(value: float | str | None) -> TypeGuard[float]:
-    return isinstance(value, int | float) and abs(value) <= MAX_NUMBER  # and so no NaN
+    return isinstance(value, int | float) and abs(value) <= MAX_PLOTTED  # and so no NaN
 
 
 def draw_points(axes: Axes, points: Sequence[Sequence[float]], colours: Sequence[str]) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from matplotlib.figure import Figure
 from PIL import Image
 
-from app.figures.asked import conditions_of, count_of, title_of
+from app.figures.asked import conditions_of, count_line, title_of
 from app.figures.style import ACCENT, MUTED, WIDTH_INCHES
-from app.figures.text import FONT, plain, squeeze, wrap
+from app.figures.text import FONT, squeeze, without_markdown, wrap
 from app.figures.tiles import (
     CAPTION_POINTS,
     GAP,
@@ -73,7 +73,7 @@ def result_sheet(search: "Search", found: "Found") -> Figure:
         )
         for rank, hit in enumerate(found.hits[:MAX_SHEET_HITS], 1)
     ]
-    head = _Head(f"query · {count_of(found)}", title_of(search), search)
+    head = _Head(f"query · {count_line(found)}", title_of(search), search)
     return _sheet(head, tiles, len(found.hits) - len(tiles))
 
 
@@ -93,8 +93,8 @@ def answer_sheet(question: str, answer: "Answer", search: "Search", found: "Foun
         )
         for piece in pieces[:MAX_SHEET_HITS]
     ]
-    said = f"{answer.status.replace('_', ' ')} · {answer.model} · {count_of(found)}"
-    head = _Head(said, question, search, plain(answer.text) or "No answer.")
+    said = f"{answer.status.replace('_', ' ')} · {answer.model} · {count_line(found)}"
+    head = _Head(said, question, search, without_markdown(answer.text) or "No answer.")
     return _sheet(head, tiles, len(pieces) - len(tiles))
 
 

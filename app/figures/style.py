@@ -25,7 +25,7 @@ def airy_figure(height_inches: float) -> Figure:
     return Figure((WIDTH_INCHES, height_inches), layout=layout, facecolor="white")
 
 
-def plain(axes: Axes) -> Axes:
+def quiet_axes(axes: Axes) -> Axes:
     """Leave axes nothing but the line below, and return them."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(OTHER)

@@ -67,10 +67,10 @@ _STRESS = re.compile(
 )
 
 
-def plain(text: str) -> str:
+def without_markdown(text: str) -> str:
     r"""Return text without the marks of Markdown, of which only words and their order are drawn.
 
-    >>> plain("# Walls\n- a **red** one [1]\n- `wall_2.jpg`, 2 * 3 m [2](b.jpg)")
+    >>> without_markdown("# Walls\n- a **red** one [1]\n- `wall_2.jpg`, 2 * 3 m [2](b.jpg)")
     'Walls\n• a red one [1]\n• wall_2.jpg, 2 * 3 m [2]'
     """
     text = _LINE_MARK.sub(lambda mark: "• " if mark[1] else "", _RULE.sub("", text))

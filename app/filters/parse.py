@@ -49,7 +49,7 @@ from app.filters.conditions import (
 from app.model.errors import QueryError
 from app.model.records import Field
 
-MAX_CHARACTERS = 10_000
+MAX_FILTER_CHARACTERS = 10_000
 """Room for 256 conditions of 39 characters; what is longer was not typed."""
 
 CONTEXT_CHARACTERS = 60
@@ -103,8 +103,10 @@ _ESCAPES = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "t": "\t"}
 
 def parse(text: str, fields: Sequence[Field]) -> Condition:
     """Read a filter over these fields. Raises QueryError, with a caret under what is wrong."""
-    if len(text) > MAX_CHARACTERS:
-        raise QueryError(f"a filter may have {MAX_CHARACTERS:,} characters, not {len(text):,}")
+    if len(text) > MAX_FILTER_CHARACTERS:
+        raise QueryError(
+            f"a filter may have {MAX_FILTER_CHARACTERS:,} characters, not {len(text):,}"
+        )
     if not text.strip():
         raise QueryError('the filter is empty; write one such as city == "Singapore"')
     if any(unicodedata.category(sign) == "Cs" for sign in text):

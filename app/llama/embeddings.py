@@ -9,7 +9,7 @@ from llama_index.core.embeddings.multi_modal_base import MultiModalEmbedding
 
 from app.media.images import open_image
 from app.model.callbacks import own_callbacks
-from app.store.models import Models, Row
+from app.store.models import DenseVector, Models
 
 
 class TextAdapter(BaseEmbedding):
@@ -25,11 +25,11 @@ class TextAdapter(BaseEmbedding):
         return self._get_text_embeddings([text])[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        rows: list[Row] = self._models.text.embed_documents(texts).tolist()
+        rows: list[DenseVector] = self._models.text.embed_documents(texts).tolist()
         return rows
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        rows: list[Row] = self._models.text.embed_queries([query]).tolist()
+        rows: list[DenseVector] = self._models.text.embed_queries([query]).tolist()
         return rows[0]
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
@@ -51,7 +51,7 @@ class ImageAdapter(MultiModalEmbedding):
         self._max_megapixels = max_megapixels
 
     def _get_text_embedding(self, text: str) -> Embedding:
-        rows: list[Row] = self._models.image.embed_words([text]).tolist()
+        rows: list[DenseVector] = self._models.image.embed_words([text]).tolist()
         return rows[0]
 
     def _get_query_embedding(self, query: str) -> Embedding:
@@ -64,7 +64,7 @@ class ImageAdapter(MultiModalEmbedding):
         picture = img_file_path
         source = picture.getvalue() if isinstance(picture, BytesIO) else Path(picture)
         image = open_image(source, max_megapixels=self._max_megapixels)
-        rows: list[Row] = self._models.image.embed_images([image]).tolist()
+        rows: list[DenseVector] = self._models.image.embed_images([image]).tolist()
         return rows[0]
 
     async def _aget_image_embedding(self, img_file_path: str | BytesIO) -> Embedding:

@@ -35,7 +35,7 @@ from app.encoders.maxsim import page_vectors
 from app.filters.conditions import OneOf
 from app.llama.embeddings import ImageAdapter, TextAdapter
 from app.llama.engines import RETRIEVER_OPTIONS, chat_engine, query_engine
-from app.llama.inserted import WholeNode, left_behind, left_out, new_fields, whole_node
+from app.llama.inserted import WholeNode, left_behind, new_fields, unfilterable, whole_node
 from app.llama.views import SpaceView
 from app.llama.vision import VisionLLM
 from app.media.images import open_image
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BATCH = 32
+NODE_BATCH = 32
 """Nodes that are embedded and written together: pictures of up to 12 MB each are open at once."""
 
 BATCH_ROWS = 512
@@ -196,8 +196,8 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         """
         return [
             is_new
-            for start in range(0, len(documents), BATCH)
-            for is_new in self._refresh(documents[start : start + BATCH])
+            for start in range(0, len(documents), NODE_BATCH)
+            for is_new in self._refresh(documents[start : start + NODE_BATCH])
         ]
 
     async def arefresh_ref_docs(self, documents: Sequence[Document], **_: Any) -> list[bool]:
@@ -286,7 +286,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
 
     def _tell_left_out(self, nodes: Sequence[WholeNode]) -> None:
         """Warn once of metadata that no filter can ask for, since there was no room for it."""
-        if not self._told and (names := left_out(nodes, self._collection.fields)):
+        if not self._told and (names := unfilterable(nodes, self._collection.fields)):
             self._told = True
             logger.warning(
                 "collection %r indexes %s columns and no more: %r (of %s) and what comes after is"
@@ -384,7 +384,7 @@ def _batches(ready: Sequence[Ready]) -> Iterator[list[Ready]]:
     batch: list[Ready] = []
     rows = 0
     for each in ready:
-        if batch and (len(batch) == BATCH or rows + len(each[1]) > BATCH_ROWS):
+        if batch and (len(batch) == NODE_BATCH or rows + len(each[1]) > BATCH_ROWS):
             yield batch
             batch, rows = [], 0
         batch.append(each)

@@ -139,7 +139,7 @@ def new_fields(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[Field
     return found
 
 
-def left_out(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[str]:
+def unfilterable(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[str]:
     """Return the names of what these nodes have and no filter can ask for, each once."""
     indexed = {field.name for field in known}
     names = dict.fromkeys(name for name, _ in _typed_keys(nodes))

@@ -9,15 +9,13 @@ from llama_index.core.base.llms.types import BaseContentBlock, ImageBlock, TextB
 from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, TextNode
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
+from app.answering.budget import MAX_SENT_SIDE
 from app.media.images import open_image, to_jpeg
 from app.model.errors import SourceError
 from app.retrieval.hits import Hit
 from app.store.collection import Collection
 
 logger = logging.getLogger(__name__)
-
-MAX_SENT_SIDE = 1024
-"""Pixels of a picture that a model of LlamaIndex's is shown, as of one that `ask` sends."""
 
 
 class PictureNode(ImageNode):

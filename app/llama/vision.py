@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 Form = TypeVar("Form", bound=BaseModel)
 
-BEFORE = "Look at what is shown, and read what is said of it."
+OPENING = "Look at what is shown, and read what is said of it."
 """What comes before the pictures: a server wants some words there."""
 
 _END = object()
@@ -231,7 +231,7 @@ class VisionLLM(CustomLLM):
                 f"what was found takes about {needed:,} tokens; {self._settings.model} reads"
                 f" {limits.context:,}. Ask for less with similarity_top_k"
             )
-        return Prompt(BEFORE, pictures, after), Budget(
+        return Prompt(OPENING, pictures, after), Budget(
             len(pictures), as_sheet, limits.side, limits.context
         )
 

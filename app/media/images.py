@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
-from app.media.pages import MARK, SUFFIX
+from app.media.pages import PDF_MAGIC, SUFFIX
 from app.model.errors import SourceError
 from app.model.records import Place
 
@@ -36,7 +36,7 @@ MIME_TYPES = {
     ".avif": "image/avif",
 }
 
-SUFFIXES = frozenset(MIME_TYPES)
+IMAGE_SUFFIXES = frozenset(MIME_TYPES)
 """File names that a folder of pictures is searched for, in lower case."""
 
 MAX_FILE_BYTES = 1 << 29
@@ -183,7 +183,7 @@ def _what_it_is(source: Path | bytes) -> str:
     """Name a document, which may be called like a picture."""
     try:
         with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
-            is_pdf = stream.read(len(MARK)) == MARK
+            is_pdf = stream.read(len(PDF_MAGIC)) == PDF_MAGIC
     except OSError:  # it was there a moment ago
         is_pdf = False
     is_called_so = isinstance(source, Path) and source.suffix.lower() == SUFFIX

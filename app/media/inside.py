@@ -20,10 +20,11 @@ def inside(root: Path, path: str) -> Path:
     goes up, or leads out by a link.
     """
     if not is_usable(path) or not is_usable(str(root)):
-        raise SourceError("bad_path", f"{shown(path)} is no usable file name")
+        raise SourceError("bad_path", f"{quoted(path)} is no usable file name")
     if not root.is_absolute() or ".." in root.parts:
         raise SourceError(
-            "path_outside_root", f"its source's folder, {shown(str(root))}, is none on this machine"
+            "path_outside_root",
+            f"its source's folder, {quoted(str(root))}, is none on this machine",
         )
     file = root / path
     goes_out = PurePosixPath(path).is_absolute() or ".." in path.split("/")
@@ -43,7 +44,7 @@ def is_usable(path: str) -> bool:
         return False
 
 
-def shown(name: str, length: int = 120) -> str:
+def quoted(name: str, length: int = 120) -> str:
     """Return a name as it can be printed: quoted, invisible characters escaped, not too long."""
     return repr(name if len(name) <= length else f"{name[:length]}…")
 
@@ -54,4 +55,4 @@ def _goes_out_on_windows(path: str) -> bool:
 
 
 def _outside(path: str) -> SourceError:
-    return SourceError("path_outside_root", f"{shown(path)} leads out of the source's folder")
+    return SourceError("path_outside_root", f"{quoted(path)} leads out of the source's folder")

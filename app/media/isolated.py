@@ -47,7 +47,7 @@ TRIES = 3
 """How often a file may be in a process that is killed from outside, with no other file in it. Of
 one killed at random that is nobody's fault; of one that takes all memory it is the file's."""
 
-SILENCE_SECONDS = 60
+HALF_MESSAGE_SECONDS = 60
 """After which half a message is given up: its other half is in a process that was stopped."""
 
 END_SECONDS = 5.0
@@ -56,7 +56,7 @@ END_SECONDS = 5.0
 OUTSIDE = {"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"}
 """What others end a process with, the system among them when memory runs out."""
 
-NAME = "sightline-worker"
+WORKER_NAME = "sightline-worker"
 
 UNGUARDED = 113
 """The exit code of a worker that was about to run its parent's script a second time."""
@@ -176,7 +176,7 @@ class Worker:
             ours, theirs = spawn.Pipe()
             _end_silences(ours)
             serve = (theirs, self._times, self._prepare)
-            process = spawn.Process(target=_serve, args=serve, name=NAME, daemon=True)
+            process = spawn.Process(target=_serve, args=serve, name=WORKER_NAME, daemon=True)
             try:
                 with sparing_children():
                     process.start()
@@ -267,9 +267,9 @@ _NO_GUARD = (
 def require_guard() -> None:
     """Go no further in a script that is only imported, by a process that it has started."""
     try:
-        get_preparation_data(NAME)
+        get_preparation_data(WORKER_NAME)
     except RuntimeError as error:
-        if multiprocessing.current_process().name == NAME:
+        if multiprocessing.current_process().name == WORKER_NAME:
             os._exit(UNGUARDED)  # the parent tells, once
         raise SettingsError(_NO_GUARD) from error
 
@@ -328,7 +328,7 @@ def _end_silences(pipe: Connection) -> None:
         return
     with socket.socket(fileno=os.dup(pipe.fileno())) as same:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            same.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", SILENCE_SECONDS, 0))
+            same.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", HALF_MESSAGE_SECONDS, 0))
 
 
 _TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}

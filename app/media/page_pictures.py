@@ -113,7 +113,7 @@ def trim(folder: Path, limit: int | None = None) -> None:
             _let_go(file)
 
 
-def sweep(folder: Path, wanted: set[Path]) -> None:
+def remove_unused(folder: Path, wanted: set[Path]) -> None:
     """Let go of pictures of pages that are no longer in the collection, and of what was left."""
     stale = time.time() - UNFINISHED_SECONDS
     for file, status in _listed(folder):

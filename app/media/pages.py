@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from PIL import Image
     from pypdfium2 import PdfDocument, PdfPage
 
-SIDE = 1536
+PAGE_SIDE = 1536
 """Pixels of a rendered page's long side: 9-point type on A4 has an x-height of 8 pixels then."""
 
 SUFFIX = ".pdf"
 
-MARK = b"%PDF-"
+PDF_MAGIC = b"%PDF-"
 """With which a PDF begins; some have a mail's header before it."""
 
 HEADER_BYTES = 1024
@@ -35,7 +35,7 @@ HEADER_BYTES = 1024
 MAX_PAGES = 20_000
 """More is a page tree made to be endless, not a document."""
 
-MAX_CHARACTERS = 50_000
+MAX_PAGE_CHARACTERS = 50_000
 """Of a page's text. A page of a newspaper has 40,000; each 400 more are one more to embed."""
 
 TITLE_CHARACTERS = 300
@@ -72,7 +72,9 @@ def read_document(file: Path) -> DocumentInfo:
         return DocumentInfo(pages, _one_line(document.get_metadata_value("Title")))
 
 
-def render_page(file: Path, number: int, *, side: int = SIDE) -> "tuple[Image.Image, str | None]":
+def render_page(
+    file: Path, number: int, *, side: int = PAGE_SIDE
+) -> "tuple[Image.Image, str | None]":
     """Return a page, counted from 1, as a picture of this long side, and its text layer.
 
     The text is as the file has it: it may be empty, or garbage; None where it is broken. Raises
@@ -82,7 +84,7 @@ def render_page(file: Path, number: int, *, side: int = SIDE) -> "tuple[Image.Im
         return _picture(page, side), _text(document, number, page)
 
 
-def read_text(file: Path, number: int) -> str:
+def read_text_layer(file: Path, number: int) -> str:
     """Return the text layer of a page alone, nothing of a broken one. Raises as `render_page`."""
     with _opened(file) as document, _page(document, number) as page:
         return _text(document, number, page) or ""
@@ -181,7 +183,7 @@ def _require_pdf(file: Path) -> None:
         raise SourceError("unreadable_file", f"it cannot be read: {error.strerror}") from error
     if not beginning:
         raise SourceError("empty_file", "it has no bytes")
-    if MARK not in beginning:
+    if PDF_MAGIC not in beginning:
         told = "it is called .pdf, but is none; give it the name of what it is"
         other = "it is no PDF, and only a PDF has pages"
         raise SourceError("not_a_pdf", told if file.suffix.lower() == SUFFIX else other)
@@ -253,7 +255,7 @@ def _flattened(page: "PdfPage") -> bool:
 def _layer(page: "PdfPage") -> str:
     text = page.get_textpage()
     try:
-        return str(text.get_text_range(count=min(MAX_CHARACTERS, text.count_chars())))
+        return str(text.get_text_range(count=min(MAX_PAGE_CHARACTERS, text.count_chars())))
     finally:
         text.close()
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
-PREFIX = "SIGHTLINE_"
+ENVIRONMENT_PREFIX = "SIGHTLINE_"
 """Of the variables; pydantic-settings, which reads such too, takes .1 s of CPU to import."""
 
 
@@ -83,7 +83,7 @@ class Settings(BaseModel):
     @classmethod
     def _from_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Take what is not given from the environment."""
-        names = {name: PREFIX + name.upper() for name in cls.model_fields}
+        names = {name: ENVIRONMENT_PREFIX + name.upper() for name in cls.model_fields}
         return {n: os.environ[v] for n, v in names.items() if v in os.environ} | given
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from app.encoders.bm25 import embed_query
 from app.model.words import signs_apart
 
-MARK = "…"
+ELLIPSIS = "…"
 """Stands where something was left out."""
 
 NEAR_CHARACTERS = 80
@@ -42,14 +42,14 @@ def excerpt(text: str, words: str, limit: int) -> str:
     """
     if len(text) <= limit:
         return text
-    room = limit - 2 * len(f"{MARK} ")
+    room = limit - 2 * len(f"{ELLIPSIS} ")
     if room < 1:
-        return MARK[:limit]
+        return ELLIPSIS[:limit]
     near = min(room // 4, NEAR_CHARACTERS)
     first, last = _best(_found(text, words), room * 3 // 4)  # the rest is for what stands around
     start = _start(text, first, last, room, near)
     end = _end(text, max(last, start + 1), start + room, near)
-    before, after = f"{MARK} " if start else "", f" {MARK}" if end < len(text) else ""
+    before, after = f"{ELLIPSIS} " if start else "", f" {ELLIPSIS}" if end < len(text) else ""
     return f"{before}{text[start:end].strip()}{after}"
 
 

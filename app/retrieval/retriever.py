@@ -28,7 +28,7 @@ from app.retrieval.signals import Asked, Signal, Signals
 from app.retrieval.weights import weights_of
 from app.store.collection import Collection
 from app.store.gone import GONE_CANDIDATES, is_gone, outside_dead_sources
-from app.store.models import QueryVectors, Wanted
+from app.store.models import QueryVectors, VectorsAsked
 from app.store.payload import file_state
 
 CANDIDATES = 100
@@ -179,7 +179,7 @@ class CollectionRetriever(ABC):
         nearest_miss = next(iter(nearest), None)
         return Found(hits, [*notices, *told], nearest_miss, start=self._start, passing=passing)
 
-    def note(self, asked: Asked, wanted: Wanted) -> None:
+    def note(self, asked: Asked, wanted: VectorsAsked) -> None:
         """Note what `search` will want embedded, so that many queries can be embedded together."""
         _check(asked, is_sorted=self._sort is not None)
         signals = Signals(wanted, self._weights)

@@ -18,7 +18,7 @@ from app.retrieval.retriever import CollectionRetriever, Found
 from app.retrieval.signals import Asked, Example
 from app.retrieval.weights import weights_of
 from app.store.collection import Collection
-from app.store.models import Models, QueryVectors, Tell, Wanted
+from app.store.models import Models, QueryVectors, Tell, VectorsAsked
 
 Open = Callable[[Path], Image.Image]
 
@@ -117,7 +117,7 @@ class Searcher:
         self, searches: Sequence[Search], opened: Open
     ) -> list[tuple[CollectionRetriever, Asked] | SightlineError]:
         """Read filters by the columns that are known now, and embed what is asked with."""
-        wanted = Wanted(self.vectors.models)
+        wanted = VectorsAsked(self.vectors.models)
         ready = [self._ready(search, wanted, opened) for search in searches]
         self.vectors.prepare(
             captions=wanted.captions,
@@ -128,7 +128,7 @@ class Searcher:
         return ready
 
     def _ready(
-        self, search: Search, wanted: Wanted, opened: Open
+        self, search: Search, wanted: VectorsAsked, opened: Open
     ) -> tuple[CollectionRetriever, Asked] | SightlineError:
         try:
             retriever, asked = self._retriever(search), self._asked(search, opened)

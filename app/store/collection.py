@@ -33,11 +33,11 @@ from app.store.engines import SCROLL_SIZE, STRANGERS, Engine, Placement, Spaces
 from app.store.engines.lock import Purpose, made_anew
 from app.store.manifest import Manifest, SourceEntry
 from app.store.payload import INDEXES, LEDGER, field_indexes, is_sound
-from app.store.stored import Stored, read_stored
+from app.store.stored import StoredRecord, read_stored
 
 logger = logging.getLogger(__name__)
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 UNIT_TOLERANCE = 1e-3
 
@@ -209,7 +209,7 @@ class Collection:
             if self._is_ours(point.payload) and "_node_content" in point.payload
         }
 
-    def stored(self, payload: Mapping[str, Any]) -> Stored:
+    def stored(self, payload: Mapping[str, Any]) -> StoredRecord:
         """Return the record of a payload, with a picture that may be opened on this machine."""
         return read_stored(
             payload, self.manifest.sources, self.pages, is_trusted=not self.is_shared
@@ -343,7 +343,9 @@ class Collection:
             self.engine.compact(_spaces(self.manifest), INDEXES | field_indexes(self.fields))
         if self.pages.is_dir():
             contents = (payload.get("content_hash", "") for _, payload in self.ledger())
-            page_pictures.sweep(self.pages, {self.page_picture(content) for content in contents})
+            page_pictures.remove_unused(
+                self.pages, {self.page_picture(content) for content in contents}
+            )
 
     def publish(self) -> None:
         """Let what was begun take its place, in one step; once more does nothing."""
@@ -448,10 +450,10 @@ def collection_names(settings: Settings) -> list[str]:
     """Return the names of the collections that exist, in order."""
     if settings.qdrant:
         from app.store.engines.connection import Connection
-        from app.store.engines.server import collection_names as server_names
+        from app.store.engines.server import names_on_server
 
         with Connection(settings.qdrant, settings) as connection:
-            return server_names(connection)
+            return names_on_server(connection)
     folder = settings.collections_folder
     found = folder.iterdir() if folder.is_dir() else iter(())
     return sorted(entry.name for entry in found if (entry / "manifest.json").is_file())
@@ -478,9 +480,9 @@ def remove_collection(name: str, settings: Settings) -> None:
 def _sweep(settings: Settings) -> None:
     """Remove what killed runs left; on a server, whoever writes a collection does."""
     if not settings.qdrant:
-        from app.store.engines.edge import sweep
+        from app.store.engines.edge import remove_unfinished
 
-        sweep(settings.collections_folder)
+        remove_unfinished(settings.collections_folder)
 
 
 def unreadable_folder(name: str, settings: Settings) -> Path:
@@ -504,7 +506,7 @@ def _manifest(name: str, engine: Engine) -> Manifest | None:
 
 
 def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
-    if not NAME.fullmatch(name):
+    if not COLLECTION_NAME.fullmatch(name):
         raise SettingsError(
             f"{name!r} is no name for a collection: 1 to 64 of a-z, 0-9, '.', '_' and '-',"
             " beginning with a letter or a digit"

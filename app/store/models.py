@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Key = TypeVar("Key")
-Value = TypeVar("Value")
+T = TypeVar("T")
 
-Row = list[float]
+DenseVector = list[float]
 """One unit vector, as the engines take it."""
 
 Tell = Callable[[str], None]
@@ -133,10 +133,10 @@ class QueryVectors:
     def __init__(self, models: Models) -> None:
         self.models = models
         self._lock = RLock()
-        self._captions: dict[str, Row] = {}
-        self._words: dict[str, Row] = {}
-        self._pictures: dict[int, tuple[ref[Image.Image], Row]] = {}
-        self._page_words: dict[str, list[Row]] = {}
+        self._captions: dict[str, DenseVector] = {}
+        self._words: dict[str, DenseVector] = {}
+        self._pictures: dict[int, tuple[ref[Image.Image], DenseVector]] = {}
+        self._page_words: dict[str, list[DenseVector]] = {}
 
     def prepare(
         self,
@@ -166,37 +166,37 @@ class QueryVectors:
                 found = map(question_rows, page.embed_words(new))
                 _remember(self._page_words, zip(new, found, strict=True))
 
-    def caption(self, text: str) -> Row:
+    def caption(self, text: str) -> DenseVector:
         """Return a text in the space of captions."""
         with self._lock:
             self.prepare(captions=[text])
             return self._captions[text]
 
-    def words(self, text: str) -> Row:
+    def words(self, text: str) -> DenseVector:
         """Return a text in the space of pictures."""
         with self._lock:
             self.prepare(words=[text])
             return self._words[text]
 
-    def picture(self, image: "Image.Image") -> Row:
+    def picture(self, image: "Image.Image") -> DenseVector:
         """Return a picture in the space of pictures."""
         with self._lock:
             self.prepare(pictures=[image])
             return self._pictures[id(image)][1]
 
-    def page_rows(self, text: str) -> list[Row]:
+    def page_rows(self, text: str) -> list[DenseVector]:
         """Return a text in the space of pages: a row for each token."""
         with self._lock:
             self.prepare(page_words=[text])
             return self._page_words[text]
 
-    def _seen(self, image: "Image.Image") -> Row | None:
+    def _seen(self, image: "Image.Image") -> DenseVector | None:
         """Return the vector of a picture that was asked with; one of 12 MB is not kept for that."""
         picture, row = self._pictures.get(id(image), (None, None))
         return row if picture is not None and picture() is image else None
 
 
-class Wanted(QueryVectors):
+class VectorsAsked(QueryVectors):
     """Notes which vectors are asked for, and makes none."""
 
     def __init__(self, models: Models) -> None:
@@ -206,35 +206,35 @@ class Wanted(QueryVectors):
         self.pictures: list[Image.Image] = []
         self.page_words: list[str] = []
 
-    def caption(self, text: str) -> Row:
+    def caption(self, text: str) -> DenseVector:
         """Note a text for the space of captions."""
         self.captions.append(text)
         return []
 
-    def words(self, text: str) -> Row:
+    def words(self, text: str) -> DenseVector:
         """Note a text for the space of pictures."""
         self.texts.append(text)
         return []
 
-    def picture(self, image: "Image.Image") -> Row:
+    def picture(self, image: "Image.Image") -> DenseVector:
         """Note a picture."""
         self.pictures.append(image)
         return []
 
-    def page_rows(self, text: str) -> list[Row]:
+    def page_rows(self, text: str) -> list[DenseVector]:
         """Note a text for the space of pages."""
         self.page_words.append(text)
         return []
 
 
-def _remember(known: dict[Key, Value], new: Iterable[tuple[Key, Value]]) -> None:
+def _remember(known: dict[Key, T], new: Iterable[tuple[Key, T]]) -> None:
     """Keep what is new, and of what was there the latest."""
     known |= new
     for old in list(islice(known, max(0, len(known) - MAX_REMEMBERED))):
         del known[old]
 
 
-def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[Row]:
+def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[DenseVector]:
     return list(matrix.tolist())
 
 

@@ -95,7 +95,7 @@ def point_id(record_id: str) -> str:
 
 def metadata_hash(record: Record) -> str:
     """Return a hash of all that metadata says of a record; not of what is read from a page."""
-    captions, metadata = () if record.text else record.captions, plain(record.metadata)
+    captions, metadata = () if record.text else record.captions, with_iso_times(record.metadata)
     said = [record.path, captions, metadata, record.place]
     said += [record.attributes] if record.attributes else []
     # Payloads that were written before filters saw these are rewritten by the next ingest.
@@ -129,8 +129,8 @@ def payload_of(
     `exif_place` counts when the record has no place of its own; it is kept for the next ingest.
     With `on_top` the user's metadata also stands where LlamaIndex's own store looks for it.
     """
-    payload = on_top_of(plain(record.metadata)) if on_top else {}
-    payload |= node_payload(record)
+    payload = on_top_of(with_iso_times(record.metadata)) if on_top else {}
+    payload |= record_as_node(record)
     payload |= filterable(record.captions, record.metadata, fields)
     if record.page is not None:
         payload["page"] = record.page
@@ -154,12 +154,12 @@ def payload_of(
     return payload
 
 
-def node_payload(record: Record) -> dict[str, Any]:
+def record_as_node(record: Record) -> dict[str, Any]:
     """Return the record as LlamaIndex writes an ImageNode, without the user's keys at the top.
 
     What an embedding reads of it is what is said in words.
     """
-    metadata = plain(record.metadata)
+    metadata = with_iso_times(record.metadata)
     document = {
         "node_id": record.record_id,
         "node_type": None,
@@ -209,12 +209,12 @@ def inserted_hash(payload: Mapping[str, Any], content: str) -> str:
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+def with_iso_times(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
     """Return metadata as JSON values: times become ISO strings."""
     if isinstance(value, Mapping):
-        return {key: plain(part) for key, part in value.items()}
+        return {key: with_iso_times(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
+        return [with_iso_times(part) for part in value]
     return value.isoformat() if isinstance(value, datetime) else value
 
 

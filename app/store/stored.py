@@ -15,7 +15,7 @@ from typing import Any
 
 from app.media import page_pictures
 from app.media.images import MAX_FILE_BYTES, content_hash
-from app.media.inside import inside, shown
+from app.media.inside import inside, quoted
 from app.model.errors import CollectionError, SourceError
 from app.model.records import document_of, page_content
 from app.store.manifest import SourceEntry
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredRecord:
     """A record as a collection holds it: its words, the user's metadata, its picture or none."""
 
     text: str
@@ -39,7 +39,7 @@ def read_stored(
     pages: Path,
     *,
     is_trusted: bool,
-) -> Stored:
+) -> StoredRecord:
     """Return what a payload says of its record; a picture is one that can be opened here.
 
     `pages` is the folder of the collection's page pictures. A picture that may not be opened is
@@ -50,21 +50,21 @@ def read_stored(
     try:
         node = node_content(payload)
     except CollectionError as error:
-        logger.warning("of %s only its words are shown: %s", shown(payload["record_id"]), error)
-        return Stored("\n".join(payload.get("captions", ())), {})
+        logger.warning("of %s only its words are shown: %s", quoted(payload["record_id"]), error)
+        return StoredRecord("\n".join(payload.get("captions", ())), {})
     metadata = dict(node["metadata"])
     for name, degrees in payload.get("place", {}).items():
         metadata.setdefault(name, degrees)
     path = node.get("image_path")
     if not path:  # a picture inside the payload, or at an address, is none of ours
-        return Stored(node["text"], metadata)
+        return StoredRecord(node["text"], metadata)
     try:
         picture = _picture(str(path), payload, sources, pages, is_trusted)
     except SourceError as error:
         told = "the picture of %s is not opened: %s"
-        logger.warning(told, shown(str(payload.get("record_id", ""))), error)
+        logger.warning(told, quoted(str(payload.get("record_id", ""))), error)
         picture = None
-    return Stored(node["text"], metadata, picture)
+    return StoredRecord(node["text"], metadata, picture)
 
 
 def node_content(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,17 +91,17 @@ def _picture(
     if not label:
         return _inserted(path, payload)
     if label not in sources:
-        raise SourceError("unknown_source", f"the collection has no source {shown(str(label))}")
+        raise SourceError("unknown_source", f"the collection has no source {quoted(str(label))}")
     root, page = sources[label].root, payload.get("page")
     file = inside(root, path)
     if page is None:
         if not is_trusted and _content_of(file, path) not in ("", payload.get("content_hash")):
             raise SourceError(
-                "changed_picture", f"{shown(path)} is not what was ingested; ingest it again"
+                "changed_picture", f"{quoted(path)} is not what was ingested; ingest it again"
             )
         return file
     if not isinstance(page, int):
-        raise SourceError("bad_path", f"{shown(str(page))} is no number of a page")
+        raise SourceError("bad_path", f"{quoted(str(page))} is no number of a page")
     document = inside(root, document_of(path, page))
     if not is_trusted:
         contents = _content_of(document, path)
@@ -120,13 +120,13 @@ def _inserted(path: str, payload: Mapping[str, Any]) -> Path:
     """
     picture = Path(path)
     if not picture.is_absolute() or "\0" in path:
-        raise SourceError("path_outside_root", f"{shown(path)} is of no source")
+        raise SourceError("path_outside_root", f"{quoted(path)} is of no source")
     content = _content_of(picture, path)
     if not content:
         return picture
     if inserted_hash(payload, content) != payload.get("metadata_hash"):
         raise SourceError(
-            "changed_picture", f"{shown(path)} is not what was inserted; insert it again"
+            "changed_picture", f"{quoted(path)} is not what was inserted; insert it again"
         )
     return picture
 
@@ -140,7 +140,7 @@ def _content_of(file: Path, path: str) -> str:
         small = status.st_size <= MAX_FILE_BYTES
         return _hash_of(file, status.st_size, status.st_mtime_ns) if small else "too large"
     except OSError as error:
-        raise SourceError("unreadable_file", f"{shown(path)} cannot be read") from error
+        raise SourceError("unreadable_file", f"{quoted(path)} cannot be read") from error
 
 
 @lru_cache(maxsize=4096)

@@ -186,9 +186,9 @@ class Workspace:
 
     def describe(self, collection: str) -> dict[str, Any]:
         """Return counts, sources, models, weights, columns and disk of a collection."""
-        from app.workspace.describe import describe
+        from app.workspace.describe import describe_collection
 
-        return self._with(collection, lambda searcher: describe(searcher.collection))
+        return self._with(collection, lambda searcher: describe_collection(searcher.collection))
 
     def collections(self) -> list[Summary]:
         """Return the collections that there are; a damaged one hides none of the others."""
@@ -205,14 +205,14 @@ class Workspace:
         force: bool = False,
     ) -> Path:
         """Write a page of a document as a picture, and return the file; see write_page."""
-        from app.media.pages import SIDE
+        from app.media.pages import PAGE_SIDE
         from app.workspace.page_file import write_page
 
         return write_page(
             *(document, page, self.settings),
             collection=collection,
             out=out,
-            side=side or SIDE,
+            side=side or PAGE_SIDE,
             force=force,
         )
 

@@ -16,7 +16,7 @@ from app.store.payload import file_state
 COMMONEST = 5
 
 
-def describe(collection: Collection) -> dict[str, Any]:
+def describe_collection(collection: Collection) -> dict[str, Any]:
     """Return counts, sources, models, weights, fields and disk of a collection."""
     manifest = collection.manifest
     bytes_ = collection.size_bytes()

@@ -20,9 +20,9 @@ from app.model.records import FileState
 from app.model.settings import Settings
 from app.store.collection import collection_names, open_collection
 from app.store.payload import file_state
-from app.written import MARK, check_target, write_whole
+from app.written import SIGNATURE, check_target, write_whole
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+PAGE_FILE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 _CITED = re.compile(
     r"(?:\*?\s*\[\d+\]\s+)?(?P<document>.+?)"
@@ -76,10 +76,10 @@ def write_page(
     """
     document, page = _parted(document, page)
     if out is not None:  # before any document is looked for
-        check_target(out, SUFFIXES, force=force)
+        check_target(out, PAGE_FILE_SUFFIXES, force=force)
     file = _file(document, page, settings, collection)
     target = out or Path(f"{file.stem}-{page}.png")
-    check_target(target, SUFFIXES, force=force)
+    check_target(target, PAGE_FILE_SUFFIXES, force=force)
     try:
         picture, _ = isolated.call(render_page, file.absolute(), page, side=side)
     except SourceError as error:
@@ -91,11 +91,11 @@ def write_page(
 def _marked(suffix: str) -> dict[str, Any]:
     """Return how Pillow is told to write in a file whose it is."""
     if suffix.lower() != ".png":
-        return {"comment": MARK}
+        return {"comment": SIGNATURE}
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
-    info.add_text("Software", MARK)
+    info.add_text("Software", SIGNATURE)
     return {"pnginfo": info}
 
 

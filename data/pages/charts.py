@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from app.figures.style import FAINT, HUES, INK, MUTED, plain
+from app.figures.style import FAINT, HUES, INK, MUTED, quiet_axes
 from app.figures.text import FONT
 from data.pages.findings import Streets, of_city, score
 from data.scenes import CITIES, SCORES, TIMES, City
@@ -24,7 +24,7 @@ def bars(
     size: float = 9,
 ) -> None:
     """Horizontal bars with their values, the first on top."""
-    drawn = plain(axes).barh(list(values), list(values.values()), color=colours, height=0.62)
+    drawn = quiet_axes(axes).barh(list(values), list(values.values()), color=colours, height=0.62)
     axes.bar_label(drawn, fmt=form, padding=5, color=MUTED, fontsize=size, family=FONT)
     axes.tick_params(axis="y", labelcolor=INK, labelsize=size)
     axes.set_xlim(0, 1.12 * max(values.values()))
@@ -35,7 +35,7 @@ def bars(
 
 def city_scores(axes: Axes, streets: Streets) -> None:
     """One line for each score, and on it a dot for each city."""
-    plain(axes).hlines(range(len(SCORES)), 3, 8, color=FAINT, linewidth=1)
+    quiet_axes(axes).hlines(range(len(SCORES)), 3, 8, color=FAINT, linewidth=1)
     for city, hue in CITY_HUES.items():
         there = of_city(streets, city)
         means = [score(there, name) for name in SCORES]
@@ -48,7 +48,7 @@ def city_scores(axes: Axes, streets: Streets) -> None:
 
 def safety_by_hour(axes: Axes, streets: Streets) -> None:
     """A line for each city, from morning to night."""
-    plain(axes).set(ylim=(3, 7), xlim=(-0.2, 3.2))
+    quiet_axes(axes).set(ylim=(3, 7), xlim=(-0.2, 3.2))
     axes.grid(axis="y", color=FAINT)
     for city, hue in CITY_HUES.items():
         there = of_city(streets, city)
@@ -66,7 +66,7 @@ def beauty_by_trees(axes: Axes, streets: Streets) -> None:
     counts = sorted(set(trees))
     groups = [[each for each in streets if each.scene.tree_count == number] for number in counts]
     means = [score(group, "more beautiful") for group in groups]
-    plain(axes).set(xlim=(-0.4, 8.4), ylim=(2, 9))
+    quiet_axes(axes).set(xlim=(-0.4, 8.4), ylim=(2, 9))
     axes.grid(axis="y", color=FAINT)
     axes.plot(trees, beauty, "o", markersize=5, color=HUES[2], alpha=0.35, markeredgewidth=0)
     axes.plot(counts, means, "-", color=HUES[2], linewidth=2.5)

@@ -55,7 +55,7 @@ class HugeInteger(str):
     __slots__ = ()
 
 
-def available() -> list[str]:
+def loader_names() -> list[str]:
     """Return the names of the loaders in the order in which they are asked."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
@@ -67,7 +67,7 @@ def loader(name: str) -> Loader:
 
 def loader_for(path: Path) -> Loader | None:
     """Return the first loader that reads this path; None when it is of no known format."""
-    return next((found for found in map(loader, available()) if found.reads(path)), None)
+    return next((found for found in map(loader, loader_names()) if found.reads(path)), None)
 
 
 def encoding_of(path: Path) -> str:
@@ -82,7 +82,7 @@ def beginning(path: Path, characters: int = 65536) -> str:
         return stream.read(characters).lstrip()
 
 
-def read_text(path: Path) -> str:
+def read_text_file(path: Path) -> str:
     """Read a whole text file; SourceError when it is too large or not Unicode."""
     size = path.stat().st_size
     if size > MAX_METADATA_BYTES:
@@ -118,7 +118,7 @@ def parse_integer(digits: str) -> int | HugeInteger:
 def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
     """Read a whole JSON file; SourceError `bad_metadata` when it is none."""
     try:
-        return parse_json(read_text(path))
+        return parse_json(read_text_file(path))
     except ValueError as error:
         raise SourceError("bad_metadata", f"{path.name} is no valid JSON: {error}") from error
 

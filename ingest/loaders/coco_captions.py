@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.media.inside import shown
+from app.media.inside import quoted
 from app.model.errors import SourceError
 from app.model.records import Skip
 from ingest.loaders import Row, beginning, object_row, read_json
@@ -49,7 +49,7 @@ def _astray(annotations: list[Any], ids: Container[str]) -> Iterator[Skip]:
         if not isinstance(annotation, dict):
             yield Skip(where, "bad_row", "it is no object")
         elif "caption" in annotation and str(annotation.get("image_id")) not in ids:
-            said = shown(str(annotation.get("image_id")))
+            said = quoted(str(annotation.get("image_id")))
             yield Skip(where, "bad_row", f"it is a caption of image {said}, which is not there")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.model.errors import SourceError
 from app.model.records import Skip
 from ingest.columns import names_an_image
-from ingest.loaders import Row, beginning, read_text
+from ingest.loaders import Row, beginning, read_text_file
 from ingest.quotes import read_rows
 
 SUFFIXES = frozenset({".csv", ".tsv"})
@@ -32,7 +32,7 @@ def load(path: Path) -> Iterator[Row | Skip]:
     likely. A row that is too long or too short is used, and noted; one whose quote is not closed is
     a Skip, and costs no other row.
     """
-    text = read_text(path)
+    text = read_text_file(path)
     delimiter = _delimiter(text.lstrip().partition("\n")[0])
     header: list[str] = []
     for row in read_rows(text, delimiter):

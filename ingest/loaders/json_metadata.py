@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from app.media.images import SUFFIXES
+from app.media.images import IMAGE_SUFFIXES
 from app.model.errors import SourceError
 from app.model.records import Skip
 from ingest.broken_json import sound_rows
-from ingest.loaders import Row, object_row, parse_json, read_text
+from ingest.loaders import Row, object_row, parse_json, read_text_file
 
 LIST_KEYS = ("images", "metadata", "records", "rows", "items", "data", "samples", "photos")
 """Where an object with several keys keeps its rows; under a single key, any name will do. Others
@@ -29,7 +29,7 @@ def load(path: Path) -> Iterator[Row | Skip]:
 
     Of a list that is broken somewhere, or cut off, the sound objects are read.
     """
-    text = read_text(path)
+    text = read_text_file(path)
     try:
         value = parse_json(text) if text.strip() else None
     except ValueError as error:
@@ -62,7 +62,7 @@ def _items(path: Path, value: object) -> list[Any]:
 
 def _keyed(value: dict[str, Any]) -> list[Any] | None:
     """Return rows for `{"a.jpg": {…}, "b.jpg": "a caption"}`; None for other keys."""
-    pictures = sum(PurePosixPath(key).suffix.lower() in SUFFIXES for key in value)
+    pictures = sum(PurePosixPath(key).suffix.lower() in IMAGE_SUFFIXES for key in value)
     if not value or pictures * 2 < len(value):
         return None
     return [

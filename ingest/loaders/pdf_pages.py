@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.media import isolated
-from app.media.pages import MARK, SUFFIX, read_document
+from app.media.pages import PDF_MAGIC, SUFFIX, read_document
 from app.model.records import Skip
 from ingest.columns import Columns
 from ingest.loaders import Row
@@ -20,7 +20,7 @@ def reads(path: Path) -> bool:
     if path.suffix.lower() == SUFFIX:
         return True
     with path.open("rb") as stream:
-        return stream.read(len(MARK)) == MARK  # further on, a text may speak of it
+        return stream.read(len(PDF_MAGIC)) == PDF_MAGIC  # further on, a text may speak of it
 
 
 def load(path: Path) -> Iterator[Row | Skip]:

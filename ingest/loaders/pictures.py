@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from app.media.images import SUFFIXES
+from app.media.images import IMAGE_SUFFIXES
 from app.model.records import Skip
 from ingest.folder import index_folder
 from ingest.loaders import Row
@@ -11,7 +11,7 @@ from ingest.loaders import Row
 
 def reads(path: Path) -> bool:
     """Tell whether this is a folder, or a file named like a picture."""
-    return path.is_dir() or (path.suffix.lower() in SUFFIXES and path.is_file())
+    return path.is_dir() or (path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
 def load(path: Path) -> Iterator[Row | Skip]:

@@ -17,7 +17,7 @@ from PIL import Image
 from app.assistants.outfit.analysis import Analysis
 from app.assistants.outfit.assembly import Suggestion
 from app.assistants.outfit.complete import Outfit
-from app.assistants.outfit.guardrail import Status, Verdict
+from app.assistants.outfit.guardrail import Verdict, VerdictStatus
 from app.assistants.outfit.worn import Worn
 from app.figures import outfit_board
 from app.model.garments import SLOTS, Slot
@@ -31,7 +31,7 @@ def suggestion(
     slot: Slot = "shoes",
     name: str = "white sneakers",
     reason: str = "calm",
-    status: Status = "fits",
+    status: VerdictStatus = "fits",
 ) -> Suggestion:
     return Suggestion(slot, hit(file, name), "a title", Verdict(status, reason))
 

@@ -36,7 +36,7 @@ from app.store.payload import point_id
 from data.make_shop import Garment, make_garments, make_shop, row_of
 from ingest import ingest
 from ingest.attributes import with_attributes
-from ingest.write import BATCH
+from ingest.write import RECORD_BATCH
 from tests.benchmarks.maxsim import noisy
 from tests.benchmarks.prepared import Rows
 from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
@@ -115,8 +115,8 @@ def by_hand(shop: Path, into: Path, settings: Settings) -> None:
     average = bm25.average_length("\n".join(said(row)) for row in rows)
     into.mkdir()
     shard = q.EdgeShard.create(str(into), bare_config(image, text))
-    for start in range(0, len(rows), BATCH):
-        some = rows[start : start + BATCH]
+    for start in range(0, len(rows), RECORD_BATCH):
+        some = rows[start : start + RECORD_BATCH]
         pictures = [Image.open(picture_of(row, shop)).convert("RGB") for row in some]
         looks = image.embed_images(pictures).tolist()
         texts = iter(text.embed_documents([each for row in some for each in said(row)]).tolist())

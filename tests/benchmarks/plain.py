@@ -15,7 +15,7 @@ from qdrant_client import QdrantClient
 from app.encoders import FloatMatrix
 from app.model.records import Record
 from app.store.payload import point_id
-from ingest.write import BATCH
+from ingest.write import RECORD_BATCH
 from tests.benchmarks.prepared import Rows
 
 
@@ -25,7 +25,7 @@ class PreparedEmbedding(MultiModalEmbedding):
     _rows: Rows = PrivateAttr()
 
     def __init__(self, rows: Rows) -> None:
-        super().__init__(embed_batch_size=BATCH)
+        super().__init__(embed_batch_size=RECORD_BATCH)
         self._rows = rows
 
     def _get_text_embedding(self, text: str) -> list[float]:

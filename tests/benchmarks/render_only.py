@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2
 
 from app.media.page_pictures import as_kept
-from app.media.pages import SIDE
+from app.media.pages import PAGE_SIDE
 from app.model.cores import usable_cores
 
 CHUNK = 8
@@ -22,7 +22,7 @@ CHUNK = 8
 def jpeg_bytes(number: int, file: Path) -> int:
     """Draw a page and encode it; only its size goes back."""
     page = opened(file)[number]
-    picture = page.render(scale=SIDE / max(page.get_size())).to_pil().convert("RGB")
+    picture = page.render(scale=PAGE_SIDE / max(page.get_size())).to_pil().convert("RGB")
     page.close()
     return len(as_kept(picture))
 

@@ -10,7 +10,7 @@ from app.model.records import Record
 from app.model.settings import Settings
 from app.store.collection import Collection, create_collection
 from app.store.manifest import Manifest
-from ingest.decode import Decoded, Decoders, Failure, Wanted
+from ingest.decode import Decoded, Decoders, DecodeTask, Failure
 from ingest.plan import make_plan
 from ingest.write import Writer
 from tests.benchmarks import plain
@@ -30,7 +30,7 @@ from tests.benchmarks.rows import Row, Sizes, in_turn, ratio_row
 class AlreadyDecoded(Decoders):
     """In place of the decoding processes: every file is this picture."""
 
-    def decode(self, wanted: Iterable[Wanted]) -> Iterator[Decoded | Failure]:
+    def decode(self, wanted: Iterable[DecodeTask]) -> Iterator[Decoded | Failure]:
         pixels = Image.new("RGB", (8, 8))
         return (Decoded(pixels, None, None) for _ in wanted)
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from app.encoders import (
-    available,
+    embedding_specs,
     load_image_embedding,
     load_page_embedding,
     load_text_embedding,
@@ -66,7 +66,7 @@ LONG = {
 
 def variants(space):
     """Every embedding of a space, once for each layout of checkpoint that it reads."""
-    for name, spec in available(space).items():
+    for name, spec in embedding_specs(space).items():
         if spec.default_checkpoint is None:
             yield name
         else:  # a KeyError here: add a tiny checkpoint for the new embedding

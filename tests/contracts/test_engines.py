@@ -31,7 +31,7 @@ from app.store.engines import Engine, Spaces
 from app.store.engines.connection import Connection
 from app.store.engines.edge import EdgeEngine
 from app.store.engines.lock import Purpose
-from app.store.engines.server import ServerEngine, collection_names
+from app.store.engines.server import ServerEngine, names_on_server
 from tests.qdrant_double import QdrantDouble
 
 SPACES = Spaces(
@@ -382,7 +382,7 @@ def test_a_web_page_in_place_of_qdrant_is_told_without_its_html(tmp_path: Path) 
         Thread(target=web.serve_forever, daemon=True).start()
         connection = Connection(f"http://127.0.0.1:{web.server_port}", Settings())
         with pytest.raises(CollectionError, match=r"HTTP 404.*--qdrant") as told:
-            collection_names(connection)
+            names_on_server(connection)
         web.shutdown()
     assert "<" not in str(told.value)
 

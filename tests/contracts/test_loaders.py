@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.model.errors import SourceError
 from app.model.records import Skip
-from ingest.loaders import Row, available, loader, loader_for
+from ingest.loaders import Row, loader, loader_for, loader_names
 from tests.pdfs import pdf
 
 SAMPLES = {
@@ -36,7 +36,7 @@ NAMES = {"pdf_pages": ["report.pdf", "report.pdf"]}
 """What the rows name; two pictures, if not the pages of a document."""
 
 CODES = {"bad_metadata", "not_metadata", "empty_file", "not_a_pdf"}
-FILES = [name for name in available() if name != "pictures"]
+FILES = [name for name in loader_names() if name != "pictures"]
 
 
 @pytest.fixture
@@ -56,17 +56,17 @@ def sample(tmp_path):
 
 
 def test_every_loader_has_a_sample():
-    assert sorted(SAMPLES) == available()
+    assert sorted(SAMPLES) == loader_names()
 
 
-@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("name", loader_names())
 def test_it_reads_its_own_format_and_no_other_loader_takes_it(name, sample):
     path = sample(name)
     assert loader(name).reads(path)
     assert loader_for(path) is loader(name)
 
 
-@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("name", loader_names())
 def test_it_yields_rows_in_order_and_says_where_they_are(name, sample):
     rows = list(loader(name).load(sample(name)))
     assert all(isinstance(row, Row) for row in rows)
@@ -76,7 +76,7 @@ def test_it_yields_rows_in_order_and_says_where_they_are(name, sample):
     assert len({row.where for row in rows}) == 2
 
 
-@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("name", loader_names())
 def test_it_reads_no_file_that_is_not_there(name, tmp_path):
     assert not loader(name).reads(tmp_path / "nothing.json")
 

@@ -5,31 +5,31 @@ import time
 from typing import Any
 
 import ingest.decode
-from ingest.decode import Wanted
+from ingest.decode import DecodeTask
 from tests import odd_calls
 
 decode_chunk = ingest.decode._decode_chunk
 
 
-def takes_a_minute(chunk: tuple[Wanted, ...], *rest: Any) -> Any:
+def takes_a_minute(chunk: tuple[DecodeTask, ...], *rest: Any) -> Any:
     """Decode as workers do, but say so beside the picture and then sleep."""
     ingest.decode._decode_one = _sleep
     return decode_chunk(chunk, *rest)
 
 
-def _sleep(wanted: Wanted, *_: Any) -> Any:
+def _sleep(wanted: DecodeTask, *_: Any) -> Any:
     wanted.file.with_suffix(".begun").touch()
     time.sleep(60)
 
 
-def killed_in_mid_answer(chunk: tuple[Wanted, ...], *rest: Any) -> Any:
+def killed_in_mid_answer(chunk: tuple[DecodeTask, ...], *rest: Any) -> Any:
     """Decode as workers do, but be killed while the first results are half handed over."""
     if chunk:
         odd_calls.end_in_mid_answer(signal.SIGKILL, chunk[0].file.with_name("noted"))
     return decode_chunk(chunk, *rest)
 
 
-def killed_by_the_third(chunk: tuple[Wanted, ...], *rest: Any) -> Any:
+def killed_by_the_third(chunk: tuple[DecodeTask, ...], *rest: Any) -> Any:
     """Decode as workers do, but be killed by the third picture: always, or as its name says."""
     for wanted in chunk:
         if wanted.file.name.startswith("002"):

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import ingest.decode
-from ingest.decode import Wanted
+from ingest.decode import DecodeTask
 
 decode_chunk = ingest.decode._decode_chunk
 
 
-def dies_of_red(chunk: tuple[Wanted, ...], *rest: Any) -> Any:
+def dies_of_red(chunk: tuple[DecodeTask, ...], *rest: Any) -> Any:
     """Read colours until there is a red page."""
     ingest.decode.read_words = _colour_unless_red
     return decode_chunk(chunk, *rest)

@@ -9,7 +9,7 @@ from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
 from ingest import Report, ingest
-from ingest.dataset import Source, load
+from ingest.dataset import Source, load_source
 
 HEADER = "id,kind,articleType,colour,price,productDisplayName"
 ROWS = (
@@ -49,7 +49,7 @@ def found(settings: Settings, words: str) -> list[str]:
 
 
 def test_names_are_captions_and_columns_of_words_a_line_the_general_first(shop: Path) -> None:
-    source = load(shop)
+    source = load_source(shop)
     assert said(source) == {
         "pictures/1.jpg": ("Alma Sunday", "Apparel Shirts Blue"),
         "pictures/2.jpg": ("Bodo Straight", "Apparel Jeans Black"),
@@ -102,17 +102,17 @@ def test_another_order_of_the_columns_changes_what_is_embedded(
 
 def test_captions_are_no_names_and_stand_alone(tmp_path: Path) -> None:
     header = HEADER.replace("productDisplayName", "caption")
-    source = load(write(tmp_path / "photos", header, *ROWS))
+    source = load_source(write(tmp_path / "photos", header, *ROWS))
     assert said(source)["pictures/1.jpg"] == ("Alma Sunday",)
     assert source.text_kind == "captions"
 
 
 def test_dataset_toml_says_what_a_table_is(shop: Path) -> None:
     (shop / "dataset.toml").write_text('text = "captions"\n')
-    assert said(load(shop))["pictures/1.jpg"] == ("Alma Sunday",)
+    assert said(load_source(shop))["pictures/1.jpg"] == ("Alma Sunday",)
     (shop / "dataset.toml").write_text('text = "rows"\ncaptions = "kind"\n')
     line = "Shirts Blue Alma Sunday"
-    assert said(load(shop))["pictures/1.jpg"] == ("Apparel", line)
+    assert said(load_source(shop))["pictures/1.jpg"] == ("Apparel", line)
 
 
 def test_a_list_of_words_is_words(tmp_path: Path) -> None:
@@ -121,4 +121,4 @@ def test_a_list_of_words_is_words(tmp_path: Path) -> None:
     Image.new("RGB", (32, 32), "red").save(folder / "a.jpg")
     row = '{"image": "a.jpg", "name": "Lamp", "tags": ["brass", "desk"], "lit": true, "watts": 40}'
     (folder / "goods.jsonl").write_text(row)
-    assert said(load(folder)) == {"a.jpg": ("Lamp", "brass desk")}
+    assert said(load_source(folder)) == {"a.jpg": ("Lamp", "brass desk")}

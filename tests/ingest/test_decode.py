@@ -15,10 +15,10 @@ from PIL import Image
 
 from app.encoders.palette import load
 from app.media.images import open_image
-from app.media.isolated import NAME
+from app.media.isolated import WORKER_NAME
 from app.model.settings import Settings
 from ingest import ingest
-from ingest.decode import Decoded, Decoders, Failure, Wanted
+from ingest.decode import Decoded, Decoders, DecodeTask, Failure
 from tests.ingest import odd_decoding
 from tests.pdfs import pdf, words_of
 
@@ -37,8 +37,8 @@ def pictures(tmp_path: Path) -> list[Path]:
     return files
 
 
-def wanted(files: list[Path]) -> list[Wanted]:
-    return [Wanted(file) for file in files]
+def wanted(files: list[Path]) -> list[DecodeTask]:
+    return [DecodeTask(file) for file in files]
 
 
 def test_results_come_in_order_with_what_could_not_be_read_among_them(
@@ -144,17 +144,19 @@ KILLS = 8
 def _kill_some(killed: list[int], over: threading.Event) -> None:
     chance = random.Random(11)
     while len(killed) < KILLS and not over.wait(chance.random() * 0.5):
-        if children := [child for child in multiprocessing.active_children() if child.name == NAME]:
+        if children := [
+            child for child in multiprocessing.active_children() if child.name == WORKER_NAME
+        ]:
             child = chance.choice(children)
             child.kill()
             killed.append(child.pid or 0)
 
 
-def drawn(kind: str, folder: Path) -> list[Wanted]:
+def drawn(kind: str, folder: Path) -> list[DecodeTask]:
     if kind == "pages":
         file = folder / "drawn.pdf"
         file.write_bytes(pdf(*words_of(40)))
-        return [Wanted(file, page) for page in range(1, 41)]
+        return [DecodeTask(file, page) for page in range(1, 41)]
     files = [folder / f"{n}.png" for n in range(60)]
     for n, file in enumerate(files):
         Image.new("RGB", (2000, 1500), (n, 100, 50)).save(file)  # 9 MB of pixels

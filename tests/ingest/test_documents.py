@@ -19,7 +19,7 @@ from app.model.errors import SourceError
 from app.model.points import Point
 from app.model.settings import Settings
 from app.store.collection import open_collection, remove_collection
-from app.workspace.describe import describe
+from app.workspace.describe import describe_collection
 from ingest import Report, ingest
 from ingest.decode import MAX_DEATHS, Decoders
 from tests.ingest.test_pipeline import counts, start_ingest, stored, wait_for_points
@@ -516,7 +516,7 @@ def test_pictures_count_as_disk_and_go_with_their_collection(
     bring(shelf, settings)
     with open_collection("squares", settings) as opened:
         with_pictures = opened.size_bytes() or 0
-        assert describe(opened)["disk_mb"] == round(with_pictures / 1e6, 1)
+        assert describe_collection(opened)["disk_mb"] == round(with_pictures / 1e6, 1)
         pictures = sum(file.stat().st_size for file in kept(settings))
         shutil.rmtree(opened.pages)
         assert (opened.size_bytes() or 0) == with_pictures - pictures

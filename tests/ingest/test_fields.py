@@ -3,7 +3,7 @@
 import pytest
 
 from app.model.records import MAX_FIELDS, Field
-from ingest.fields import choose_fields, left_out
+from ingest.fields import choose_fields, unindexed_notice
 from ingest.schema import infer_types
 
 ROWS = 200
@@ -98,12 +98,14 @@ def test_the_choice_is_the_same_every_time_and_hangs_on_no_single_row():
 def test_what_is_left_out_is_told_in_one_notice_what_was_named_before_the_rest():
     columns = filler(1000)
     fields = choose_fields(columns, infer_types(columns))
-    assert left_out(infer_types(columns), fields, {"f999"}) == [
+    assert unindexed_notice(infer_types(columns), fields, {"f999"}) == [
         "kept and shown, but not to filter by, for a collection indexes 50 columns at most (950):"
         " 'f999', 'f50', 'f51', …. Those under [types] in dataset.toml go first, once a collection"
         " is full only with --rebuild"
     ]
-    assert left_out(infer_types(USEFUL), choose_fields(USEFUL, infer_types(USEFUL)), ()) == []
+    assert (
+        unindexed_notice(infer_types(USEFUL), choose_fields(USEFUL, infer_types(USEFUL)), ()) == []
+    )
 
 
 def test_names_that_filters_would_write_alike_take_no_time():

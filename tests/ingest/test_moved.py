@@ -12,7 +12,7 @@ from app.model.errors import CollectionError, SourceError
 from app.model.settings import Settings
 from app.store.collection import open_collection
 from ingest import Report, Watch, ingest
-from ingest.decode import Decoders, Wanted
+from ingest.decode import Decoders, DecodeTask
 from tests.pdfs import pdf
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
@@ -86,7 +86,7 @@ def test_its_old_label_keeps_the_records_and_another_takes_it_anew(
 def test_files_that_were_renamed_with_their_folder_are_known_by_their_content(
     walk: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded: list[Wanted] = []
+    decoded: list[DecodeTask] = []
     bring(walk, settings)
     renamed = walk.rename(walk.parent / "holiday")
     for file in list(renamed.iterdir()):

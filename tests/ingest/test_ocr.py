@@ -19,7 +19,7 @@ from ingest import Report, Watch, ingest
 from ingest.decode import MAX_DEATHS, Decoders
 from ingest.ocr import Line, _turned, in_reading_order, read_words
 from ingest.sampling import PAGE_WORDS
-from ingest.write import BATCH
+from ingest.write import RECORD_BATCH
 from tests.conftest import Run
 from tests.ingest import readers
 from tests.ingest.test_pipeline import counts, stored
@@ -346,7 +346,7 @@ def test_of_a_changed_document_only_a_new_page_is_read(
 def test_pages_that_move_on_keep_their_words_also_from_batch_to_batch(
     ocr: bool, shelf: Path, settings: Settings, reads: Any
 ) -> None:
-    shades = [(10 * (n % 20), 10 * (n // 20), 100) for n in range(BATCH + 8)]
+    shades = [(10 * (n % 20), 10 * (n // 20), 100) for n in range(RECORD_BATCH + 8)]
     scan(shelf / "scan.pdf", *shades)
     bring(shelf, settings, ocr=True)
     before = words(settings)

@@ -641,7 +641,12 @@ def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: 
 
 @pytest.mark.parametrize(
     "step",
-    ["sources.load", "pipeline.content_hash", "pipeline.Models", "pipeline.begin_collection"],
+    [
+        "sources.load_source",
+        "pipeline.content_hash",
+        "pipeline.Models",
+        "pipeline.begin_collection",
+    ],
 )
 def test_an_interrupt_before_anything_is_written_ends_with_a_report(
     step: str, squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch

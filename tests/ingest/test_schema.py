@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.model.records import Field, free_slug
-from ingest.schema import infer_types, plain, typed
+from ingest.schema import infer_types, typed, valid_json
 
 
 def type_of(*values):
@@ -90,5 +90,5 @@ def test_a_known_field_keeps_its_type_and_dataset_toml_overrides_the_vote():
 
 def test_nested_values_are_valid_json():
     value = {"a": [float("nan"), {"b": "\ud800"}], "deep": [[[[[[[[[1]]]]]]]]]}
-    assert plain(value)["a"] == [None, {"b": "?"}]
-    assert "…" in str(plain(value)["deep"])
+    assert valid_json(value)["a"] == [None, {"b": "?"}]
+    assert "…" in str(valid_json(value)["deep"])

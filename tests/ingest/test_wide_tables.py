@@ -17,7 +17,7 @@ from app.model.settings import Settings
 from app.store.collection import open_collection
 from app.store.engines.edge import EdgeEngine
 from ingest import Watch, ingest
-from ingest.dataset import load
+from ingest.dataset import load_source
 from tests.pdfs import pdf
 
 CANNOT = "cannot be filtered by: this collection indexes 50 columns"
@@ -113,7 +113,7 @@ def test_types_of_dataset_toml_choose_with_rebuild(
 def test_columns_of_pages_are_there_beside_any_table(tmp_path: Path, settings: Settings) -> None:
     folder = make_wide(tmp_path / "wide", 100, "csv")
     (folder / "report.pdf").write_bytes(pdf("one", "two"))
-    assert {"document", "page"} <= {field.name for field in load(folder).fields}
+    assert {"document", "page"} <= {field.name for field in load_source(folder).fields}
 
 
 def test_values_that_do_not_fit_are_told_of_a_few_columns_and_counted(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_values_that_do_not_fit_are_told_of_a_few_columns_and_counted(tmp_path: 
     (folder / "dataset.toml").write_text(
         "[types]\n" + "".join(f'c{n} = "number"\n' for n in range(100))
     )
-    told = [text for text in load(folder).notices if "counted as missing" in text]
-    more = [text for text in load(folder).notices if text.startswith("so did values of")]
+    told = [text for text in load_source(folder).notices if "counted as missing" in text]
+    more = [text for text in load_source(folder).notices if text.startswith("so did values of")]
     assert len(told) == 10
     assert more == [
         "so did values of 40 more columns: 'c21', 'c23', 'c25', 'c27', 'c29', 'c31', 'c33', 'c35',"

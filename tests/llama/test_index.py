@@ -270,7 +270,7 @@ def test_a_text_of_more_vectors_than_a_point_can_hold_is_refused(
 def test_batches_hold_so_many_nodes_and_rows(
     index: CollectionIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.llama.index.BATCH", 2)
+    monkeypatch.setattr("app.llama.index.NODE_BATCH", 2)
     monkeypatch.setattr("app.llama.index.BATCH_ROWS", 3)
     long = "a street with many shops and trees. " * 40
     index.insert_nodes([TextNode(id_=n, text=long if n in "bd" else f"word {n}") for n in "abcde"])

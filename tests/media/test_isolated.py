@@ -86,7 +86,7 @@ def test_a_process_that_stops_is_waited_for_no_longer(
 def test_half_an_answer_is_waited_for_no_longer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(isolated, "SILENCE_SECONDS", 1)
+    monkeypatch.setattr(isolated, "HALF_MESSAGE_SECONDS", 1)
     worker = Worker()
     killed = partial(odd_calls.end_in_mid_answer, signal.SIGKILL, tmp_path / "killed")
     assert call_alone(worker, killed, 60) == bytes(1 << 20)  # from another, for that may be chance

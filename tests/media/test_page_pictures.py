@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from app.media.page_pictures import keep, picture_file, size_bytes, sweep, trim
+from app.media.page_pictures import keep, picture_file, remove_unused, size_bytes, trim
 
 
 def test_those_used_last_stay_within_the_limit(tmp_path: Path) -> None:
@@ -22,14 +22,14 @@ def test_what_is_no_longer_wanted_goes(tmp_path: Path) -> None:
     one, other = (picture_file(tmp_path, name * 64) for name in "ab")
     for file in (one, other):
         keep(b"picture", file)
-    sweep(tmp_path, {one})
+    remove_unused(tmp_path, {one})
     assert list(tmp_path.iterdir()) == [one]
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     trim(nowhere, 1)
-    sweep(nowhere, set())
+    remove_unused(nowhere, set())
     assert size_bytes(nowhere) == 0
 
 

@@ -8,11 +8,11 @@ from PIL import Image
 from pypdfium2 import PdfPage
 
 from app.media.pages import (
-    MAX_CHARACTERS,
-    SIDE,
+    MAX_PAGE_CHARACTERS,
+    PAGE_SIDE,
     picture_share,
     read_document,
-    read_text,
+    read_text_layer,
     render_page,
 )
 from app.model.errors import SourceError
@@ -50,9 +50,9 @@ def test_a_document_says_how_many_pages_it_has_and_its_title(file: Path) -> None
 def test_a_page_comes_as_a_picture_with_its_words(file: Path) -> None:
     file.write_bytes(pdf("The first", "The second"))
     picture, text = render_page(file, 2)
-    assert (picture.mode, max(picture.size)) == ("RGB", SIDE)
+    assert (picture.mode, max(picture.size)) == ("RGB", PAGE_SIDE)
     assert dark_side(picture) == "top left"
-    assert text == read_text(file, 2) == "The second"
+    assert text == read_text_layer(file, 2) == "The second"
     assert render_page(file, 1, side=300)[0].size == (212, 300)
 
 
@@ -63,7 +63,7 @@ def test_a_text_layer_that_breaks_leaves_the_picture_and_is_not_the_same_as_none
     monkeypatch.setattr(PdfPage, "get_textpage", None)
     picture, text = render_page(file, 1)
     assert (dark_side(picture), text) == ("top left", None)
-    assert read_text(file, 1) == ""
+    assert read_text_layer(file, 1) == ""
 
 
 def test_a_page_that_there_is_no_memory_for_is_too_large_and_not_damaged(
@@ -97,18 +97,18 @@ def test_what_was_filled_into_a_form_is_on_the_picture_and_among_the_words(file:
     file.write_bytes(form("Name and consent", "/FT /Tx /V (Erika Mustermann)", TICKED, UNTICKED))
     assert [drawn(file, row) for row in range(4)] == [True, True, False, False]
     expected = ["Name", "and", "consent", "Erika", "Mustermann", "✔"]
-    assert (render_page(file, 1)[1] or "").split() == read_text(file, 1).split() == expected
+    assert (render_page(file, 1)[1] or "").split() == read_text_layer(file, 1).split() == expected
 
 
 def test_what_a_form_does_not_show_is_not_read_either(file: Path) -> None:
     file.write_bytes(form("Log in", "/FT /Tx /Ff 8192 /V (secret)", "/FT /Tx /F 2 /V (hidden)"))
-    assert read_text(file, 1).split() == ["Log", "in", "******"]
+    assert read_text_layer(file, 1).split() == ["Log", "in", "******"]
 
 
 def test_a_chosen_entry_is_read_as_it_is_shown(file: Path) -> None:
     chosen = "/FT /Ch /Ff 131072 /V (nl) /Opt [[(nl) (Netherlands)] [(de) (Germany)]]"
     file.write_bytes(form("Country", chosen))
-    assert read_text(file, 1).split() == ["Country", "Netherlands"]
+    assert read_text_layer(file, 1).split() == ["Country", "Netherlands"]
 
 
 def test_a_form_that_says_it_is_another_kind_is_drawn_without_a_word(
@@ -137,7 +137,7 @@ LOOP = f"/Kids [{FORM + 3} 0 R {FORM + 4} 0 R] /Parent {FORM + 4} 0 R"
 )
 def test_a_hostile_form_is_a_page_like_any_other(fields: list[str], file: Path) -> None:
     file.write_bytes(form("Name", *fields, more=f"/CO [{FORM + 3} 0 R]"))
-    assert read_text(file, 1).split()[:2] == ["Name", "kept"]
+    assert read_text_layer(file, 1).split()[:2] == ["Name", "kept"]
     assert drawn(file, 0)
     assert list(file.parent.iterdir()) == [file]
 
@@ -289,7 +289,7 @@ def test_a_content_stream_that_is_nonsense_is_an_empty_page(content: bytes, file
 def test_a_page_says_no_more_than_it_could(file: Path) -> None:
     line = b"(" + b"words " * 200 + b") Tj T* "
     file.write_bytes(pdf(Page(content=b"BT /F1 1 Tf 1 TL 0 800 Td " + line * 100 + b"ET")))
-    assert len(read_text(file, 1)) == MAX_CHARACTERS
+    assert len(read_text_layer(file, 1)) == MAX_PAGE_CHARACTERS
 
 
 def test_nothing_that_a_document_asks_for_is_done(file: Path) -> None:

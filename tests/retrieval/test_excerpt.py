@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.retrieval.excerpt import MARK, excerpt
+from app.retrieval.excerpt import ELLIPSIS, excerpt
 
 FILLER = "The committee met and approved the minutes of its last meeting without change. "
 REPORT = (
@@ -24,8 +24,8 @@ def test_what_fits_goes_whole():
 def test_the_part_that_answers_is_shown_from_sentence_to_sentence():
     part = excerpt(REPORT, "On how many days did it rain?", 200)
     assert "Rain fell on 41 days in May." in part
-    assert part.startswith(f"{MARK} ")
-    assert part.endswith(f". {MARK}")
+    assert part.startswith(f"{ELLIPSIS} ")
+    assert part.endswith(f". {ELLIPSIS}")
     assert len(part) <= 200
     assert part[2:5] in ("The", "Rai")
 
@@ -33,7 +33,7 @@ def test_the_part_that_answers_is_shown_from_sentence_to_sentence():
 def test_where_no_word_occurs_it_is_the_beginning():
     part = excerpt(REPORT, "elephants", 200)
     assert part.startswith("Annual report of the station. The committee")
-    assert part.endswith(f" {MARK}")
+    assert part.endswith(f" {ELLIPSIS}")
     assert excerpt(REPORT, "", 200) == excerpt(REPORT, "of the and", 200) == part
 
 
@@ -64,7 +64,7 @@ def test_chinese_is_found_and_cut_at_its_sentences():
     text = filler * 20 + "五月有四十一天下雨。" + filler * 20
     part = excerpt(text, "五月下雨多少天？", 60)
     assert "五月有四十一天下雨。" in part
-    assert part.removesuffix(f" {MARK}").endswith("。")
+    assert part.removesuffix(f" {ELLIPSIS}").endswith("。")
     assert len(part) <= 60
 
 

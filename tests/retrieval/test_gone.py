@@ -11,7 +11,7 @@ from app.model.settings import Settings
 from app.render import description_lines, found_lines, hit_json
 from app.retrieval.search import Search, Searcher
 from app.store.collection import Collection, open_collection
-from app.workspace.describe import describe
+from app.workspace.describe import describe_collection
 from ingest import ingest
 from tests.conftest import COLOURS, Run, make_squares
 from tests.ollama_double import OllamaDouble
@@ -158,7 +158,7 @@ def test_hits_say_that_they_are_gone_in_words_and_as_json(
 
 
 def test_info_names_the_sources_that_are_gone(collection: Collection) -> None:
-    described = describe(collection)
+    described = describe_collection(collection)
     assert described["gone_sources"] == ["old"]
     lines = list(description_lines(described))
     after = lines[next(n for n, line in enumerate(lines) if "source   old: 3" in line) + 1]
@@ -170,7 +170,7 @@ def test_an_empty_folder_is_what_an_unmounted_disk_leaves(
     folders: Path, collection: Collection
 ) -> None:
     (folders / "old").mkdir()
-    assert describe(collection)["gone_sources"] == ["old"]
+    assert describe_collection(collection)["gone_sources"] == ["old"]
 
 
 def test_ask_shows_the_model_what_is_there_and_names_what_is_not(

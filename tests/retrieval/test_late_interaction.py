@@ -24,7 +24,7 @@ from app.render import description_lines
 from app.retrieval.retriever import Found
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
-from app.workspace.describe import describe
+from app.workspace.describe import describe_collection
 from ingest import Report, ingest
 from tests.pdfs import Page, pdf
 
@@ -371,12 +371,12 @@ def test_info_shows_the_page_embedding_and_its_weight_if_there_is_one(
     settings = Settings()
     bring(shelf, settings, page=None)
     with open_collection("shelf", settings) as opened:
-        described = describe(opened)
+        described = describe_collection(opened)
     assert "page" not in described["models"]
     assert "page" not in described["weights"]
     bring(shelf, settings, rebuild=True)
     with open_collection("shelf", settings) as opened:
-        described = describe(opened)
+        described = describe_collection(opened)
     assert described["models"]["page"] == "colpali:patches (4 numbers)"
     assert described["weights"]["page"] == 1
     assert "  page     colpali:patches (4 numbers)" in list(description_lines(described))

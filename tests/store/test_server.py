@@ -562,7 +562,7 @@ def test_a_key_that_may_only_read_is_told_so(
 def test_a_server_that_goes_in_mid_ingest_says_how_many_are_in(
     qdrant: QdrantDouble, sightline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.write.BATCH", 4)
+    monkeypatch.setattr("ingest.write.RECORD_BATCH", 4)
     monkeypatch.setattr("app.store.engines.connection.ATTEMPTS", 1)
     folder = tmp_path / "dots"
     folder.mkdir()

@@ -26,7 +26,7 @@ from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
 from app.store.engines.connection import Connection
 from app.store.payload import point_id
-from app.store.stored import Stored
+from app.store.stored import StoredRecord
 from app.workspace.page_file import write_page
 from ingest import ingest
 from tests.ollama_double import OllamaDouble
@@ -257,7 +257,7 @@ def test_a_point_of_another_kind_has_words_alone(settings: Settings, secret: Pat
     with open_collection("squares", settings) as opened:
         payload = {"record_id": "x", "_node_type": "Node", "_node_content": content}
         stored = opened.stored(payload | {"captions": ["a red square"]})
-        assert stored == Stored("a red square", {})
+        assert stored == StoredRecord("a red square", {})
 
 
 def test_of_a_server_a_picture_is_opened_only_if_it_is_what_was_ingested(

@@ -23,11 +23,11 @@ from app.answering.vision.wire import (
     asked_again,
     checked_url,
     client_options,
-    count_of,
     inner_message,
     picture_blocks,
     read,
     refuses_schema,
+    token_count,
     wants_memory,
     with_room_to_think,
 )
@@ -239,7 +239,7 @@ def _facts(told: "ollama.ShowResponse", given: ModelFacts) -> ModelFacts:
     can = told.capabilities
     return replace(
         given,
-        trained_context=next(filter(None, map(count_of, lengths)), None),
+        trained_context=next(filter(None, map(token_count, lengths)), None),
         sees=None if can is None else "vision" in can,
         thinks=None if can is None else "thinking" in can,
         family="" if family == "None" else family,
@@ -261,7 +261,7 @@ def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
                 continue
             tokens = facts.get("prompt_eval_count")
             ended = str(facts.get("done_reason") or "stop")
-            yield Piece(response.delta or "", ended, thought, count_of(tokens, least=1))
+            yield Piece(response.delta or "", ended, thought, token_count(tokens, least=1))
             return
     except ollama.ResponseError as error:
         raise BrokenOffError(inner_message(str(error.error))) from error

@@ -26,12 +26,12 @@ from app.answering.vision.wire import (
     asked_again,
     checked_url,
     client_options,
-    count_of,
     inner_message,
     object_of,
     picture_blocks,
     read,
     refuses_schema,
+    token_count,
     wants_memory,
     with_room_to_think,
 )
@@ -323,12 +323,12 @@ def _facts(
 ) -> ModelFacts:
     """Return what vLLM's or llama.cpp's list of models tells, and llama.cpp's `/props`."""
     running = object_of(props.get("default_generation_settings"))
-    served = count_of(running.get("n_ctx")) or count_of(listed.get("max_model_len"))
+    served = token_count(running.get("n_ctx")) or token_count(listed.get("max_model_len"))
     template = str(props.get("chat_template") or "")
     sees = object_of(props.get("modalities")).get("vision")
     return replace(
         given,
-        trained_context=count_of(object_of(listed.get("meta")).get("n_ctx_train")),
+        trained_context=token_count(object_of(listed.get("meta")).get("n_ctx_train")),
         served_context=given.served_context or served,
         sees=sees if isinstance(sees, bool) else None,
         thinks=any(sign in template for sign in THINKING_TEMPLATES) if template else None,
@@ -343,7 +343,7 @@ def _pieces(stream: "Iterator[ChatResponse]") -> Iterator[Piece]:
             chunk: Any = response.raw
             choice = chunk.choices[0] if chunk.choices else None
             ended = choice.finish_reason if choice else None
-            tokens = count_of(chunk.usage.prompt_tokens, least=1) if chunk.usage else None
+            tokens = token_count(chunk.usage.prompt_tokens, least=1) if chunk.usage else None
             thought = any(getattr(choice and choice.delta, name, None) for name in REASONING)
             yield Piece(response.delta or "", str(ended or ""), thought, tokens)
     except openai.APIError as error:

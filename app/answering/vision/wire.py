@@ -171,7 +171,7 @@ def _why(ended: str) -> str | None:
     return FULL if ended == "length" else f"the server ended it, and calls that {ended[:40]!r}"
 
 
-def count_of(value: object, *, least: int = LEAST_TOKENS) -> int | None:
+def token_count(value: object, *, least: int = LEAST_TOKENS) -> int | None:
     """Return a number of tokens that a server tells, if it can be one."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from app.answering.budget import Budget, estimate_tokens, limits_told, plan_budget
-from app.answering.prompts import cut, quote
+from app.answering.prompts import quote, truncated
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
 from app.assistants.outfit.catalogue import Catalogue
@@ -18,12 +18,12 @@ from app.model.garments import Slot
 if TYPE_CHECKING:
     from PIL import Image
 
-OTHER = "other"
+OTHER_TYPE = "other"
 """What a model is told to say of a picture that shows nothing of the catalogue's types."""
 
 MAX_TITLES = 10
 
-MAX_DEPTH = 3
+MAX_ANSWER_DEPTH = 3
 """Of lists in lists of titles: those by slot, with an object for each. A hostile one has no end."""
 
 MAX_TITLE_CHARACTERS = 120
@@ -68,7 +68,7 @@ def _titles(value: object) -> object:
     return list(said.values())[:MAX_TITLES]
 
 
-def _texts(value: object, depth: int = MAX_DEPTH) -> Iterator[str]:
+def _texts(value: object, depth: int = MAX_ANSWER_DEPTH) -> Iterator[str]:
     """Yield the titles of a list, of lists by slot, or of objects that have more than a title."""
     if isinstance(value, str):
         yield value
@@ -135,7 +135,7 @@ def analyse(
     said, broke_off = fill_in(_Form, build, budget=budget, model=model, check=check)
     if broke_off:
         notices.append(f"{model.name} broke off, and only what it had said counts: {broke_off}")
-    category = None if said.category == OTHER else said.category
+    category = None if said.category == OTHER_TYPE else said.category
     return Analysis(category or None, said.audience or None, tuple(said.items), tuple(notices))
 
 
@@ -143,8 +143,8 @@ _TASK = "The picture shows something to wear. Say what it is, and what would go 
 
 
 def _rules(catalogue: Catalogue, slots: Sequence[Slot]) -> str:
-    listed = cut(", ".join(map(quote, catalogue.types)), LISTED_CHARACTERS)
-    rules = [f'- "category": what the picture shows, one of {listed}, or "{OTHER}".']
+    listed = truncated(", ".join(map(quote, catalogue.types)), LISTED_CHARACTERS)
+    rules = [f'- "category": what the picture shows, one of {listed}, or "{OTHER_TYPE}".']
     if catalogue.audiences:
         people = ", ".join(map(quote, catalogue.audiences))
         rules.append(f'- "audience": whom it is made for, one of {people}.')
@@ -166,7 +166,7 @@ def _rules(catalogue: Catalogue, slots: Sequence[Slot]) -> str:
 
 def _schema(catalogue: Catalogue) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "category": {"enum": [*catalogue.types, OTHER]},
+        "category": {"enum": [*catalogue.types, OTHER_TYPE]},
         "items": {
             "type": "array",
             "items": {"type": "string", "minLength": 3, "maxLength": MAX_TITLE_CHARACTERS},
@@ -186,8 +186,8 @@ def _schema(catalogue: Catalogue) -> dict[str, Any]:
 
 def _category(name: str, catalogue: Catalogue, likeness: Likeness, notices: list[str]) -> str:
     """Return the catalogue's own word; ValueError when there is none that can be meant."""
-    if name.strip().casefold() == OTHER:
-        return OTHER
+    if name.strip().casefold() == OTHER_TYPE:
+        return OTHER_TYPE
     if own := catalogue.type_named(name):
         return own
     slot = catalogue.slot_of(name)

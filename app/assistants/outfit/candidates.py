@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.assistants.outfit.catalogue import Catalogue
-from app.assistants.outfit.facts import Fact, words_of
+from app.assistants.outfit.facts import Fact, values_in
 from app.filters.conditions import AllOf, Condition
 from app.model.errors import SightlineError
 from app.model.garments import SLOTS, Slot
@@ -180,7 +180,7 @@ def _candidate(
 
 def _slot(hit: Hit, wish: Wish) -> Slot:
     """Return where a garment is worn, by the first of its types that is wanted."""
-    types = words_of(hit.metadata, wish.catalogue.category.name)
+    types = values_in(hit.metadata, wish.catalogue.category.name)
     slots = (slot for name in types if (slot := wish.catalogue.types.get(name)))
     return next(slot for slot in slots if slot in wish.slots)
 
@@ -214,7 +214,7 @@ def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Cand
 
     def likeness(one: Candidate, other: Candidate) -> float:
         both = (one.hit.metadata, other.hit.metadata)
-        pairs = [[words_of(said, name) for said in both] for name in columns]
+        pairs = [[values_in(said, name) for said in both] for name in columns]
         return sum(mine == others != [] for mine, others in pairs) / 2
 
     various = diversify(
@@ -234,5 +234,5 @@ def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Cand
 def _sold_as(hit: Hit, catalogue: Catalogue) -> str:
     """What tells a garment from others: one that has the same name and looks is in twice."""
     return "\n".join(
-        [hit.caption or hit.record_id, *words_of(hit.metadata, catalogue.category.name)]
+        [hit.caption or hit.record_id, *values_in(hit.metadata, catalogue.category.name)]
     )

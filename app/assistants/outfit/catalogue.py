@@ -44,7 +44,7 @@ MAX_VALUES = 1_000
 """Of a column, commonest first. A shop has some hundred article types."""
 
 
-Values = Callable[[Field], Mapping[str, int]]
+ValueCounts = Callable[[Field], Mapping[str, int]]
 """What stands in a column, commonest first, with how often."""
 
 
@@ -198,7 +198,7 @@ def _tables(collection: Collection) -> list[OutfitTable]:
 
 def _column(
     columns: Sequence[Field],
-    values: Values,
+    values: ValueCounts,
     part: str,
     said: Sequence[OutfitTable],
     names: Sequence[str],
@@ -215,7 +215,7 @@ def _column(
     return None
 
 
-def _finest(columns: Sequence[Field], values: Values) -> Field | None:
+def _finest(columns: Sequence[Field], values: ValueCounts) -> Field | None:
     """Return the column that tells most types apart, and of which most are known to the table.
 
     One whose values hardly ever come twice has names, not types.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MAX_PER_SLOT = 100
 """Four times as many are looked at by a model, a few seconds each."""
 
-Status = Literal["checked", "partly_checked", "not_checked", "nothing_found"]
+OutfitStatus = Literal["checked", "partly_checked", "not_checked", "nothing_found"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Outfit:
     unusable: bool = False
 
     @property
-    def status(self) -> Status:
+    def status(self) -> OutfitStatus:
         """How much of what is suggested a model has looked at."""
         checked = [each.verdict.status == "fits" for each in self.suggestions]
         if not checked:

@@ -25,7 +25,7 @@ class Fact:
 
     def holds_of(self, hit: Hit) -> bool:
         """Say whether a find has one of the values."""
-        return not {*self.values}.isdisjoint(words_of(hit.metadata, self.column.name))
+        return not {*self.values}.isdisjoint(values_in(hit.metadata, self.column.name))
 
 
 def facts_of(
@@ -41,17 +41,17 @@ def facts_of(
 
 def _facts(catalogue: Catalogue, said: Mapping[str, Any], audience: str | None) -> Iterator[Fact]:
     for column in (catalogue.usage, catalogue.season):
-        if column and (own := words_of(said, column.name)):
+        if column and (own := values_in(said, column.name)):
             yield Fact(column, tuple(own))
     if catalogue.colour:
-        colours = words_of(said, catalogue.colour.name)
+        colours = values_in(said, catalogue.colour.name)
         if colours and not all(map(is_neutral, colours)):
             yield Fact(catalogue.colour, (*colours, *filter(is_neutral, catalogue.colours)))
     if catalogue.audience and audience:
         yield Fact(catalogue.audience, (audience,))
 
 
-def words_of(said: Mapping[str, Any], name: str) -> Sequence[str]:
+def values_in(said: Mapping[str, Any], name: str) -> Sequence[str]:
     """Return what a record has in a column: nothing, a word or several."""
     value: Any = said.get(name)
     return value if isinstance(value, list) else [value] if isinstance(value, str) else []

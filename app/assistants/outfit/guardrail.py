@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, model_validator
 
 from app.answering.budget import Budget, estimate_tokens, limits_told, plan_budget
-from app.answering.prompts import cut, quote
+from app.answering.prompts import quote, truncated
 from app.answering.sheet import draw_contact_sheet
 from app.answering.structured import fill_in
 from app.answering.vision import Prompt, VisionModel
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-Status = Literal["fits", "does_not_fit", "not_checked"]
+VerdictStatus = Literal["fits", "does_not_fit", "not_checked"]
 
 CALLS_AT_ONCE = 4
 """What Ollama runs side by side at most unless it is told otherwise; the rest would queue there."""
@@ -48,7 +48,7 @@ class Verdict:
     `detail` is what else a person may want to know of that, once for all with the same reason.
     """
 
-    status: Status
+    status: VerdictStatus
     reason: str = ""
     detail: str = ""
 
@@ -168,7 +168,7 @@ def _judge(
         answer_tokens=VERDICT_TOKENS,
     )
     said, _ = fill_in(_Form, build, budget=budget, model=model, settle=_settled)
-    reason = cut(" ".join(said.reason.split()), MAX_REASON_CHARACTERS)
+    reason = truncated(" ".join(said.reason.split()), MAX_REASON_CHARACTERS)
     return Verdict("fits" if said.answer == "yes" else "does_not_fit", reason)
 
 

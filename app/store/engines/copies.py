@@ -17,7 +17,7 @@ SPARE_BYTES = 128 << 20
 
 MEMORY = Path("/dev/shm")
 
-PREFIX = "sightline-copy-"
+COPY_PREFIX = "sightline-copy-"
 """Of the folder of a copy; the number of the process that reads it follows."""
 
 
@@ -29,7 +29,7 @@ def readable_copy(shard: Path) -> Iterator[Path | None]:
     for place in places:
         _sweep(place)
     with ExitStack() as made:
-        prefix = f"{PREFIX}{os.getpid()}-"
+        prefix = f"{COPY_PREFIX}{os.getpid()}-"
         folders = (
             made.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=place))
             for place in places
@@ -46,8 +46,8 @@ def readable_copy(shard: Path) -> Iterator[Path | None]:
 
 def _sweep(place: Path) -> None:
     """Remove copies of readers that were killed."""
-    for left in place.glob(f"{PREFIX}*"):
-        reader = left.name.removeprefix(PREFIX).partition("-")[0]
+    for left in place.glob(f"{COPY_PREFIX}*"):
+        reader = left.name.removeprefix(COPY_PREFIX).partition("-")[0]
         with suppress(OSError):  # another reader sweeps, too
             if reader.isdecimal() and left.stat().st_uid == os.getuid() and not _runs(int(reader)):
                 shutil.rmtree(left, ignore_errors=True)
@@ -69,7 +69,7 @@ def _has_room(folder: Path, needed: int) -> bool:
     Others that begin at the same moment have their folder already, and count this one: at worst
     all are refused, and none ends in a full disk.
     """
-    copies = sum(1 for _ in folder.parent.glob(f"{PREFIX}*"))
+    copies = sum(1 for _ in folder.parent.glob(f"{COPY_PREFIX}*"))
     return shutil.disk_usage(folder).free >= needed + copies * SPARE_BYTES
 
 

@@ -578,7 +578,7 @@ def shards_in(folder: Path) -> list[Path]:
     return [each for each in found if SHARD_NAME.fullmatch(each.name) and each.is_dir()]
 
 
-def sweep(collections: Path) -> None:
+def remove_unfinished(collections: Path) -> None:
     """Remove what killed runs left of collections that are none, unless somebody is at it."""
     for folder in collections.iterdir() if collections.is_dir() else ():
         if shards_in(folder) and not (folder / MANIFEST).exists():

@@ -521,7 +521,7 @@ def _plain(vectors: Any) -> dict[str, Vector]:  # noqa: ANN401 - a dict, a list 
     }
 
 
-def collection_names(connection: Connection) -> list[str]:
+def names_on_server(connection: Connection) -> list[str]:
     """Return the collections of a server that Sightline made, by the names people know."""
     found = connection.ask(QdrantClient.get_aliases).aliases
     known: dict[str, list[str]] = {}
@@ -546,7 +546,7 @@ def single_copies(connection: Connection) -> list[str]:
         return []
     return [
         name
-        for name in collection_names(connection)
+        for name in names_on_server(connection)
         if _replicas(connection.ask(partial(QdrantClient.get_collection, collection_name=name))) < 2
     ]
 
