@@ -116,6 +116,10 @@ def test_help_names_every_command_and_each_has_its_own(sightline: Run) -> None:
         assert "--home" in own.out
 
 
+def test_the_help_of_a_search_names_the_modes(sightline: Run) -> None:
+    assert "--mode hybrid|image-to-image|text|text-to-image" in sightline("search", "--help").out
+
+
 # ---- ingest
 
 

@@ -60,8 +60,8 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def _modes() -> list[str]:
-    """The retrievers there are, by their files: importing one would load LlamaIndex."""
-    folder = Path(__file__).parent / "retrieval" / "modes"
+    """The modes there are, by the names of their files: help need not import them."""
+    folder = Path(__file__).parents[1] / "retrieval" / "modes"
     return sorted(module.name.replace("_", "-") for module in iter_modules([str(folder)]))
 
 
