@@ -41,12 +41,12 @@ def printable(text: object) -> str:
     ('a\\x1b[2Jb', 'tab\\tname')
     """
     return "".join(
-        _escape(sign) if unicodedata.category(sign) in UNSHOWN else sign for sign in str(text)
+        _escape(char) if unicodedata.category(char) in UNSHOWN else char for char in str(text)
     )
 
 
-def _escape(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode()
 
 
 def shown_path(path: str) -> str:

@@ -14,7 +14,7 @@ CAPTION_LEAST = 160
 """Shorter, so as to end with a word, it does not get: Chinese has no spaces between words."""
 
 GARBAGE_SHARE = 0.3
-"""Of a page's signs. Seven pages of one report in an encoding of its own have .79 to .93 bad ones,
+"""Of a page's characters. Seven pages of a report in an encoding of its own have .79 to .93 bad,
 284 others of 16 documents none; text in 18 languages, tables of numbers and code have none."""
 
 LINE_END_HYPHEN = "\ufffe"
@@ -23,7 +23,7 @@ LINE_END_HYPHEN = "\ufffe"
 _LEADERS = re.compile(r"(?:[.·…_] ?){4,}")
 """From a heading to its page number. Each dot would be a token: one contents page had 49 rows."""
 
-FEW_SIGNS = 150
+FEW_CHARACTERS = 150
 """Letters and digits: a stamp, a printed header and a signature have less, a page of text more.
 Slides whose background is a picture may have less too; OCR then takes 2 s, and finds the same."""
 
@@ -45,7 +45,7 @@ _NUMBER = re.compile(r"\d+[^\W\d_]{0,3}|[^\W\d_]{1,3}\d+")
 """1990s, 3rd, 10km, Q3, B747."""
 
 _ODD = re.compile(r"\w[$#&*+<=>?\\^`|~{}!;()\[\]]+\w")
-"""A sign within a word that no word has."""
+"""A character within a word that no word has."""
 
 _VOWELS = frozenset("aeiouy")
 
@@ -83,7 +83,7 @@ def says_little(text: str, picture_share: Callable[[], float]) -> bool:
     is asked only then.
     """
     return not is_prose(text) or (
-        _signs(text) < FEW_SIGNS and (not _signs(text) or picture_share() >= PICTURE_SHARE)
+        _letters(text) < FEW_CHARACTERS and (not _letters(text) or picture_share() >= PICTURE_SHARE)
     )
 
 
@@ -93,7 +93,7 @@ def is_prose(text: str) -> bool:
     >>> is_prose("Rye bread, 3.50 EUR"), is_prose("I9A8O-P$p $Ax31J(P 9zQ$kk1 FFQ& V8VceZ")
     (True, False)
     """
-    words = [word for word in text.split() if _signs(word)]
+    words = [word for word in text.split() if _letters(word)]
     real = sum(map(_is_word, words))
     return len(words) < FEW_WORDS or real >= REAL_SHARE * len(words)
 
@@ -115,7 +115,7 @@ def _folded(text: str) -> set[str]:
     return set(_WORD.findall(text.casefold()))
 
 
-def _signs(text: str) -> int:
+def _letters(text: str) -> int:
     """Count letters and digits."""
     return sum(map(str.isalnum, text))
 
@@ -138,12 +138,12 @@ def _is_plain(part: str) -> bool:
 def readable(layer: str) -> str:
     """Return a text layer as words on one line; nothing where the layer is garbage.
 
-    Letters shifted to other letters pass for text: only signs that no reader ever sees tell.
+    Letters shifted to other letters pass for text: only characters that no reader ever sees tell.
     """
     if _is_garbage(layer):
         return ""
     text = unicodedata.normalize("NFKC", layer.replace(LINE_END_HYPHEN, ""))
-    text = "".join(" " if _is_bad(sign) else sign for sign in text)
+    text = "".join(" " if _is_bad(char) else char for char in text)
     return _SPACES.sub(" ", _LEADERS.sub(" ", text)).strip()
 
 
@@ -157,11 +157,11 @@ def caption_of(text: str) -> str:
 
 def _is_garbage(layer: str) -> bool:
     """Signs that stand alone do not count: they are bullets and icons of a font."""
-    signs = "".join(chunk for chunk in layer.split() if len(chunk) > 1)
-    return sum(map(_is_bad, signs)) > GARBAGE_SHARE * len(signs)
+    chars = "".join(chunk for chunk in layer.split() if len(chunk) > 1)
+    return sum(map(_is_bad, chars)) > GARBAGE_SHARE * len(chars)
 
 
-def _is_bad(sign: str) -> bool:
-    if sign in ("\t", "\n", "\r", LINE_END_HYPHEN):
+def _is_bad(char: str) -> bool:
+    if char in ("\t", "\n", "\r", LINE_END_HYPHEN):
         return False
-    return sign == "\ufffd" or unicodedata.category(sign) in ("Cc", "Cn", "Co", "Cs")
+    return char == "\ufffd" or unicodedata.category(char) in ("Cc", "Cn", "Co", "Cs")

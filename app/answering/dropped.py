@@ -36,7 +36,7 @@ _NEEDS = re.compile(r"\b(?:is|are|was|were|be|been|being|also|only|not|and|or|bo
 
 
 def mended(cited: re.Match[str], said: str) -> tuple[str, str]:
-    """Return what stands for a citation of nothing and what is around it, and its `next` sign.
+    """Return what replaces a citation of nothing with its surroundings, and the `next` character.
 
     `cited` has the groups of BEFORE, LEAD and AFTER; `said` is the end of what goes before.
     """

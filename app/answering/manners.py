@@ -78,7 +78,7 @@ def is_refusal(text: str) -> bool:
 
 def says_anything(text: str) -> bool:
     """Say whether a text has a letter or a digit beside its citations."""
-    return any(sign.isalnum() for sign in re.sub(r"\[[\d, ]{1,80}\]", "", text))
+    return any(char.isalnum() for char in re.sub(r"\[[\d, ]{1,80}\]", "", text))
 
 
 def is_machine_speech(text: str) -> bool:

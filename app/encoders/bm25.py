@@ -1,7 +1,7 @@
 """Keywords: text → a sparse BM25 vector, by Qdrant's own tokenizer, stemmer and weighting.
 
 The same on both engines: they add the inverse document frequency when they search. That tokenizer
-takes a Chinese sentence for one word, so its signs are set apart: of 20 questions over 20 such
+takes a Chinese sentence for one word, so its characters are set apart: of 20 questions over 20 such
 pages it found none, and finds all; English is as it was. Letters are brought to one form (NFKC), as
 `contains` has them: else a decomposed "Zoë" is no "Zoë". Source:
 Robertson and Zaragoza 2009, doi:10.1561/1500000019; k = 1.2, b = 0.75.
@@ -15,7 +15,7 @@ from itertools import islice
 from qdrant_edge import Bm25, Bm25Config
 
 from app.model.points import SparseVector
-from app.model.words import signs_apart
+from app.model.words import characters_apart
 
 LANGUAGE = "english"
 
@@ -56,7 +56,7 @@ def _length(text: str) -> float:
 def _readable(text: str) -> str:
     """Return a text as the tokenizer is given it."""
     text = text[:MAX_KEYWORD_CHARACTERS]
-    return text if text.isascii() else signs_apart(unicodedata.normalize("NFKC", text))
+    return text if text.isascii() else characters_apart(unicodedata.normalize("NFKC", text))
 
 
 @lru_cache(maxsize=8)

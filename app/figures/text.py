@@ -80,15 +80,15 @@ def without_markdown(text: str) -> str:
 
 
 def drawable(text: str) -> str:
-    r"""Return text on one line that the fonts can draw; a sign that they lack becomes a box.
+    r"""Return text on one line that the fonts can draw; a character that they lack becomes a box.
 
     >>> drawable("a\n\ue000 b\u202e")
     'a □ b'
     """
     return "".join(
-        sign if _font_of(sign) else _box(sign)
-        for sign in " ".join(text.split())
-        if unicodedata.category(sign) != "Cf"  # turns the direction, joins, hides: draws nothing
+        char if _font_of(char) else _box(char)
+        for char in " ".join(text.split())
+        if unicodedata.category(char) != "Cf"  # turns the direction, joins, hides: draws nothing
     )
 
 
@@ -136,24 +136,24 @@ def _cut(text: str, room: float) -> int:
 
 
 def _fitting(text: str, room: float) -> int:
-    """How many signs of a text fit into so many ems."""
+    """How many characters of a text fit into so many ems."""
     return sum(1 for _ in takewhile(room.__ge__, accumulate(map(_advance, text))))
 
 
 @lru_cache(maxsize=10_000)
-def _advance(sign: str) -> float:
-    """Width of a sign in ems."""
-    return _measure(_font_of(sign) or FONT).getlength(sign) / 100
+def _advance(char: str) -> float:
+    """Width of a character in ems."""
+    return _measure(_font_of(char) or FONT).getlength(char) / 100
 
 
 @lru_cache(maxsize=10_000)
-def _font_of(sign: str) -> str | None:
-    """The first font that draws a sign, as matplotlib will choose it."""
-    return next((name for name in FONTS if ord(sign) in _signs(name)), None)
+def _font_of(char: str) -> str | None:
+    """The first font that draws a character, as matplotlib will choose it."""
+    return next((name for name in FONTS if ord(char) in _characters_of(name)), None)
 
 
 @cache
-def _signs(name: str) -> frozenset[int]:
+def _characters_of(name: str) -> frozenset[int]:
     return frozenset(get_font(findfont(name)).get_charmap())
 
 
@@ -162,8 +162,8 @@ def _measure(name: str) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(findfont(name), 100)
 
 
-def _box(sign: str) -> str:
-    if unicodedata.category(sign)[0] != "C":  # of control codes and the like nobody draws any
+def _box(char: str) -> str:
+    if unicodedata.category(char)[0] != "C":  # of control codes and the like nobody draws any
         _tell_of_boxes()
     return "□"
 
@@ -172,6 +172,6 @@ def _box(sign: str) -> str:
 def _tell_of_boxes() -> None:
     """Say once why there are boxes."""
     logger.warning(
-        "no font of this machine draws every sign of the figures' words: boxes stand for the rest."
-        " Noto Sans CJK draws Chinese, Japanese and Korean: install it, or another that does"
+        "no font on this machine has some of the characters in the figures, so they are drawn as"
+        " boxes. For Chinese, Japanese and Korean install Noto Sans CJK"
     )

@@ -248,7 +248,7 @@ def listed(columns: Sequence[Column], near: str) -> str:
 
 def _shown(name: str) -> str:
     """Write a name as the language takes it: bare where that works, else in backticks."""
-    clean = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
+    clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
     return clean if re.fullmatch(r"[^\W\d]\w*", clean) else f"`{clean}`"
 
 

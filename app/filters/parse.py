@@ -9,7 +9,7 @@ condition = field ( == | != | < | <= | > | >= ) value
           | "exists" "(" field ")"
           | "near" "(" latitude "," longitude "," km ")"
 field     = a name, its slug, or the name in backticks; upper or lower case. A bare name may have
-            blanks in it, but not the words above; with those or other signs it needs backticks
+            blanks in it, but not the words above; with those or other characters it needs backticks
 value     = 4.5 | "words" | 'words' | true | false | moment
 moment    = ( now | today | yesterday | tomorrow ) [ ( + | - ) whole number unit ]
 unit      = minute | hour | day | week | month | year, or several of them; of a day no hours
@@ -55,7 +55,7 @@ MAX_FILTER_CHARACTERS = 10_000
 CONTEXT_CHARACTERS = 60
 """Shown on each side of a mistake."""
 
-Kind = Literal["moment", "name", "backticks", "string", "number", "sign", "end"]
+Kind = Literal["moment", "name", "backticks", "string", "number", "symbol", "end"]
 
 
 class Token(NamedTuple):
@@ -80,7 +80,7 @@ _TOKEN = re.compile(
     | (?P<number> [+-]? (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+) (?:[eE][+-]?[0-9]+)? (?!\w) )
     | (?P<moment> (?i:{_MOMENT}) )
     | (?P<name> (?: \w | [^\x00-\x7f\s“”„‘’«»] )+ )
-    | (?P<sign> [=!<>]= | [<>()\[\],.] )
+    | (?P<symbol> [=!<>]= | [<>()\[\],.] )
     | (?P<end> \Z ) )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -109,7 +109,7 @@ def parse(text: str, fields: Sequence[Field]) -> Condition:
         )
     if not text.strip():
         raise QueryError('the filter is empty; write one such as city == "Singapore"')
-    if any(unicodedata.category(sign) == "Cs" for sign in text):
+    if any(unicodedata.category(char) == "Cs" for char in text):
         raise QueryError("the filter is not valid Unicode; was it pasted in another encoding?")
     return _Parser(text, columns_of(fields)).whole()
 
@@ -244,7 +244,7 @@ class _Parser:
     def column(self) -> Column:
         token = self.take()
         if token.kind != "backticks" and not _is_name(token):
-            self.refuse(token, "expected the name of a field, in backticks if it has odd signs")
+            self.refuse(token, "expected a field; a name with other characters needs backticks")
         quoted = token.kind == "backticks"
         if not quoted and (column := self.spaced(token)):
             return column
@@ -307,7 +307,7 @@ class _Parser:
         return token
 
     def is_next(self, text: str) -> bool:
-        return self.next.kind in ("name", "sign") and self.next.text.lower() == text
+        return self.next.kind in ("name", "symbol") and self.next.text.lower() == text
 
     def is_call(self, name: str) -> bool:
         return self.is_next(name) and self.tokens[self.at + 1].text == "("
@@ -363,11 +363,11 @@ def _refuse(text: str, start: int, end: int, message: str) -> NoReturn:
 
 def _printed(text: str) -> str:
     """Return text that moves no cursor: line ends as spaces, what cannot be seen as a mark."""
-    spaced = (" " if sign.isspace() else sign for sign in text)
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in spaced)
+    spaced = (" " if char.isspace() else char for char in text)
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in spaced)
 
 
 def _columns(text: str) -> int:
-    """Return how many columns of a terminal the text takes: wide signs two, marks none."""
-    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
-    return len(text) + wide - sum(unicodedata.category(sign) in ("Mn", "Me") for sign in text)
+    """Return how many columns of a terminal the text takes: wide characters two, marks none."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) in ("Mn", "Me") for char in text)

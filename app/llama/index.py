@@ -273,7 +273,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         """Return what is embedded of a node's words: parts that the model reads whole."""
         if not node.text or "text" in node.brought:
             return []
-        passages = self._models.text.split(node.text) or [node.text]  # of signs without a token
+        passages = self._models.text.split(node.text) or [node.text]  # no character has a token
         most = MAX_ROW_NUMBERS // self._dimensions["text"]
         if len(passages) > most:
             raise SourceError(

@@ -261,5 +261,5 @@ def _layer(page: "PdfPage") -> str:
 
 
 def _one_line(text: str) -> str:
-    plain = (sign if unicodedata.category(sign)[0] != "C" else " " for sign in text)
+    plain = (char if unicodedata.category(char)[0] != "C" else " " for char in text)
     return " ".join("".join(plain).split())[:TITLE_CHARACTERS]

@@ -7,7 +7,7 @@ from itertools import islice
 MAX_WORDS = 2_000
 """Distinct words kept of one text: a page has about 500, and each is an index entry."""
 
-# Chinese, Japanese and Korean are written without spaces between words: each sign is a word.
+# Chinese, Japanese and Korean are written without spaces between words: each character is a word.
 _SIGN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _APART = re.compile(f"[{_SIGN}]")
 _LETTER = rf"(?:(?![{_SIGN}_])\w)"  # names of files have words between underscores
@@ -46,10 +46,10 @@ def spellings(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(forms))
 
 
-def signs_apart(text: str) -> str:
-    """Return a text with blanks around each sign of Chinese, Japanese and Korean.
+def characters_apart(text: str) -> str:
+    """Return a text with blanks around each character of Chinese, Japanese and Korean.
 
-    >>> signs_apart("a 夜市"), signs_apart("plain")
+    >>> characters_apart("a 夜市"), characters_apart("plain")
     ('a  夜  市 ', 'plain')
     """
     return text if text.isascii() else _APART.sub(r" \g<0> ", text)
@@ -58,5 +58,5 @@ def signs_apart(text: str) -> str:
 def _fold(text: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     # Marks that no letter absorbs (Devanagari vowels, Arabic points) would split a word in two.
-    unmarked = "".join(sign for sign in folded if unicodedata.category(sign)[0] != "M")
+    unmarked = "".join(char for char in folded if unicodedata.category(char)[0] != "M")
     return unmarked.replace("’", "'")

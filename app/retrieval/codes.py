@@ -118,8 +118,8 @@ def _equals(value: object, number: str) -> bool:
 
 
 def _is_code(text: str) -> bool:
-    digits = sum(sign.isdecimal() for sign in text)
-    if any(sign.isalpha() for sign in text):
+    digits = sum(char.isdecimal() for char in text)
+    if any(char.isalpha() for char in text):
         return bool(digits) and not _COUNTED.fullmatch(text)
     return digits >= MIN_DIGITS
 

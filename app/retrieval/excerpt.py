@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from app.encoders.bm25 import embed_query
-from app.model.words import signs_apart
+from app.model.words import characters_apart
 
 ELLIPSIS = "…"
 """Stands where something was left out."""
@@ -73,7 +73,7 @@ def _stems(text: str) -> Iterator[tuple[int, int, int]]:
     """Yield where each word begins and ends, and what its stem is known by; 0 is a stop word."""
     for match in _WORD.finditer(text):
         start = match.start()
-        for word in signs_apart(match.group()).split():
+        for word in characters_apart(match.group()).split():
             yield start, start + len(word), _stem(word)
             start += len(word)
 
@@ -131,4 +131,4 @@ def _end(text: str, least: int, most: int, near: int) -> int:
 
 def _between_words(text: str, at: int) -> bool:
     pair = text[at - 1 : at + 1]
-    return not (pair.isalnum() and signs_apart(pair) == pair)
+    return not (pair.isalnum() and characters_apart(pair) == pair)

@@ -182,4 +182,4 @@ def _folded(value: object) -> str | None:
     """
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
     letters = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in letters if not unicodedata.combining(sign)).casefold() or None
+    return "".join(char for char in letters if not unicodedata.combining(char)).casefold() or None

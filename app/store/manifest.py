@@ -195,4 +195,6 @@ def _identity(model: Model | None) -> tuple[str, int] | None:
 
 
 def _fingerprint(models: Sequence[Model | None]) -> str:
-    return " and ".join(f"{each.model_id} ({each.dimensions} numbers)" for each in models if each)
+    return " and ".join(
+        f"{each.model_id} ({each.dimensions} dimensions)" for each in models if each
+    )

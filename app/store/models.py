@@ -245,7 +245,7 @@ def _model(name: str, loaded: ImageEmbedding | TextEmbedding | PageEmbedding) ->
 def _same(made: Model, model_id: str, dimensions: int) -> None:
     if (made.model_id, made.dimensions) != (model_id, dimensions):
         raise CollectionMismatchError(
-            f"the collection was built with {made.model_id} ({made.dimensions} numbers); what"
+            f"the collection was built with {made.model_id} ({made.dimensions} dimensions); what"
             f" {made.name!r} names here is {model_id} ({dimensions}). Put the same weights in"
             " place, or ingest again with --rebuild"
         )

@@ -60,7 +60,7 @@ def _embeddings(manifest: Manifest) -> Iterator[tuple[str, Model]]:
 
 
 def _model(model: Model) -> str:
-    return f"{model.model_id} ({model.dimensions} numbers)"
+    return f"{model.model_id} ({model.dimensions} dimensions)"
 
 
 def _field(collection: Collection, field: Field) -> dict[str, Any]:

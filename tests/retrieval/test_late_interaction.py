@@ -377,6 +377,6 @@ def test_info_shows_the_page_embedding_and_its_weight_if_there_is_one(
     bring(shelf, settings, rebuild=True)
     with open_collection("shelf", settings) as opened:
         described = describe_collection(opened)
-    assert described["models"]["page"] == "colpali:patches (4 numbers)"
+    assert described["models"]["page"] == "colpali:patches (4 dimensions)"
     assert described["weights"]["page"] == 1
-    assert "  page     colpali:patches (4 numbers)" in list(description_lines(described))
+    assert "  page     colpali:patches (4 dimensions)" in list(description_lines(described))

@@ -159,8 +159,8 @@ def test_a_collection_that_is_there_is_replaced_only_on_demand(settings: Setting
 def test_other_models_are_refused_with_both_fingerprints() -> None:
     other = Model(name="clip", model_id="clip:ViT-B-32@1a2b", dimensions=512)
     message = (
-        r"'squares' was built with palette:1 \(2 numbers\) and minilm:all-MiniLM-L6-v2"
-        r" \(2 numbers\).*asks for clip:ViT-B-32@1a2b \(512 numbers\).*--rebuild"
+        r"'squares' was built with palette:1 \(2 dimensions\) and minilm:all-MiniLM-L6-v2"
+        r" \(2 dimensions\).*asks for clip:ViT-B-32@1a2b \(512 dimensions\).*--rebuild"
     )
     with pytest.raises(CollectionMismatchError, match=message):
         MANIFEST.require_models("squares", other, TEXT)
@@ -186,7 +186,7 @@ def test_the_page_embedding_counts_too_where_there_is_one() -> None:
     made.require_models("squares", IMAGE, TEXT, PAGE)
     other = PAGE.model_copy(update={"model_id": "colpali:another"})
     for asked in (other, None):
-        with pytest.raises(CollectionMismatchError, match=r"and colpali:colqwen2 \(2 numbers\)"):
+        with pytest.raises(CollectionMismatchError, match=r"and colpali:colqwen2 \(2 dimensions\)"):
             made.require_models("squares", IMAGE, TEXT, asked)
     with pytest.raises(CollectionMismatchError, match=r"asks for .*colpali:colqwen2"):
         MANIFEST.require_models("squares", IMAGE, TEXT, PAGE)

@@ -256,9 +256,9 @@ class OpenAILikeModel:
                 f"{where} is busy and stayed so over {self._limits.attempts} attempts."
                 " Try again later"
             )
-        if any(sign in body for sign in TOO_LARGE):
+        if any(phrase in body for phrase in TOO_LARGE):
             return PromptTooLargeError(f"{self.name} refuses the prompt: {reason}")
-        if any(sign in reason for sign in BLIND):
+        if any(phrase in reason for phrase in BLIND):
             return self._blind()
         if wants_memory(status, reason):
             return ServiceUnavailableError(
@@ -331,7 +331,7 @@ def _facts(
         trained_context=token_count(object_of(listed.get("meta")).get("n_ctx_train")),
         served_context=given.served_context or served,
         sees=sees if isinstance(sees, bool) else None,
-        thinks=any(sign in template for sign in THINKING_TEMPLATES) if template else None,
+        thinks=any(phrase in template for phrase in THINKING_TEMPLATES) if template else None,
     )
 
 

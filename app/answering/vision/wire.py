@@ -211,7 +211,7 @@ def refuses_schema(reason: str) -> bool:
     >>> refuses_schema("Unsupported parameter: 'response_format'"), refuses_schema("no such model")
     (True, False)
     """
-    return any(sign in reason.lower() for sign in UNBINDABLE)
+    return any(phrase in reason.lower() for phrase in UNBINDABLE)
 
 
 def wants_memory(status: int, reason: str) -> bool:
@@ -220,7 +220,7 @@ def wants_memory(status: int, reason: str) -> bool:
     >>> wants_memory(500, "model requires more system memory (5.6 GiB) than is available (3.1 GiB)")
     True
     """
-    return status >= 500 and any(sign in reason.lower() for sign in NO_MEMORY)
+    return status >= 500 and any(phrase in reason.lower() for phrase in NO_MEMORY)
 
 
 def _next(pieces: Iterator[Piece]) -> tuple[Piece | None, str | None]:
