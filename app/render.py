@@ -138,7 +138,7 @@ def _scores(signals: Mapping[str, "SignalScore"]) -> Iterator[str]:
 
 
 def _beside(hit: "Hit", hits: "Sequence[Hit]") -> Iterator[str]:
-    """Say of a page that nothing scored whose neighbour it is."""
+    """Return whose neighbour a page is that was not scored itself."""
     if hit.page is None or hit.score is not None:
         return
     document = document_of(hit.record_id, hit.page)
@@ -153,7 +153,7 @@ def _beside(hit: "Hit", hits: "Sequence[Hit]") -> Iterator[str]:
 
 
 def answer_texts(answers: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a hit has where the filter asks, in words."""
+    """Yield the values of a hit in the columns that the filter names."""
     for name, value in answers.items():
         yield f"{value:.2f} km away" if name == "km" else column_text(name, value)
 
@@ -294,7 +294,7 @@ def _suggestion_lines(suggestion: "Suggestion") -> Iterator[str]:
 
 
 def _found_by(suggestion: "Suggestion") -> str:
-    """Say by what it was found: a title, what the catalogue says and then its looks, or these."""
+    """Return what a suggestion was found by: a title, the catalogue and then looks, or looks."""
     if suggestion.title:
         return f"for {printable(suggestion.title)}"
     said = (f"{name} {value}" for name, value in _shared(suggestion).items())
@@ -303,7 +303,7 @@ def _found_by(suggestion: "Suggestion") -> str:
 
 
 def _shared(suggestion: "Suggestion") -> dict[str, str]:
-    """What it has in the columns that it was found by."""
+    """Return its values in the columns that it was found by."""
     said = suggestion.hit.metadata
     return {
         name: ", ".join(value) if isinstance(value := said[name], list) else str(value)
@@ -320,7 +320,7 @@ def _called(suggestion: "Suggestion") -> str:
 
 
 def _unavailable(outfit: "Outfit") -> list[str]:
-    """Say why no model's word counts, and what decides instead."""
+    """Return why no model was used, and what decided instead."""
     if not outfit.unavailable:
         return []
     by_catalogue = any(each.shared for each in outfit.suggestions)
@@ -355,7 +355,7 @@ def description_lines(description: Json) -> Iterator[str]:
         + (f", {disk} MB on disk" if disk is not None else "")
     )
     if description["unfinished"]:
-        yield "  not all is in: the last ingest did not end; the same command goes on from there"
+        yield "  not all is in: the last ingest did not finish; run the same command to go on"
     if mute := description["pages_without_words"]:
         yield f"  {counted(mute, 'page')} without words, found by the picture alone"
     if unread := description["pages_unread"]:
@@ -395,7 +395,7 @@ def description_lines(description: Json) -> Iterator[str]:
 
 
 def _own_name(field: Json) -> str:
-    """Say what a column is called by its owner, where a filter writes it otherwise."""
+    """Return a column's own name where filters use another."""
     name = field["name"]
     return "" if name.lower() == field["filter"] else f", your {name!r}"
 

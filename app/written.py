@@ -77,7 +77,7 @@ def _check_replaceable(file: Path, *, force: bool) -> None:
             " another"
         )
     if not stat.S_ISREG(mode):
-        raise SettingsError(f"{file} cannot be written: it is no file; choose another name")
+        raise SettingsError(f"{file} cannot be written: it is not a file; choose another name")
     if not os.access(file, os.W_OK):
         raise SettingsError(f"{file} may not be written; choose a place of your own")
     if not force and not _may_be_ours(file):

@@ -50,7 +50,7 @@ def sound_rows(text: str, start: int, error: ValueError) -> Iterator[Row | Skip]
             faults += 1
             end = _next_object(text, at + 1, keys)
             rest = "; nothing after it can be read" if end == len(text) else ""
-            yield Skip(where, "bad_row", f"it is no valid JSON: {broken}{rest}")
+            yield Skip(where, "bad_row", f"it is not valid JSON: {broken}{rest}")
         else:
             yield object_row(value, where)
         at = _blank_end(text, end)

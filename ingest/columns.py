@@ -75,7 +75,7 @@ def choose_columns(
 
 
 def told_of_few(rows: Sequence[Row], finds: Callable[[str], bool]) -> str:
-    """Say which column finds pictures, though of too few rows to be taken; "" if none does."""
+    """Return a note of a column that finds pictures for too few rows; "" if none does."""
     sample = _sample(rows)
     texts = {name: _texts(sample, name) for name in column_names(rows)}
     found = {name: sum(map(finds, values)) for name, values in texts.items()}
@@ -118,7 +118,7 @@ def names_an_image(name: str) -> bool:
 def _image_columns(
     rows: Sequence[Row], names: Sequence[str], finds: Callable[[str], bool]
 ) -> tuple[str, ...]:
-    """Return what is called like a picture and looks like one; else the first that finds most."""
+    """Return the columns named like a picture that look like one, else one that finds most."""
     called = [
         name
         for name in _in_order(names, IMAGE_COLUMNS)

@@ -64,7 +64,7 @@ class Source:
 
     @property
     def text_kind(self) -> TextKind:
-        """What its words are: those of pages, where it has any; else what they were taken for."""
+        """The kind of its texts: pages where it has any, else what was chosen or guessed."""
         if any(record.page for record in self.records):
             return "pages"
         return "rows" if any(record.attributes for record in self.records) else "captions"
@@ -96,7 +96,7 @@ def load_source(
 
 
 def default_label(path: Path) -> str:
-    """Return the label that a source has unasked: what dataset.toml says, else its own name."""
+    """Return a source's default label: that of dataset.toml, else the name of its folder."""
     path = _existing(path)
     return _label(_dataset_file(path).label, path)
 
@@ -124,7 +124,7 @@ def _label(given: str | None, path: Path) -> str:
         return _clean_label(path.name if path.is_dir() else path.stem) or "source"
     if not given or _clean_label(given) != given:
         raise SettingsError(
-            f"{quoted(given)} is no label; take one line without slashes and outer blanks"
+            f"{quoted(given)} is not a label; a label is one line without slashes and outer blanks"
         )
     return given
 
@@ -134,7 +134,7 @@ def _clean_label(text: str) -> str:
 
 
 def _is_picture(path: Path) -> bool:
-    """Tell by the name, and for a name that no loader knows, by the content."""
+    """Tell whether a file is a picture, by its name, or by its content if no loader knows it."""
     try:
         found = loader_for(path)
         if found is not None:
@@ -194,7 +194,7 @@ def _source(
 def _named_first(
     tables: Sequence[Table], given: DatasetFile, names: Iterable[NameFields]
 ) -> set[str]:
-    """The columns that must be there to filter by: what somebody named, names, and a page's own."""
+    """The columns to index first: named in dataset.toml or file names, captions, and a page's."""
     named = {*given.types, *(name for _, name in named_columns(given))}
     named |= {name for table in tables for name in table.columns.captions}
     named |= {name for fields in names for name in fields.values}
@@ -208,12 +208,12 @@ def _is_catalogue(contents: Contents, given: DatasetFile) -> bool:
 
 
 def _unnamed(path: Path, contents: Contents, named: Mapping[str, None]) -> list[str]:
-    """Tell of the pictures of a folder that its metadata leaves out."""
+    """Return a notice of the pictures that no metadata names."""
     if contents.bare or not path.is_dir():
         return []
     left = [picture for picture in contents.folder.pictures if picture not in named]
     told = examples(map(quoted, left))
-    return [f"left out, for no metadata names them ({len(left):,}): {told}"] if left else []
+    return [f"left out, because no metadata names them ({len(left):,}): {told}"] if left else []
 
 
 def _unfitting(pattern: str | None, names: Mapping[str, NameFields]) -> list[str]:
@@ -223,11 +223,11 @@ def _unfitting(pattern: str | None, names: Mapping[str, NameFields]) -> list[str
 
 
 def _wordless(contents: Contents, columns: Mapping[str, Sequence[object]]) -> list[str]:
-    """Tell of texts that might be captions, where there are none: words would find nothing."""
+    """Return a notice of columns that may be captions, where none was taken for them."""
     if contents.bare or any(table.columns.captions for table in contents.tables):
         return []
     texts = [name for name, values in columns.items() if _are_texts(values)]
-    told = f'if these say what is on the pictures, say captions = "…" in {DATASET_FILE}'
+    told = f'if one of these describes the pictures, set captions = "…" in {DATASET_FILE}'
     said = f"no column was taken for captions; {told}: {examples(map(quoted, texts))}"
     return [said] if texts else []
 
@@ -239,7 +239,7 @@ def _are_texts(values: Sequence[object]) -> bool:
 
 
 def _twins(fields: Sequence[Field]) -> list[str]:
-    """Tell of columns whose names differ only in case: a filter must tell them apart."""
+    """Return notices of columns whose names differ only in case, with their names in filters."""
     first: dict[str, Field] = {}
     told = []
     for field in fields:
@@ -250,7 +250,7 @@ def _twins(fields: Sequence[Field]) -> list[str]:
 
 
 def _untyped(given: DatasetFile, columns: Collection[str], keys: Collection[str]) -> list[str]:
-    """Tell of the names in [types] and [scales] that are no column with a type."""
+    """Return notices of names in [types] and [scales] that are not columns with a type."""
     used = "is the picture, a caption or the place and has no type"
     notices = []
     for key, names in (("types", given.types), ("scales", given.scales)):
@@ -261,7 +261,7 @@ def _untyped(given: DatasetFile, columns: Collection[str], keys: Collection[str]
 
 
 def _guesses(contents: Contents, given: DatasetFile, pattern: str | None) -> dict[str, str]:
-    """Say what was guessed, by the key of dataset.toml that would correct it."""
+    """Return what was guessed, by the key of dataset.toml that can correct it."""
     tables = [table for table in contents.tables if table.file in contents.columns]
     images = {table.file: table.columns.images[:1] for table in tables}
     captions = {table.file: table.columns.captions for table in tables}

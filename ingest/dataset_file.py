@@ -1,4 +1,4 @@
-"""dataset.toml: what a person says of a source, so that it need not be guessed."""
+"""dataset.toml: what a person states about a source, so that it need not be guessed."""
 
 import tomllib
 from pathlib import Path
@@ -87,7 +87,7 @@ def read_dataset_file(path: Path) -> DatasetFile:
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).removesuffix(")").rpartition(" (at ")
         raise SettingsError(
-            f'{path} is no TOML at {where} ({what}); a text stands in quotes: image = "photo"'
+            f'{path} is not TOML at {where} ({what}); a text stands in quotes: image = "photo"'
         ) from error
     except RecursionError as error:
         raise SettingsError(f"{path} is nested too deeply") from error
@@ -98,7 +98,7 @@ def read_dataset_file(path: Path) -> DatasetFile:
 
 
 def _told(place: tuple[int | str, ...]) -> str:
-    """Say what is wrong at a place of the file: an unknown key, or a value that it cannot take."""
+    """Return what is wrong at a place of the file: an unknown key, or an invalid value."""
     name, keys = str(place[0]), DatasetFile.model_fields
     if name not in keys:
         return (

@@ -56,7 +56,7 @@ LAYER, OCR = "layer", "ocr"
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture that was read: its vector if a worker made it, else its pixels; its EXIF place.
+    """A decoded picture: its vector if a worker made that, else its pixels; its EXIF place.
 
     Of a page the pixels are the JPEG that is kept of it, 0.25 MB instead of 5 to hand over. Of a
     page also its text as words, a hash of what it shows and says without OCR, what gave its words,
@@ -74,7 +74,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a picture could not be read; unnamed, for several files may have its bytes."""
+    """Why a picture could not be read, without its name, as several files may have its bytes."""
 
     code: str
     reason: str
@@ -98,7 +98,7 @@ Job = Future[list[Decoded | Failure]]
 
 _LOST = Failure(
     "decoder_crashed",
-    f"{MAX_DEATHS} pages before it could not be drawn, so the rest was left out; save it anew",
+    f"{MAX_DEATHS} pages before it could not be drawn, so the rest was left out; save it again",
 )
 
 
@@ -134,7 +134,7 @@ class Decoders:
             self._send(())
 
     def decode(self, wanted: Iterable[DecodeTask]) -> Iterator[Decoded | Failure]:
-        """Yield what became of each, in order; at most a few chunks are held at a time."""
+        """Yield each picture or failure in order, holding only a few chunks at a time."""
         waiting: deque[tuple[tuple[DecodeTask, ...], Job]] = deque()
         pictures = CHUNK if spec_of(self._embedding).in_workers else PIXEL_CHUNK
         for chunk in _chunks(wanted, pictures):
@@ -185,7 +185,7 @@ class Decoders:
         return self._deaths[wanted.file] >= MAX_DEATHS
 
     def _alone(self, wanted: DecodeTask) -> Decoded | Failure:
-        """Decode one in a process where no other is, to find the one that ends it."""
+        """Decode one file alone in a process, to find out which one crashes it."""
         if self._is_lost(wanted):
             return _LOST
         wanted = self._spared(wanted)
@@ -199,7 +199,7 @@ class Decoders:
             return Failure(error.code, str(error))
 
     def _spared(self, wanted: DecodeTask) -> DecodeTask:
-        """Spare a document OCR that ended a process over some of its pages."""
+        """Turn OCR off for a document over whose pages processes have crashed."""
         is_spared = self._ocr_deaths[wanted.file] >= MAX_DEATHS
         return replace(wanted, known=None) if is_spared else wanted
 
@@ -211,7 +211,7 @@ def _known(results: list[Decoded | Failure]) -> Job:
 
 
 def _chunks(wanted: Iterable[DecodeTask], pictures: int) -> Iterator[tuple[DecodeTask, ...]]:
-    """Divide files into jobs; what OCR may read for seconds is one alone."""
+    """Divide files into jobs; a page for OCR, which takes seconds, is a job by itself."""
     rest = iter(wanted)
     for first in rest:
         size = 1 if first.known is not None else CHUNK if first.page else pictures
@@ -219,7 +219,7 @@ def _chunks(wanted: Iterable[DecodeTask], pictures: int) -> Iterator[tuple[Decod
 
 
 def _times(settings: Settings) -> float:
-    """Return how many times the limits that 100 megapixels need are to be had."""
+    """Return the factor by which the limits for 100 megapixels are raised."""
     return max(1.0, settings.max_megapixels / 100)
 
 

@@ -53,7 +53,7 @@ def choose_fields(
 def unindexed_notice(
     types: Mapping[str, FieldType], fields: Sequence[Field], first: Collection[str]
 ) -> list[str]:
-    """Return a notice of the columns that there was no room to filter by."""
+    """Return a notice of the columns that filters cannot use because there was no room."""
     indexed = {field.name for field in fields}
     names = sorted(
         (name for name in types if name not in indexed), key=lambda name: name not in first
@@ -61,9 +61,9 @@ def unindexed_notice(
     if not names:
         return []
     return [
-        f"kept and shown, but not to filter by, for a collection indexes {MAX_FIELDS} columns at"
-        f" most ({len(names):,}): {examples(map(repr, names))}. Those under [types] in"
-        f" {DATASET_FILE} go first, once a collection is full only with --rebuild"
+        f"kept and shown, but not for filters, because a collection indexes {MAX_FIELDS} columns at"
+        f" most ({len(names):,}): {examples(map(repr, names))}. Columns under [types] in"
+        f" {DATASET_FILE} are indexed first; if the collection is full, add --rebuild"
     ]
 
 

@@ -28,7 +28,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+:(?!\s)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"[a-z]:|/|\\", re.IGNORECASE)
 
 REASONS = {
-    "bad_path": "is no usable file name",
+    "bad_path": "is not a usable file name",
     "not_a_picture": "is a folder or a device, not a picture",
     "path_outside_root": "leads out of the source's folder",
     "unreadable_folder": "may not be read",
@@ -68,7 +68,7 @@ def index_folder(root: Path) -> Folder:
 
 
 def build_folder(root: Path, found: Mapping[str, str | None]) -> Folder:
-    """Return the look-up tables for paths; those that come with a code are refused."""
+    """Return a folder's look-up tables; paths with an error code are refused."""
     files = sorted(path for path, code in found.items() if code is None)
     pictures = tuple(path for path in files if is_picture_name(path))
     return Folder(
@@ -141,12 +141,12 @@ def _starts_above(folder: Folder, name: str) -> bool:
 
 
 def refusal(path: str, code: str) -> str:
-    """Say why a path that is there was refused."""
+    """Return why an existing path was refused."""
     return f"{quoted(path)} {REASONS[code]}"
 
 
 def reason_of(error: SourceError, file: str) -> str:
-    """Return what an error says of a file, for a Skip, which names its file itself.
+    """Return an error's message without the file's name, for a Skip, which has that already.
 
     >>> reason_of(SourceError("empty_file", "a.jpg has no bytes"), "photos/a.jpg")
     'it has no bytes'
@@ -156,7 +156,7 @@ def reason_of(error: SourceError, file: str) -> str:
 
 
 def named(error: SourceError, file: str) -> SourceError:
-    """Return the error with the file's name at its beginning, as one alone has to be told.
+    """Return the error with the file's name at the start, for use outside a Skip.
 
     >>> str(named(SourceError("empty_file", "it has no bytes"), "a.pdf"))
     'a.pdf: it has no bytes'

@@ -59,7 +59,7 @@ _FOLDER_CODES = frozenset({"path_outside_root", "unreadable_folder"})
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the metadata files of a source say, and what of them could not be read.
+    """The rows of a source's metadata files, and what could not be read.
 
     `bare` is set where the one table is made of the pictures. `ignored` says of each file that is
     no metadata why not; `columns` has those of every file with rows, also of an ignored one.
@@ -101,10 +101,10 @@ def read_folder(path: Path, given: DatasetFile, unreadable: Mapping[str, Known])
     deeper = [file for file in contents.folder.files if file.endswith(f"/{DATASET_FILE}")]
     if deeper:
         told = examples(sorted(deeper))
-        contents.notices.append(f"not read, for only the one in {path.name} counts: {told}")
+        contents.notices.append(f"not read, because only the one in {path.name} counts: {told}")
     if contents.ignored:
         told = f"({len(contents.ignored):,}): {examples(contents.ignored)}"
-        contents.notices.append(f"ignored, for they are no metadata {told}")
+        contents.notices.append(f"ignored, because they are not metadata {told}")
     contents.notices.extend(_strangers(contents.folder))
     is_told = any(table.file in contents.columns for table in contents.tables)
     return contents if is_told else _bare_folder(path, contents, given)
@@ -120,7 +120,9 @@ def _strangers(folder: Folder) -> list[str]:
         and not posixpath.basename(file).startswith(".")
     )
     told = examples(map(quoted, odd))
-    return [f"not read, being neither pictures nor metadata ({len(odd):,}): {told}"] if odd else []
+    return (
+        [f"not read, because neither pictures nor metadata ({len(odd):,}): {told}"] if odd else []
+    )
 
 
 def read_file(path: Path, given: DatasetFile) -> Contents:

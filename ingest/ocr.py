@@ -98,7 +98,7 @@ def _lines(image: "Image.Image") -> list[Line]:
 
 
 def _conviction(lines: Sequence[Line]) -> float:
-    """Return how much was read, and how well: the letters, each by its line's confidence."""
+    """Return the number of letters that were read, each weighted by its line's confidence."""
     return sum(len(line.words) * line.confidence for line in lines)
 
 
@@ -168,7 +168,7 @@ def _reader() -> Any:  # noqa: ANN401 - its own types are there only when it is 
         return RapidOCR(params=_parameters(finder, reader))
     except Exception as error:
         raise SettingsError(
-            f"RapidOCR cannot be loaded ({error}). Install it anew:"
+            f"RapidOCR cannot be loaded ({error}). Install it again:"
             " pip install 'rapidocr>=3.10,<4' onnxruntime"
         ) from error
 

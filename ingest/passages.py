@@ -64,7 +64,7 @@ _LAYERS: dict[Unread, str] = {
 
 
 def told_unread(pages: Mapping[Unread, Sequence[str]], *, ocr: bool) -> Iterator[str]:
-    """Yield what to tell of pages whose words were not read, by their paths."""
+    """Yield notices of pages whose words were not read."""
     hope = "found by the picture alone" if ocr else "--ocr reads what they show"
     for why, fact in _LAYERS.items():
         if paths := pages.get(why):
@@ -88,7 +88,7 @@ def says_little(text: str, picture_share: Callable[[], float]) -> bool:
 
 
 def is_prose(text: str) -> bool:
-    """Tell whether the words of a text are words or numbers, in whichever language.
+    """Tell whether most words of a text are words or numbers of some language.
 
     >>> is_prose("Rye bread, 3.50 EUR"), is_prose("I9A8O-P$p $Ax31J(P 9zQ$kk1 FFQ& V8VceZ")
     (True, False)
@@ -156,7 +156,7 @@ def caption_of(text: str) -> str:
 
 
 def _is_garbage(layer: str) -> bool:
-    """Signs that stand alone do not count: they are bullets and icons of a font."""
+    """Tell whether a layer is garbage. Single characters are ignored: bullets and icons."""
     chars = "".join(chunk for chunk in layer.split() if len(chunk) > 1)
     return sum(map(_is_bad, chars)) > GARBAGE_SHARE * len(chars)
 

@@ -212,7 +212,7 @@ class _Run:
         except CollectionError as error:
             if not self.rebuild or isinstance(error, CollectionForeignError):
                 raise
-            self.watch.notice(f"made again from this source alone, for {error}")
+            self.watch.notice(f"made again from this source alone, because {error}")
             return None
 
     def made_by_another(self) -> Manifest | None:
@@ -316,7 +316,7 @@ class _Run:
         if self.rebuild:
             return "The collection is as it was"
         done = self.report.new + self.report.changed
-        return f"{counted(done, 'record')} of this run are in; the same command goes on from there"
+        return f"{counted(done, 'record')} of this run are stored; run the same command to go on"
 
     def bring_in_step(
         self, collection: Collection, source: Source, models: Models, decoders: Decoders
@@ -350,7 +350,7 @@ class _Run:
         tell("reading and embedding")
         try:
             writer.write()
-            tell("taking out what is gone")
+            tell("removing what is gone")
             stale = plan.gone | (plan.changed & writer.failed)
             self._refuse_losses(stale - plan.moved.keys(), plan.stored, source, was)
             collection.delete(sorted(stale))

@@ -25,7 +25,7 @@ _DEGREES = r"(-?[0-9]{1,3}(?:\.[0-9]+)?)"
 
 @dataclass(frozen=True, slots=True)
 class NameFields:
-    """What a file name says by a pattern, if it fits."""
+    """The fields of a file name by a pattern, and whether it fits."""
 
     fits: bool
     values: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def compile_pattern(pattern: str) -> tuple[re.Pattern[str], list[str]]:
 
 
 def read_name(path: str, pattern: str, taken: Container[str] = ()) -> NameFields:
-    """Return what a file name says; `taken` are keys, in small letters, that rows have already.
+    """Return the fields of a file name; `taken` are keys, in small letters, that rows have.
 
     `lat` and `lon` are the place and no metadata; a name with a place that is not on the earth does
     not fit, though what else it says is kept.
@@ -82,7 +82,7 @@ def guess_pattern(paths: Sequence[str]) -> str | None:
 
 
 def place_of(lat: Any, lon: Any) -> Place | None:  # noqa: ANN401 - whatever a row holds
-    """Return the place that two values say, numbers or texts; None when they say none."""
+    """Return the place of a latitude and a longitude, numbers or texts; None if invalid."""
     degrees = [typed(value, "number") for value in (lat, lon)]
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in degrees):
         return None

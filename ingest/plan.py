@@ -9,7 +9,7 @@ from app.store.payload import metadata_hash, point_id
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What the collection knows of one record's file and of what was said of it."""
+    """The ledger's entry of one record: the state of its file, and a hash of its metadata."""
 
     record_id: str
     file: FileState
@@ -18,7 +18,7 @@ class LedgerEntry:
 
 @dataclass(slots=True)
 class PendingPicture:
-    """Bytes that must get a vector, and every record that shows them.
+    """A picture that needs a vector, with every record that shows it.
 
     `reuse` is the id of a stored point with the same bytes: its vector serves.
     """
@@ -55,12 +55,12 @@ class Plan:
 
     @property
     def lost(self) -> frozenset[str]:
-        """What would leave the collection for good."""
+        """The records that would leave the collection."""
         return self.gone - self.moved.keys()
 
     @property
     def bare(self) -> frozenset[str]:
-        """What is stored and comes back, changed or moved, without a caption."""
+        """The stored records that come back, changed or moved, without a caption."""
         said = [r for p in self.pictures for r in p.records if _speaks(r)]
         ids = {point_id(record.record_id) for record in said}
         moved = {id_ for id_, content in self.moved.items() if content not in self.spoken}
@@ -128,7 +128,7 @@ def make_plan(
 
 
 def _speaks(record: Record) -> bool:
-    """Whether something is said of it; of a page that is not known before it is opened."""
+    """Tell whether a record has any text; a page may have, as long as it is not opened."""
     return bool(record.captions or record.page)
 
 
@@ -138,7 +138,7 @@ def _same(before: LedgerEntry, file: FileState, record: Record) -> bool:
 
 
 def by_hash(stored: Iterable[tuple[str, str, FileState]], *, ocr: bool = False) -> dict[str, str]:
-    """Return one point id for each hash, of (hash, point id, file); the same in every run.
+    """Return one point id for each hash from (hash, point id, file), the same in every run.
 
     Of pages alike, one that was read goes before one that was not; that is no good to `ocr`.
     """

@@ -175,7 +175,7 @@ def _next_row(table: Iterator[list[str]], lines: _Lines, look: _Look) -> TableRo
         cells = next(table, None)
     except csv.Error as error:  # a cell too long, perhaps for want of a quote
         if len(lines.taken) == 1:
-            return TableRow(lines.first, [], f"it is no row of a table: {error}")
+            return TableRow(lines.first, [], f"it is not a row of a table: {error}")
         lines.ended, cells = True, []
     if cells is None:
         return None

@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one row says of the picture at `path`; `notes` are for the report."""
+    """The values of one row about the picture at `path`; `notes` are for the report."""
 
     path: str
     where: str
@@ -48,7 +48,7 @@ class Entry:
 
 
 def read_entries(table: Table, folder: Folder) -> list[Entry | Skip]:
-    """Return what each row says, in order; a Skip for each whose picture cannot be had."""
+    """Return an entry for each row in order, or a Skip if its picture cannot be found."""
     return [_entry(row, table, folder) for row in table.rows]
 
 
@@ -101,7 +101,9 @@ def conflicts(entries: Sequence[Entry]) -> list[str]:
         for name, value in entry.values.items():
             if first.setdefault((entry.path, name), value) != value:
                 found.append(f"{name!r} in {entry.where}")
-    told = f"left out, for an earlier row of the same picture says otherwise ({len(found):,})"
+    told = (
+        f"left out, because an earlier row of the same picture has another value ({len(found):,})"
+    )
     return [f"{told}: {examples(found)}"] if found else []
 
 
@@ -119,25 +121,25 @@ def type_entries(
         values = {**entry.values, **named}
         done.append(replace(entry, values=_typed_values(values, types, odd)))
     told = [
-        f"{counted(len(values), 'value')} of {name!r} counted as missing, being no {types[name]}:"
-        f" {examples(dict.fromkeys(values))}; {WHAT_FITS[types[name]]}"
+        f"{counted(len(values), 'value')} of {name!r} counted as missing, because not of type"
+        f" {types[name]}: {examples(dict.fromkeys(values))}; {WHAT_FITS[types[name]]}"
         for name, values in islice(odd.items(), MAX_COLUMNS_TOLD)
     ]
     rest = list(odd)[MAX_COLUMNS_TOLD:]
     if rest:
-        told.append(f"so did values of {counted(len(rest), 'more column')}: {_named(rest)}")
+        told.append(f"so were values of {counted(len(rest), 'more column')}: {_named(rest)}")
     return done, told
 
 
 def nested(columns: Mapping[str, Sequence[Any]], types: Container[str]) -> list[str]:
-    """Return a notice that names the columns of objects: kept, but nothing to filter by."""
+    """Return a notice of the columns of objects, which are kept but cannot be used in filters."""
     names = [
         name
         for name, values in columns.items()
         if name not in types and any(not is_blank(value) for value in values)
     ]
     told = _named(names)
-    return [f"objects and lists are kept, but cannot be filtered by: {told}"] if names else []
+    return [f"objects and lists are kept, but cannot be used in filters: {told}"] if names else []
 
 
 def noted(entries: Iterable[Entry]) -> list[str]:
@@ -181,11 +183,15 @@ def _entry(row: Row, table: Table, folder: Folder) -> Entry | Skip:
 
 
 def _moved_note(name: str, file: Path) -> str:
-    """Tell of a picture found by its bare name, in another folder than the row has it in."""
+    """Return a note of a picture that was found by its name in another folder than the row says."""
     said = posixpath.basename(posixpath.dirname(name.strip().replace("\\", "/")))
     if said in ("", ".", "..") or said.casefold() == file.parent.name.casefold():
         return ""
-    return "" if file.name == name else "the path is not there; a picture of that name was taken"
+    return (
+        ""
+        if file.name == name
+        else "the path is not there, so a picture of that name elsewhere was taken"
+    )
 
 
 def _captions(row: Row, columns: Columns) -> tuple[tuple[str, ...], list[str]]:
@@ -205,7 +211,7 @@ def _row_place(row: Row, columns: Columns) -> tuple[Place | None, list[str]]:
     if not values or all(map(is_blank, values)):
         return None, []
     place = place_of(*values)
-    told = "what the columns of the place say is no latitude and longitude in degrees"
+    told = "what the columns of the place say is not a latitude and longitude in degrees"
     return place, [] if place else [told]
 
 
@@ -232,7 +238,7 @@ def _typed_values(
 
 
 def _metadata(group: Sequence[Entry]) -> dict[str, Any]:
-    """Join what the rows say; the first to say something is right."""
+    """Join the values of several rows; of different values the first counts."""
     metadata: dict[str, Any] = {}
     for entry in group:
         for key, value in entry.values.items():

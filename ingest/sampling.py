@@ -18,14 +18,14 @@ PAGE_WORDS = 200.0
 
 
 def average_words(records: Sequence[Record]) -> float:
-    """Return the mean number of words of what is said of records, for BM25."""
+    """Return the mean number of words in the texts of records, for BM25."""
     mean = bm25.average_length(sample_texts(records))
     none_said = mean == 1 and any(record.page is not None for record in records)
     return PAGE_WORDS if none_said else mean
 
 
 def told_of_length(records: Sequence[Record], made_with: float) -> Iterator[str]:
-    """Yield a notice for texts of another length than those that a collection was made with.
+    """Yield a notice if the texts differ much in length from those that a collection began with.
 
     From half to twice the mean, R@5 changes by .02. Pages would have to be opened for it.
     """
@@ -33,13 +33,13 @@ def told_of_length(records: Sequence[Record], made_with: float) -> Iterator[str]
     mean = bm25.average_length(said)
     if said and not made_with / 2 <= mean <= made_with * 2:
         yield (
-            f"its texts have {mean:.0f} words in the mean, where BM25 was set for {made_with:.0f};"
-            " --rebuild sets it anew, by all sources"
+            f"its texts have {mean:.0f} words on average, but BM25 was set for {made_with:.0f};"
+            " --rebuild sets it again, by all sources"
         )
 
 
 def sample_texts(records: Sequence[Record]) -> Iterator[str]:
-    """Yield what is said of records; of pages, which must be opened for it, of some throughout."""
+    """Yield the texts of records; of pages, which must be opened for it, those of a sample."""
     pages = sum(record.page is not None for record in records)
     step = max(1, pages // SAMPLE_PAGES)
     hostile: set[Path] = set()

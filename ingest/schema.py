@@ -81,7 +81,7 @@ def typed(value: object, type_: FieldType) -> TypedValue:
 
 
 def is_blank(value: object) -> bool:
-    """Tell whether there is nothing: null, an empty list, blanks, `n/a`."""
+    """Tell whether a value is missing: null, an empty list, blanks, `n/a`."""
     if isinstance(value, str):
         return value.strip().lower() in _BLANK
     return value is None or value == [] or value == {}
@@ -136,7 +136,7 @@ def _is_nan(value: object) -> bool:
 
 
 def _is_infinite(value: object) -> bool:
-    """Tell whether a value is a number that is none: `inf`, or too large a one such as 1e400."""
+    """Tell whether a value is an infinite number: `inf`, or one too large such as 1e400."""
     if isinstance(value, str):
         text = value.strip().lower()
         too_large = _NUMBER.fullmatch(text) and not _INTEGER.fullmatch(text)
@@ -159,7 +159,7 @@ def _number(value: object) -> float | int | None:
 
 
 def _boolean(value: object) -> bool | None:
-    """Return what a column that was said to be boolean holds; 1 and 0 may be numbers."""
+    """Return the boolean of a value in a column of booleans; 1 and 0 may be numbers."""
     if not isinstance(value, str | bool | int | float):
         return None
     return _BOOLEANS.get(str(value).strip().lower())

@@ -69,7 +69,7 @@ def told_guesses(source: Source) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Another source, and what of it is in this one too, by the content of files.
+    """Another source, with the number of its files that are in this one too, by content.
 
     `files` is their number, `records` that of the records of this source that show them; `share`
     is how much of the other source is here and no longer where that source has it, from 0 to 1.
@@ -151,7 +151,7 @@ def refuse_moved(source: Source, alike: Sequence[Alike]) -> None:
 
 
 def told_of_alike(source: Source, alike: Iterable[Alike], collection: str) -> Iterator[str]:
-    """Yield what to tell of a source whose files other sources have too: they are found twice."""
+    """Yield notices of a source whose files are in other sources too, and will be found twice."""
     for other in alike:
         told = (
             f"{counted(other.records, 'picture')} of {source.label!r} are in the collection"
@@ -175,7 +175,7 @@ def told_of_alike(source: Source, alike: Iterable[Alike], collection: str) -> It
 def _overruled(
     source: Source, label: str | None, known: Sequence[Field], text_kind: TextKind
 ) -> Iterator[str]:
-    """Say which keys of dataset.toml a collection overrules, for it was made otherwise."""
+    """Yield notices of keys of dataset.toml that come too late for this collection."""
     given = source.given
     if label is None and given.label not in (None, source.label):
         yield (
@@ -184,20 +184,20 @@ def _overruled(
         )
     if "text" in given.model_fields_set and given.text != text_kind:
         yield (
-            f"text = {given.text!r} in {DATASET_FILE} comes too late for how words weigh: the"
-            f" collection was made with {text_kind!r}; --rebuild decides anew, by its first source"
+            f"text = {given.text!r} in {DATASET_FILE} comes too late to change how words weigh: the"
+            f" collection was made with {text_kind!r}; --rebuild decides again, by its first source"
         )
     fixed = [field for field in known if given.types.get(field.name, field.type) != field.type]
     if fixed:
         told = examples(f"{field.name!r} as {field.type}" for field in fixed)
         yield (
             f"[types] in {DATASET_FILE} comes too late: the collection has {told}; --rebuild"
-            " decides anew, by the first source with that column"
+            " decides again, by the first source with that column"
         )
 
 
 def _resolved(path: Path) -> Path:
-    """Return the whole path. It is kept as text, so one that is none is refused."""
+    """Return the absolute path. One that is not valid Unicode is refused, as it is kept as text."""
     try:
         resolved = path.expanduser().resolve()
         str(resolved).encode()

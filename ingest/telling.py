@@ -8,7 +8,7 @@ _hear: ContextVar[Callable[[str], None] | None] = ContextVar("_hear", default=No
 
 
 def tell(step: str) -> None:
-    """Say what is being done. Call it often: it is shown only where a step takes long.
+    """Report the current step. Call it often: it is shown only where a step takes long.
 
     What comes after a colon says how far it is: "comparing files: 300 of 2,000".
     """
@@ -18,7 +18,7 @@ def tell(step: str) -> None:
 
 @contextmanager
 def telling(hear: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, let `hear` be told of every step."""
+    """Within the block, call `hear` for every step."""
     before = _hear.set(hear)
     try:
         yield

@@ -32,7 +32,7 @@ MAX_FILES = 10_000
 
 
 class Stamp(NamedTuple):
-    """What one look at a file tells of it, without its bytes.
+    """A file's state without reading it: size, time and the like.
 
     Size and `mtime_ns` stay the same where a program mends a file and sets its time back, as
     copying does; `ctime_ns` or the inode then do not. On Windows `ctime_ns` is when it was made.
@@ -45,7 +45,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, stat: os.stat_result) -> Self:
-        """Return it of what the system tells."""
+        """Return the stamp for a file's status."""
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
@@ -78,7 +78,7 @@ def skip_of(known: Mapping[str, Known], path: str, stamp: Stamp) -> Skip | None:
 
 
 def remember(file: Path, settings: Settings, skips: Iterator[tuple[Skip, Stamp]]) -> None:
-    """Remember these and no others; nothing where nothing can be written."""
+    """Store these files and no others as unreadable; do nothing where nothing can be written."""
     files: dict[str, Known] = {}
     for skip, stamp in skips:
         if skip.code in LASTING and len(files) < MAX_FILES:
@@ -100,7 +100,7 @@ def memory_of(folder: Path, label: str) -> Path:
 
 
 def _known(kept: object) -> Known:
-    """Read what JSON holds of a file. Raises ValueError for what `remember` has not written."""
+    """Read one file's entry. Raises ValueError for what `remember` has not written."""
     match kept:
         case [[int(), int(), int(), int()] as stamp, str() as code, str() as reason]:
             if code in LASTING:

@@ -51,7 +51,7 @@ class _Ready:
 
 
 class Writer:
-    """Carries a plan out. However it ends, `done`, `failed` and `skips` say how far it came.
+    """Executes a plan. However it ends, `done`, `failed` and `skips` say how far it came.
 
     `same` are those of `done` which show and say what they did before. `unread` are the paths of
     pages whose words are not what they show, by why. `skip` is told of each picture that cannot be
@@ -130,7 +130,7 @@ class Writer:
         return DecodeTask(record.file, record.page, keep_at, self._known if record.page else None)
 
     def _write_known(self, batch: Sequence[PendingPicture]) -> list[PendingPicture]:
-        """Bytes that are stored already, under this name or another: their vector serves again.
+        """Write pictures whose bytes are stored already, under any name, with the stored vectors.
 
         Returns those whose vector this very run has replaced, as when a.jpg became b.jpg and b.jpg
         became c.jpg.
@@ -147,7 +147,7 @@ class Writer:
         return replaced
 
     def _reuse(self, picture: PendingPicture, stored: Point) -> None:
-        """Take what is stored of the same bytes: of a picture what it shows, of a page all."""
+        """Add a picture with the stored vectors of the same bytes; a page with all of them."""
         exif = stored.payload.get("exif_place")
         place = Place(*exif) if exif else None
         is_page = picture.records[0].page is not None
@@ -197,7 +197,7 @@ class Writer:
     def _image_vectors(
         self, results: Sequence[Decoded], images: Sequence["Image.Image"]
     ) -> list[list[float]]:
-        """Return the vectors that the workers made; else make them."""
+        """Return the image vectors: those that workers made, else made here."""
         embedded = iter(self._models.image.embed_images(images).tolist() if images else ())
         return [next(embedded) if each.vector is None else each.vector for each in results]
 
@@ -222,7 +222,7 @@ class Writer:
             self._ready.append(_Ready(record, file, vectors, found.place))
 
     def _rows(self, record: Record) -> list[str]:
-        """What is embedded of a record's words: each saying, or each passage of a page."""
+        """Return the texts to embed of a record: each caption, or each passage of a page."""
         return self._models.text.split(record.text) if record.text else [*record.sayings]
 
     def _embedded(self, texts: Sequence[str]) -> list[list[float]]:

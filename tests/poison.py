@@ -1,4 +1,4 @@
-"""Decoding that dies of one picture. By itself, for every worker process imports it anew."""
+"""Decoding that dies of one picture. By itself, for every worker process imports it again."""
 
 import os
 from typing import Any

@@ -174,14 +174,14 @@ METADATA: dict[str, tuple[int, dict[str, int], str]] = {
     "lines_one_bad.jsonl": (2, {"bad_row": 1}, ""),
     "dup_keys.json": (0, {"missing_picture": 1}, ""),  # of a key said twice, the last counts
     "missing_keys.json": (1, {"missing_image_field": 1}, ""),
-    "extra_nested.json": (1, {}, "cannot be filtered by: 'deep'"),
+    "extra_nested.json": (1, {}, "cannot be used in filters: 'deep'"),
     "null_captions.json": (1, {}, "no caption (null_captions.json row 8"),
     "caption_quirks.json": (1, {}, ""),
     "same_image_other_caption.json": (1, {}, ""),
     "case_clash.json": (2, {}, ""),
-    "nan_inf.json": (1, {}, "values of 'safer' counted as missing, being no number"),
+    "nan_inf.json": (1, {}, "values of 'safer' counted as missing, because not of type number"),
     "numbers_native.json": (1, {}, ""),
-    "mixed_types.json": (1, {}, "for an earlier row of the same picture says otherwise"),
+    "mixed_types.json": (1, {}, "because an earlier row of the same picture has another value"),
     "huge_int.json": (0, {"bad_row": 1}, ""),
     "caption_1e6.json": (1, {}, ""),
     "caption_long_word.json": (1, {}, ""),
@@ -194,7 +194,7 @@ METADATA: dict[str, tuple[int, dict[str, int], str]] = {
     "styles_semicolon.csv": (1, {}, ""),
     "styles_formula.csv": (1, {}, ""),
 }
-REFUSED = {"gbk.json": "is not UTF-8", "comments.json": "is no valid JSON"}
+REFUSED = {"gbk.json": "is not UTF-8", "comments.json": "is not valid JSON"}
 
 
 @pytest.fixture(scope="session")

@@ -185,7 +185,7 @@ def test_an_interrupted_ingest_reports_what_is_in(
     ran = sightline("ingest", squares, "-c", "mine", "--offline", "--json")
     assert ran.code == 130
     assert ran.json["new"] == 0
-    assert "nothing was changed; the same command begins again" in ran.err
+    assert "nothing was changed; run the same command to begin again" in ran.err
 
 
 def test_info_tells_of_an_ingest_that_did_not_end(
@@ -200,10 +200,10 @@ def test_info_tells_of_an_ingest_that_did_not_end(
     with monkeypatch.context() as patch:
         patch.setattr(Collection, "upsert", stop_then)
         assert sightline("ingest", squares, "-c", "mine", "--offline").code == 130
-    assert "the last ingest did not end" in sightline("info", "mine").out
-    assert "an ingest goes on, or did not end" in sightline("collections").out
+    assert "the last ingest did not finish" in sightline("info", "mine").out
+    assert "an ingest is running or did not finish" in sightline("collections").out
     assert sightline("ingest", squares, "-c", "mine", "--offline").code == 0
-    assert "did not end" not in sightline("info", "mine").out
+    assert "did not finish" not in sightline("info", "mine").out
 
 
 def test_a_search_during_a_first_ingest_says_that_it_is_being_made(
@@ -395,7 +395,12 @@ ERRORS: dict[str, tuple[list[str], int, str, str]] = {
         "collection_missing",
         "sightline ingest PATH --collection none",
     ),
-    "bad name": (["search", "x", "-c", "../etc"], 1, "settings", "is no name for a collection"),
+    "bad name": (
+        ["search", "x", "-c", "../etc"],
+        1,
+        "settings",
+        "cannot be the name of a collection",
+    ),
     "unknown field": (
         ["search", "x", "-c", "squares", "--where", "colour == 1"],
         1,

@@ -37,7 +37,7 @@ def test_the_script_was_written_for_a_dotted_blouse():
 def test_where_no_model_is_reached_a_script_answers_and_it_is_said_before_and_after(said):
     before, command, after = said().partition("$ sightline outfit")
     assert command
-    assert "none was reached: no Ollama answers" in before
+    assert "none was reached: Ollama does not answer" in before
     assert f"So {MODEL} answers in its place: a script written for this one garment" in before
     assert f"status: checked; model: {MODEL}" in after
     assert "no model has looked at this outfit" in after.splitlines()[-1]

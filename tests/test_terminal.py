@@ -66,6 +66,6 @@ def test_an_ingest_says_what_it_does(squares: Path, settings: Settings) -> None:
         "reading what is stored",
         *["comparing files"] * 3,
         "reading and embedding",
-        "taking out what is gone",
+        "removing what is gone",
         "making it fast to search",
     ]

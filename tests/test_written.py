@@ -81,7 +81,7 @@ def test_links_pipes_and_folders_are_never_written_to(force: bool, tmp_path: Pat
         "link": "is a link",
         "dangling": "is a link",
         "loop": "is a link",
-        "pipe": "it is no file",
+        "pipe": "it is not a file",
         "folder": "it is a folder",
     }.items():
         with pytest.raises(SettingsError, match=rf"{name}\.png .*{says}"):
@@ -91,7 +91,7 @@ def test_links_pipes_and_folders_are_never_written_to(force: bool, tmp_path: Pat
 
 
 def test_a_device_is_no_file() -> None:
-    with pytest.raises(SettingsError, match="it is no file"):
+    with pytest.raises(SettingsError, match="it is not a file"):
         check_target(Path("/dev/null"), [""], force=True)
 
 

@@ -1,4 +1,4 @@
-"""Decoding in other ways. By itself, for every worker process imports it anew."""
+"""Decoding in other ways. By itself, for every worker process imports it again."""
 
 from typing import Any
 

@@ -56,14 +56,14 @@ GONE_NAMED = 5
 """Of the pictures that are gone, in a notice."""
 
 BESIDE_A_PICTURE = (
-    "beside a picture that is asked about, pages are shown as pictures, without their text, and"
-    " small type is lost; leave out --image to have them read"
+    "with --image the model sees pages as pictures without their text, so small type is lost; leave"
+    " out --image to have them read"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said, and the evidence that it was shown, or would have been.
+    """A model's answer, with the evidence that it was shown, or would have been.
 
     `answered`: it finished, and cites evidence. `not_enough_evidence`: nothing was found, or the
     model said that it does not suffice, or it cites nothing; what it said is kept. `incomplete`: it
@@ -85,7 +85,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Listener:
-    """Who is told of an answer while it is made."""
+    """The callbacks that follow an answer while it is made."""
 
     evidence: Callable[[tuple[Evidence, ...]], None]
     text: Callable[[str], None]
@@ -94,7 +94,7 @@ class _Listener:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """What there is to show: opened pictures, best first, and what was found beyond them."""
+    """The evidence to show: opened pictures, best first, and what was found beyond them."""
 
     question: str
     opened: "tuple[tuple[Evidence, Image.Image], ...]"
@@ -108,11 +108,11 @@ class _Material:
 
     @property
     def in_documents(self) -> bool:
-        """Whether pages are to be read; beside a picture that is asked about they are pictures."""
+        """Whether pages are to be read as text; with a query picture they are shown as pictures."""
         return self.pages and self.query_image is None
 
     def part(self, text: str, limit: int) -> str:
-        """Return what of a page's text goes along."""
+        """Return the part of a page's text that is sent with its picture."""
         return excerpt(text, self.question, limit)
 
 
@@ -127,7 +127,7 @@ def answer(
     on_text: Callable[[str], None] | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Answer:
-    """Ask a vision model what the hits say to a question.
+    """Answer a question with a vision model, from what the hits show and say.
 
     `model` is the one that the settings name, unless it is given. `query_image` is the picture that
     the question is about, as `open_image` gives it. `on_evidence` gets what the model is shown,
@@ -167,11 +167,11 @@ def answer(
 
 
 def _ignore(_evidence: tuple[Evidence, ...]) -> None:
-    """Take note of nothing."""
+    """Do nothing: the callback where nobody listens."""
 
 
 def _limits(model: VisionModel) -> tuple[ModelLimits, ServiceUnavailableError | None]:
-    """Return what a model takes; and why it cannot be asked, if it cannot."""
+    """Return the model's limits, and why it cannot be asked, if it cannot."""
     try:
         return limits_told(model), None
     except ServiceUnavailableError as error:
@@ -202,7 +202,7 @@ def _checked(question: str) -> str:
 def _open_pictures(
     found: Sequence[Evidence], most: int, settings: Settings
 ) -> "tuple[tuple[tuple[Evidence, Image.Image], ...], tuple[Evidence, ...], list[str]]":
-    """Open the best pictures that can be, numbered anew; return also the rest, and what failed."""
+    """Open the best pictures and number them again; also return the others and what failed."""
     opened: list[tuple[Evidence, Image.Image]] = []
     notices: list[str] = []
     gone: list[str] = []
@@ -267,7 +267,7 @@ def _plan_pages(material: _Material, limits: ModelLimits) -> Budget:
 
 
 def _ask(material: _Material, budget: Budget, model: VisionModel, listener: _Listener) -> Answer:
-    """Ask; once more with less, if the server refuses what should have fitted."""
+    """Ask the model, and once more with less if the server refuses the prompt as too large."""
     try:
         return _ask_once(material, budget, model, listener)
     except PromptTooLargeError:
@@ -304,13 +304,13 @@ def _read_by_page(
     model: VisionModel,
     listener: _Listener,
 ) -> Answer:
-    """Let a model read page after page, and then join what they gave."""
+    """Let the model take notes of each page, then answer from all the notes."""
     notes = take_notes(material.question, shown, budget, model, listener.step)
     if notes.silent:
         why = (*notes.notices, WORDLESS)
         return Answer("incomplete", "", (), _pieces(shown), model.name, why)
     if not notes.taken:
-        why = (*notes.notices, "no page that was found bears on the question")
+        why = (*notes.notices, "no page that was found is relevant to the question")
         return Answer("not_enough_evidence", "", (), _pieces(shown), model.name, why)
     before = prompts.question_words(material.question, query_image=False)
     after = prompts.note_words(material.question, notes.taken)
@@ -321,12 +321,12 @@ def _read_by_page(
 
 
 def _cut_texts(material: _Material, shown: "_Shown") -> tuple[str, ...]:
-    """Notice of how many pages not all that they say was sent."""
+    """Return a notice of how many pages were sent without all of their text."""
     whole = {piece.record_id: piece.text for piece, _ in material.opened}
     cut = [piece.text for piece, _ in shown if piece.text != whole[piece.record_id]]
     silent = cut.count("")
     told = (
-        (len(cut) - silent, "only the part of the text that bears on the question was sent"),
+        (len(cut) - silent, "only the most relevant part of the text was sent"),
         (silent, "the text was not sent: it does not fit beside the pictures"),
     )
     return tuple(f"of {counted(count, 'page')} {what}" for count, what in told if count)
@@ -341,7 +341,7 @@ def _answered(
     *,
     in_order: bool = True,
 ) -> Answer:
-    """Ask, and see to it that the answer cites this evidence and nothing else."""
+    """Ask the model, and keep only citations of this evidence in the answer."""
     text = AnswerText(
         evidence, marked=prompt.schema is None, in_order=in_order, on_text=listener.text
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_BOUND_CHARACTERS = 20_000
-"""Of JSON, which is looked at anew as it grows; an answer of 512 tokens has 3,000."""
+"""Of JSON, which is looked at again as it grows; an answer of 512 tokens has 3,000."""
 
 _FRONT = re.compile(r"\ufeff?[\s`~*]{0,20}(?:j|js|jso|json)?\s{0,20}\[?\s{0,20}\Z", re.IGNORECASE)
 """What may still become JSON: nothing so far, a fence, the beginning of a list."""
@@ -30,7 +30,7 @@ _NUMBERS = ("evidence", "citations", "sources", "references")
 
 
 def schema_of(numbers: Sequence[int]) -> Mapping[str, Any]:
-    """Return the JSON schema of an answer that rests on evidence of these numbers."""
+    """Return the JSON schema of an answer that cites evidence by these numbers."""
     number = {"type": "integer", "enum": list(numbers)}
     return {
         "type": "object",
@@ -66,7 +66,7 @@ class BoundText:
         self._next = 0  # how long it is to be when it is looked at again: all of it is, each time
 
     def add(self, piece: str) -> str:
-        """Take a piece of what the model writes; return what of the text is new."""
+        """Take a piece of what the model writes, and return the text that it adds."""
         if self._is_plain:
             return piece
         self._raw += piece
@@ -82,7 +82,7 @@ class BoundText:
         return self._raw
 
     def end(self) -> str:
-        """Return the rest: the model has finished, or broke off."""
+        """Return the remaining text, once the model has finished or broken off."""
         if self._is_plain:
             return ""
         begins = _OBJECT.match(self._raw)
@@ -104,7 +104,7 @@ class BoundText:
 
 
 def _begun(text: str, *, is_whole: bool = False) -> str:
-    """Return what there is so far of the string that an object begins with as its answer."""
+    """Return the answer's string as far as it has come, from the start of its JSON object."""
     if not (begins := _ANSWER.match(text)):
         return ""
     string = _STRING.match(text, begins.end())
@@ -122,12 +122,12 @@ def _decoded(raw: str) -> str:
 
 
 def _mended(raw: str) -> str:
-    """Double the backslashes that escape nothing, as in a path of Windows."""
+    """Double backslashes that are no valid escapes, as in a Windows path."""
     return _ESCAPE.sub(lambda escape: escape[0] if escape[1] else "\\\\", raw)
 
 
 def _whole(text: str) -> Mapping[str, Any]:
-    """Return an object that can be read to its end, and nothing of any other."""
+    """Return a complete JSON object, or nothing where it is not complete."""
     try:
         found, _ = json.JSONDecoder(strict=False).raw_decode(_mended(text))
     except (ValueError, RecursionError):

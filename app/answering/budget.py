@@ -52,7 +52,7 @@ _DIGIT = re.compile("[0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """What a model takes.
+    """What a model can be given: its context, its pictures, and the tokens that they cost.
 
     `picture_tokens` is for a picture of `side` pixels, `context` the tokens that it is given, where
     `pictures` are shown at once. Of a page, more than `page_side` pixels are thrown away; where
@@ -70,7 +70,7 @@ class ModelLimits:
     most: int | None = None
 
     def page_tokens(self, side: int, shape: tuple[int, int]) -> int:
-        """Return what a page of this width and height costs, reduced to this side."""
+        """Return the tokens of a page of this width and height, reduced to this side."""
         if not self.token_side:
             return self.picture_tokens
         scale = min(1.0, side / max(shape))
@@ -166,7 +166,7 @@ class Budget:
 
 
 def limits_of(name: str, facts: ModelFacts | None = None) -> ModelLimits:
-    """Return what a model takes, by its name and by what its server says of it.
+    """Return the limits of a model, by its name and by what its server says of it.
 
     >>> limits_of("gemma3:12b").pictures, limits_of("OpenGVLab/InternVL3-8B").pictures
     (8, 4)
@@ -180,7 +180,7 @@ def limits_of(name: str, facts: ModelFacts | None = None) -> ModelLimits:
 
 
 def limits_told(model: VisionModel) -> ModelLimits:
-    """Return what a model takes, after asking its server once. Raises as `VisionModel.facts`."""
+    """Return the limits of a model, asking its server once. Raises as `VisionModel.facts`."""
     return limits_of(model.name, model.facts())
 
 
@@ -199,7 +199,7 @@ def _squeezed(name: str) -> str:
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate what a text costs, rather above than below.
+    """Estimate the tokens of a text, rather too high than too low.
 
     A token is 4 bytes of English and 3 of Chinese (one character) in today's vocabularies; those of
     Qwen and Gemma have one for each digit, which makes a table of numbers dear.
@@ -314,7 +314,7 @@ def _chosen(model: str, count: int, side: int, one_by_one: bool) -> str:
 
 
 def smaller(budget: Budget, *, query_image: bool) -> Budget:
-    """Return what to try when a server refuses what should have fitted.
+    """Return a smaller budget, for when a server refuses a prompt as too large.
 
     Half the evidence on one sheet; what was one picture already is also made half as large, which
     takes LLaVA 1.6 from 2,880 to 576 tokens. Of a page, half the text. Pages that are read one by

@@ -89,7 +89,7 @@ class CitedText:
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew: all so far was a thought."""
+        """Start again, because all text so far was a thought."""
         self._begin_answer()
         self.awaits_mark = self._is_marked
         self._held = "\n" if self._is_marked else ""  # what begins a line follows "\n"
@@ -108,7 +108,7 @@ class CitedText:
         return self._hand_on(ended=False)
 
     def end(self) -> str:
-        """Return the rest: the model has finished, or broke off."""
+        """Return the remaining text, once the model has finished or broken off."""
         self._held = self._held.rstrip()
         return self._hand_on(ended=True)
 
@@ -146,7 +146,7 @@ class CitedText:
         return shown + self._take(after)
 
     def _begin_answer(self) -> None:
-        """Forget what went before a mark. The mark is handed on before the first word after it."""
+        """Drop what came before a mark. The mark is passed on before the first word after it."""
         if self.text:
             self._mark = f"\n{ANSWER_MARK} "
         self.text = ""
@@ -171,7 +171,7 @@ class CitedText:
         return shown
 
     def _checked_runs(self, ready: str) -> str:
-        """Return a text with what it rightly cites; sentences stay whole where the rest goes."""
+        """Return the text with its valid citations; sentences stay whole without the others."""
         shown: list[str] = []
         place = 0
         while run := _LED_RUN.search(ready, place):
@@ -207,7 +207,7 @@ class CitedText:
         return left + joint.rstrip() if left and goes_on and joint.strip() in (",", ";") else left
 
     def _checked(self, brackets: re.Match[str]) -> str:
-        """Return brackets with what they rightly cite; unchanged when they are no citation."""
+        """Return brackets with their valid citations; unchanged when they are not a citation."""
         if page := _PAGE.fullmatch(brackets[1].strip()):
             number = self._pages.get(int(page[1] or page[2]))
             if number is not None:

@@ -48,7 +48,7 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """What a person calls it: `report.pdf, page 3`."""
+        """Its name for people: `report.pdf, page 3`."""
         return name_of(self._told_path, self.page)
 
     @property

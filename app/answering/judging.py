@@ -25,17 +25,19 @@ AnswerStatus = Literal[
 
 NOT_ANSWERED = "the model says that what it was shown does not answer the question"
 
-WORDLESS = "the model ended without an answer; ask again, or another model"
+WORDLESS = "the model ended without an answer; ask again, or choose another model"
 
-REPEATED = "the model repeated what it was told, and answered nothing; ask again, or another model"
+REPEATED = (
+    "the model repeated its instructions instead of answering; ask again, or choose another model"
+)
 
-UNCITED = "the model's text cites none of the pictures: nothing shows that it rests on them"
+UNCITED = "the answer cites none of the pictures, so nothing shows that it is based on them"
 
-OTHER_JSON = "the model wrote JSON that is no answer; ask again, or another model"
+OTHER_JSON = "the model wrote JSON that is not an answer; ask again, or choose another model"
 
 UNMARKED = (
-    "the model did not mark its answer: shown is all that it wrote of pages that bear on the"
-    " question"
+    "the model did not mark where its answer begins, so all that it wrote about relevant pages is"
+    " shown"
 )
 
 
@@ -59,7 +61,7 @@ class AnswerText:
         self._on_text = on_text
 
     def take(self, piece: str) -> None:
-        """Take a piece of what the model writes, and hand on what of it is settled."""
+        """Take a piece of what the model writes, and pass on the text that can no longer change."""
         thought, ended, rest = piece.rpartition(THOUGHT_END)
         if self.bound.is_json:  # within a string it is a word like any other
             rest = piece
@@ -70,7 +72,7 @@ class AnswerText:
         self._hand_on(self.cited.add(self.bound.add(rest)))
 
     def end(self) -> None:
-        """Hand on the rest: the model has finished, or broke off.
+        """Pass on the remaining text, once the model has finished or broken off.
 
         Then the text cites at its end what it names in words alone, or its JSON beside it.
         """
@@ -80,11 +82,11 @@ class AnswerText:
             self._hand_on(self.cited.cite(self._named()))
 
     def unknown(self) -> set[int]:
-        """Return the numbers that the text names in words, and no evidence has."""
+        """Return the numbers that the text mentions and that no evidence has."""
         return self._in_words() - {piece.number for piece in self._evidence}
 
     def _named(self) -> set[int]:
-        """Return what the text rests on and does not cite, as far as it says so."""
+        """Return the evidence that the text mentions without citing it."""
         named = self._in_words() - self.unknown()
         if self.cited.citations:
             return named - self.cited.citations
@@ -102,7 +104,7 @@ class AnswerText:
 def judge(
     reply: Reply, text: AnswerText, evidence: Sequence[Evidence]
 ) -> tuple[AnswerStatus, set[int], tuple[str, ...]]:
-    """Say what a reply is worth, what it rests on, and why it is worth no more.
+    """Return the status of a reply, the evidence that it cites, and notices of what is wrong.
 
     What names no evidence is not grounded, however it sounds; unless there is but one piece of it.
     """
@@ -128,22 +130,22 @@ def judge(
 
 
 def told_of_unknown(text: AnswerText) -> tuple[str, ...]:
-    """Return a notice of evidence that a text names in words, and that is none."""
+    """Return a notice of evidence that a text mentions and that does not exist."""
     unknown = sorted(text.unknown())
     if not unknown:
         return ()
-    return (f"the text names evidence that there is none of: {', '.join(map(str, unknown[:5]))}",)
+    return (f"the text cites evidence that does not exist:  {', '.join(map(str, unknown[:5]))}",)
 
 
 def told_of_dropped(cited: CitedText) -> tuple[str, ...]:
-    """Return a notice of citations that point at nothing, if there were any."""
+    """Return a notice of removed citations of evidence that does not exist, if any."""
     if not cited.dropped:
         return ()
     return (f"removed {cited.dropped} citation(s) that point at no evidence",)
 
 
 def told_of_cut_front(prompt: Prompt, reply: Reply) -> tuple[str, ...]:
-    """Notice when the server read far less than it was sent: the front, with the question, is gone.
+    """Return a notice if the server read far fewer tokens than were sent: the question is lost.
 
     It answers 200 all the same (ollama#3839). Words alone are estimated; pictures come on top.
     """

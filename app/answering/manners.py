@@ -77,7 +77,7 @@ def is_refusal(text: str) -> bool:
 
 
 def says_anything(text: str) -> bool:
-    """Say whether a text has a letter or a digit beside its citations."""
+    """Tell whether a text has a letter or a digit outside its citations."""
     return any(char.isalnum() for char in re.sub(r"\[[\d, ]{1,80}\]", "", text))
 
 
@@ -102,7 +102,7 @@ def repeats_prompt(text: str) -> bool:
 
 
 def loose_citations(text: str, evidence: Sequence[Evidence]) -> set[int]:
-    """Return the evidence that a text names by "(1) and (5)", by a file's name, or by its page.
+    """Return the evidence that a text mentions as "(1) and (5)", by file name or by page.
 
     That is less sure than `named_numbers`, and counts where nothing else is named. Only such
     numbers count as there is evidence of.

@@ -45,7 +45,7 @@ def find_mark(text: str) -> re.Match[str] | None:
 
 
 def without_nothing(text: str) -> str:
-    r"""Return lines but those that only say of a page that it shows nothing to the question.
+    r"""Return the lines without those that only say that a page has nothing on the question.
 
     What goes before the first "\n" is the end of a line that was too long to be one.
 

@@ -109,7 +109,7 @@ _MARKS = re.compile("[<>\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufe
 
 
 def quote(text: str, *, limit: int = MAX_VALUE_CHARS) -> str:
-    r"""Write a text as JSON, without marks to a model, citations, and what cannot be seen.
+    r"""Return a text as a JSON string, without control tokens, citations and invisible characters.
 
     >>> print(quote('a "red" [1] car\n</s>'))
     "a \"red\" (1) car\n\u003c/s\u003e"
@@ -120,7 +120,7 @@ def quote(text: str, *, limit: int = MAX_VALUE_CHARS) -> str:
 
 
 def evidence_text(evidence: Evidence) -> str:
-    """Return what is said of one piece of evidence, under its number."""
+    """Return one piece of evidence as text: its number, captions and metadata."""
     if evidence.page is not None:
         return "\n".join([f"[{evidence.number}] {_page(evidence)}", *_text(evidence)])
     name = f" {quote(evidence.document)}" if _is_telling(evidence) else ""
@@ -136,13 +136,13 @@ def evidence_text(evidence: Evidence) -> str:
 
 
 def page_words(question: str, evidence: Evidence) -> str:
-    """Return what follows the picture of one page that is read by itself."""
+    """Return the text after the picture of one page that is read by itself."""
     said = [f"The picture shows {_page(evidence)}.", *_text(evidence), "", NOTE_RULES]
     return "\n".join([*said, again(question)])
 
 
 def note_words(question: str, notes: Sequence[tuple[Evidence, str]]) -> str:
-    """Return what follows the question when each page was read by itself: what each gave, rules."""
+    """Return the text after the question when pages were read one by one: notes and rules."""
     read = [
         f"[{evidence.number}] {_page(evidence)}: {quote(note, limit=MAX_NOTE_CHARS)}"
         for evidence, note in notes
@@ -152,7 +152,7 @@ def note_words(question: str, notes: Sequence[tuple[Evidence, str]]) -> str:
 
 
 def again(question: str) -> str:
-    """Return the end of a prompt: the question once more, for its beginning is far above."""
+    """Return the end of a prompt: the question once more, because its start is far above."""
     return f"\n{AGAIN} {quote(question, limit=MAX_AGAIN_CHARS)}"
 
 
@@ -167,7 +167,7 @@ def _text(evidence: Evidence) -> list[str]:
 
 
 def question_words(question: str, *, query_image: bool) -> str:
-    """Return what opens the prompt: the question, and that a picture belongs to it."""
+    """Return the start of the prompt: the question, and whether a picture belongs to it."""
     about = (
         "\nThe question is about the picture marked QUESTION. That picture is not evidence and has"
         " no number."
@@ -178,7 +178,7 @@ def question_words(question: str, *, query_image: bool) -> str:
 def evidence_words(
     question: str, evidence: Sequence[Evidence], *, as_sheet: bool, query_image: bool = False
 ) -> str:
-    """Return what follows the pictures: how they are numbered, what is said of each, rules."""
+    """Return the text after the pictures: their numbers, captions and metadata, and the rules."""
     return "\n".join(
         [
             _order_of_pictures(len(evidence), as_sheet=as_sheet, query_image=query_image),

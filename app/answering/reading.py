@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What the pages gave that bear on the question, and what a person should know of how.
+    """Notes of the relevant pages, with notices for the person who asked.
 
     `silent` says that the model wrote nothing at all, of no page.
     """
@@ -34,7 +34,7 @@ def take_notes(
     model: VisionModel,
     on_step: Callable[[str], None],
 ) -> Notes:
-    """Show a model one page after another and keep what each says to the question.
+    """Show a model one page after another, and keep what it notes about the question.
 
     `on_step` is told before each. Raises as `VisionModel.reply`; a page that the model breaks off
     at is kept as far as it came, with a notice.

@@ -36,7 +36,7 @@ MAX_SHOWN_CHARACTERS = 120
 
 
 def the_same(filled: Sequence[Form], _text: str) -> Form | None:
-    """Return what all forms say alike. Of several that differ none is the answer.
+    """Return the form if all of several are equal, else None.
 
     One may be a thought, or quoted from a caption.
     """
@@ -107,7 +107,7 @@ def _said(prompt: Prompt, budget: Budget, model: VisionModel) -> Reply:
 def _read(
     form: type[Form], reply: Reply, settle: Callable[[Sequence[Form], str], Form | None]
 ) -> Form:
-    """Return the form as it was filled in. Raises ValueError, which says what is amiss."""
+    """Return the filled-in form. Raises ValueError, which says what is wrong with it."""
     wrong, filled = "it is not the form that was asked for", list[Form]()
     for found in _objects(reply.text):
         try:
@@ -134,7 +134,7 @@ programmer's; they stay for what only a programmer's form asks for."""
 
 
 def _amiss(error: ValidationError) -> str:
-    """Say what is amiss in a form, of several things the first."""
+    """Return what is wrong with a form, the first of several things."""
     first = error.errors(include_input=False, include_url=False)[0]
     part = truncated(".".join(map(str, first["loc"])), MAX_SHOWN_CHARACTERS)
     if told := _AMISS.get(first["type"]):

@@ -63,9 +63,9 @@ def _parsed(number: int, line: str, base: Search) -> Parsed:
     try:
         query = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        return None, QueryError(f"line {number} is no JSON object: {error}")
+        return None, QueryError(f"line {number} is not a JSON object: {error}")
     if not isinstance(query, dict):
-        return None, QueryError(f"line {number} is no JSON object")
+        return None, QueryError(f"line {number} is not a JSON object")
     id_ = query.get("id", number)
     if not isinstance(id_, str | int):
         return None, QueryError(f"line {number}: id takes a string or a whole number")
@@ -82,7 +82,7 @@ def _refuse(constant: str) -> NoReturn:
 def _search(query: dict[str, Any], base: Search) -> Search:
     if unknown := query.keys() - KEYS:
         raise QueryError(
-            f"unknown key {sorted(unknown)[0][:80]!r}; there is {', '.join(sorted(KEYS))}"
+            f"unknown key {sorted(unknown)[0][:80]!r}; the keys are {', '.join(sorted(KEYS))}"
         )
     given = {key: value for key, value in query.items() if key != "id" and value is not None}
     for key in ("words", "image", "where", "sort", "mode"):

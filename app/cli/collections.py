@@ -24,7 +24,7 @@ def collections_command(
         show({"collections": [{"name": n, "records": count} for n, count in records.items()]})
         return
     unfinished = {each.name for each in listed if each.unfinished}
-    at_it = "; an ingest goes on, or did not end: `sightline info` counts"
+    at_it = "; an ingest is running or did not finish; see `sightline info`"
     lines(
         f"{name}  {counted(count, 'record')}{at_it if name in unfinished else ''}"
         for name, count in records.items()
@@ -63,7 +63,9 @@ def remove_command(
 
     what = f"collection {name!r}" if source is None else f"source {source!r} of {name!r}"
     if not yes and not sys.stdin.isatty():
-        raise typer.BadParameter("without a terminal to ask on, say --yes", param_hint="--yes")
+        raise typer.BadParameter(
+            "there is no terminal to ask on; add --yes to remove without asking", param_hint="--yes"
+        )
     if not yes and not typer.confirm(f"Delete {what}?", err=True):
         raise typer.Exit(EXIT_ERROR)
     with Workspace(settings_of(home=home, qdrant=qdrant)) as workspace:

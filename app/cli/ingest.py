@@ -50,14 +50,18 @@ def ingest_command(
     ] = None,
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="Make it again from all its sources; with --ocr if it was."),
+        typer.Option(
+            "--rebuild", help="Build it again from all its sources; add --ocr if it was used."
+        ),
     ] = False,
     allow_removals: Annotated[
         bool,
-        typer.Option("--allow-removals", help="Even if over a fifth of records or captions go."),
+        typer.Option(
+            "--allow-removals", help="Allow over a fifth of the records or captions to go."
+        ),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Make the first skipped row or picture an error.")
+        bool, typer.Option("--strict", help="Stop at the first row or picture that is skipped.")
     ] = False,
     ocr: Annotated[
         bool,
@@ -68,11 +72,11 @@ def ingest_command(
     ] = False,
     shards: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="On a server: parts of a collection that is made."),
+        typer.Option(min=1, metavar="N", help="On a server: shards of a new collection."),
     ] = None,
     replicas: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="On a cluster: copies of each part; else its own."),
+        typer.Option(min=1, metavar="N", help="On a cluster: copies of each shard."),
     ] = None,
     json_: JsonOption = False,
     home: HomeOption = None,
@@ -116,8 +120,8 @@ def ingest_command(
     if interrupted:
         is_in = report.new or report.changed or report.gone
         notice(
-            "what is in stays; the same command goes on from here"
+            "what is stored stays; run the same command to go on from here"
             if is_in and not rebuild
-            else "nothing was changed; the same command begins again"
+            else "nothing was changed; run the same command to begin again"
         )
         raise typer.Exit(EXIT_INTERRUPTED)

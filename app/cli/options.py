@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def path_of(text: str) -> Path:
-    """Refuse an empty path: it would mean the folder one is in, and is a variable nobody set."""
+    """Return the path; an empty one is refused, as it comes from a variable that is not set."""
     if not text:
         raise typer.BadParameter("the path is empty")
     return Path(text)
@@ -100,7 +100,7 @@ ContextOption = Annotated[
 MaxImagesOption = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="Pictures it is shown, fewer or more. [SIGHTLINE_MAX_IMAGES]"
+        min=1, metavar="N", help="Pictures that it is shown at most. [SIGHTLINE_MAX_IMAGES]"
     ),
 ]
 DeviceOption = Annotated[
@@ -142,7 +142,7 @@ TopKOption = Annotated[
 ]
 MinScoreOption = Annotated[
     float | None,
-    typer.Option(metavar="COSINE", help="Keep hits of which some cosine reaches this."),
+    typer.Option(metavar="COSINE", help="Keep hits with at least one cosine this high."),
 ]
 WeightOption = Annotated[
     list[Any] | None,
@@ -150,10 +150,10 @@ WeightOption = Annotated[
 ]
 SortOption = Annotated[
     str | None,
-    typer.Option(metavar="FIELD[:desc]", help="List what a filter passes by a column."),
+    typer.Option(metavar="FIELD[:desc]", help="Sort what a filter passes by a column."),
 ]
 FromOption = Annotated[
-    int, typer.Option("--from", min=0, metavar="N", help="Leave out the first N hits.")
+    int, typer.Option("--from", min=0, metavar="N", help="Skip the first N hits.")
 ]
 PerOption = Annotated[
     str | None,
@@ -173,7 +173,7 @@ ForceOption = Annotated[
 
 
 def settings_of(**given: object) -> "Settings":
-    """Settings from the environment, with what was given on the command line on top."""
+    """Return settings from the environment, overridden by the options of the command line."""
     from pydantic import ValidationError
 
     from app.model.settings import Settings

@@ -34,7 +34,7 @@ class Slots(tuple[Slot, ...]):
 def _slots(text: str) -> Slots:
     named = [part.strip().lower() for part in text.split(",") if part.strip()]
     if odd := [name for name in named if name not in SLOTS]:
-        raise typer.BadParameter(f"there is no slot {odd[0]!r}; there is {', '.join(SLOTS)}")
+        raise typer.BadParameter(f"there is no slot {odd[0]!r}; the slots are {', '.join(SLOTS)}")
     if not named:
         raise typer.BadParameter(f"it takes some of {', '.join(SLOTS)}")
     return Slots(slot for slot in SLOTS if slot in named)
@@ -50,12 +50,12 @@ def outfit_command(
         typer.Option(
             "--for",
             metavar="women|men|…",
-            help="Whom it is for; else its record or the model says it.",
+            help="Whom it is for. Default: as its record or the model says.",
         ),
     ] = None,
     category: Annotated[
         str | None,
-        typer.Option(metavar="TYPE", help="What it is, as the catalogue calls it; else the same."),
+        typer.Option(metavar="TYPE", help="What it is, as the catalogue says. Default: the same."),
     ] = None,
     slots: Annotated[
         Slots | None,
@@ -72,7 +72,7 @@ def outfit_command(
         float | None,
         typer.Option(
             metavar="COSINE",
-            help="How near a find must be to its title at least; without a model, to the picture.",
+            help="Least cosine of a find with its title; without a model, with the picture.",
         ),
     ] = None,
     model: ModelOption = None,

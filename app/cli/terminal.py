@@ -57,7 +57,7 @@ def run(app: typer.Typer) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_ERROR
     except OSError as error:  # of the disk or of a folder's permissions, wherever it comes up
-        _fail("system", f"the system refuses: {error}")
+        _fail("system", f"the operating system refused: {error}")
     except Exception as error:  # noqa: BLE001 - the last resort: a bug gets a line, not a traceback
         if isinstance(error, USAGE_ERROR):
             _fail_usage(error)
@@ -80,23 +80,23 @@ def lines(texts: Iterable[str]) -> None:
 
 
 def notice(text: str) -> None:
-    """Print on stderr what a person should know, and a program can do without."""
+    """Print a notice for people on stderr."""
     print("\n".join(printable(line) for line in text.split("\n")), file=sys.stderr)
 
 
 def notices(texts: Iterable[str]) -> None:
-    """Print several."""
+    """Print several notices."""
     for text in texts:
         notice(text)
 
 
 def heard() -> list[str]:
-    """Return the log lines of this program so far; a person has seen them, `--json` has not."""
+    """Return the log lines of this program so far, for `--json`, which has not printed them."""
     return list(_heard.texts)
 
 
 def stream(text: str) -> None:
-    """Print a piece of a model's answer: line ends are its own, all else is made visible."""
+    """Print a piece of a model's answer; control characters but line ends are made visible."""
     print("\n".join(printable(line) for line in text.split("\n")), end="", flush=True)
 
 
@@ -151,7 +151,7 @@ class _Progress:
         self._bar.stop()
 
     def step(self, text: str) -> None:
-        """Take up another step, or how far one is, which stands behind a colon."""
+        """Show another step, or how far one is, which comes after a colon."""
         step = text.partition(":")[0]
         if step != self._step:
             self._step, self._since = step, time.monotonic()
@@ -160,7 +160,7 @@ class _Progress:
         self._bar.update(self._task, description=text)
 
     def records(self, done: int, total: int) -> None:
-        """Take up how many records of how many are through."""
+        """Show how many of how many records are done."""
         spent = time.monotonic() - self._since
         rate = done / max(spent, 1e-6)
         left = f", {_span((total - done) / rate)} left" if rate and done < total else ""
@@ -187,7 +187,7 @@ def _span(seconds: float) -> str:
 
 
 def _prepare() -> None:
-    """See to it that what libraries say stays off the terminal, and what this program says not."""
+    """Show this program's log lines on the terminal, and not those of libraries."""
     _end_alike()
     warnings.simplefilter("ignore")
     logging.basicConfig(handlers=[logging.NullHandler()])
@@ -199,7 +199,7 @@ def _prepare() -> None:
 
 
 def _end_alike() -> None:
-    """Let a closed terminal, `kill` and a stopped container end as Ctrl-C does: with a report.
+    """Make a closed terminal, `kill` and a stopped container end like Ctrl-C: with a report.
 
     What `nohup` had us ignore stays ignored.
     """
@@ -226,7 +226,7 @@ _heard = _Heard()
 
 
 def _fail_usage(error: Any) -> NoReturn:  # noqa: ANN401 - typer's own UsageError
-    """Say what of the command line was not understood, with how it is used."""
+    """Print what is wrong with the command line, and the usage of the command."""
     if "--json" not in sys.argv:
         error.show()
         raise SystemExit(EXIT_USAGE)

@@ -40,7 +40,7 @@ Space = Literal["image", "text", "page"]
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpec:
-    """What there is to know of an embedding before it is loaded.
+    """What is known of an embedding before it is loaded.
 
     `space` says which vectors of a record it makes. `reads_words` is whether words can be read into
     an image space. `in_workers` marks one that costs no more than decoding: it runs where pictures
@@ -134,7 +134,7 @@ def _load(space: Space, name: str, settings: Settings) -> object:
     module = _module(kind)
     if module.SPEC.space != space:
         raise SettingsError(
-            f"{kind!r} embeds {module.SPEC.space}, not {space}; there is {_names(space)}"
+            f"{kind!r} embeds {module.SPEC.space}, not {space}; choose one of {_names(space)}"
         )
     if module.SPEC.default_checkpoint is None:
         if checkpoint:
@@ -155,7 +155,7 @@ def _module(kind: str) -> Any:  # noqa: ANN401 - a module with SPEC and load
     module = importlib.import_module(f"{__name__}.{kind}") if kind in _files() else None
     if not hasattr(module, "SPEC"):
         known = ", ".join(_embeddings())
-        raise SettingsError(f"there is no embedding {kind!r}; there is {known}")
+        raise SettingsError(f"there is no embedding {kind!r}; choose one of {known}")
     return module
 
 

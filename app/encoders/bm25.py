@@ -54,7 +54,7 @@ def _length(text: str) -> float:
 
 
 def _readable(text: str) -> str:
-    """Return a text as the tokenizer is given it."""
+    """Return a text prepared for the tokenizer."""
     text = text[:MAX_KEYWORD_CHARACTERS]
     return text if text.isascii() else characters_apart(unicodedata.normalize("NFKC", text))
 

@@ -101,7 +101,7 @@ class Clip:
 
 
 def _call_as_trained(transformer: Any) -> None:  # noqa: ANN401 - sentence-transformers' first module
-    """Set how texts are prepared to what the checkpoint was trained with."""
+    """Prepare texts as in the checkpoint's training."""
     config = transformer.config
     limit = min(transformer.tokenizer.model_max_length, config.text_config.max_position_embeddings)
     transformer.tokenizer.model_max_length = limit

@@ -127,7 +127,9 @@ class ColPali:
         matrix: FloatMatrix = rows.float().cpu().numpy()
         lengths = np.linalg.norm(matrix, axis=1)
         if not np.allclose(lengths, 1.0, atol=1e-3):
-            raise EmbeddingError(f"{self.model_id} gave vectors of no length: damaged weights?")
+            raise EmbeddingError(
+                f"{self.model_id} gave vectors of length 0: are its weights damaged?"
+            )
         return matrix
 
 

@@ -197,7 +197,7 @@ def embed(
         raise failed(name, error) from error
     matrix = np.asarray(vectors, dtype=np.float32).reshape(len(inputs), dimensions)
     if not np.allclose(np.linalg.norm(matrix, axis=1), 1.0, atol=1e-3):
-        raise EmbeddingError(f"{name} gave a vector of no length: are its weights damaged?")
+        raise EmbeddingError(f"{name} gave a vector of length 0: are its weights damaged?")
     return matrix
 
 
@@ -247,7 +247,7 @@ def _refuse_own_code(folder: Path, checkpoint: str) -> None:
     for kind in (str(module.get("type")) for module in modules):
         if not kind.startswith("sentence_transformers."):
             raise EmbeddingError(
-                f"{checkpoint} wants to run a program of its own ({kind}), which is never done;"
+                f"{checkpoint} needs to run code of its own ({kind}), which is never allowed;"
                 " choose a checkpoint that transformers reads by itself, such as"
                 " clip:Qwen/Qwen3-VL-Embedding-2B"
             )
@@ -284,7 +284,7 @@ def _cached(checkpoint: str) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
-        raise EmbeddingError(f"{checkpoint!r} is no name of a checkpoint: {error}") from error
+        raise EmbeddingError(f"{checkpoint!r} is not the name of a checkpoint: {error}") from error
     return folder if any(folder.rglob("*.safetensors")) else None
 
 
@@ -306,7 +306,7 @@ def _download(checkpoint: str) -> Path:
         raise
     except Exception as error:  # the HTTP client's, the hub's and the disk's, all unrelated
         raise EmbeddingError(
-            f"{checkpoint} is not on this machine and {hub.endpoint} does not give it:"
+            f"{checkpoint} is not on this machine and cannot be fetched from {hub.endpoint}:"
             f" {_first_line(error)}. Fetch it where there is a network with"
             f" `hf download {checkpoint}` and copy the cache or give its folder, set HF_ENDPOINT to"
             " a mirror, or ingest with --offline, which needs no download"

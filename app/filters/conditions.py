@@ -223,9 +223,9 @@ def _why_not(columns: Sequence[Column], name: str) -> str:
     if indexed < MAX_FIELDS:
         return f"no field is called {_shown(name)}"
     return (
-        f"{_shown(name)} cannot be filtered by: this collection indexes {indexed} columns, no more"
-        " can be, and it is none of them. If it is a column of yours, name it under [types] in"
-        " dataset.toml and add --rebuild to the ingest"
+        f"{_shown(name)} cannot be used in a filter: this collection indexes {indexed} columns, the"
+        " most that it can, and this is not among them. If it is a column of yours, name it under"
+        " [types] in dataset.toml and ingest again with --rebuild"
     )
 
 
@@ -266,7 +266,7 @@ def comparison(column: Column, operator: Operator, value: Value) -> Condition:
     if column.type == "number":
         return Compare(column.key, operator, _number(column, value))
     if operator != "==":
-        raise QueryError(f"{column.slug} holds {_KINDS[column.type]}: it knows == and !=")
+        raise QueryError(f"{column.slug} holds {_KINDS[column.type]}: compare it with == or !=")
     return _one_of(column.key, [_text(column, value)])
 
 
@@ -363,7 +363,7 @@ def _fits(column: Column, value: Value) -> bool:
 def _number(column: Column, value: Value) -> float:
     number = cast(float, value)
     if not math.isfinite(number):
-        raise QueryError(f"{column.slug} cannot be compared with {number:g}: it is no number")
+        raise QueryError(f"{column.slug} cannot be compared with {number:g}: it is not a number")
     return float(number)
 
 
@@ -425,7 +425,7 @@ def _period(column: Column, order: Order, text: str) -> Period:
     try:
         start = datetime.fromisoformat(f"{date_}T{clock}.{fraction}{zone}")
     except ValueError as error:
-        raise QueryError(f"{text!r} is no time: {error}") from error
+        raise QueryError(f"{text!r} is not a time: {error}") from error
     end = None if part["fraction"] else _after(start, part)
     return Period(start, end, is_local=not part["zone"])
 
@@ -464,7 +464,9 @@ def moment(text: str) -> Period:
     """
     match = MOMENT.fullmatch(text)
     if match is None:
-        raise QueryError(f"{text!r} is no time: write now - 7 days, today - 2 weeks and the like")
+        raise QueryError(
+            f"{text!r} is not a time: write now - 7 days, today - 2 weeks and the like"
+        )
     word, unit, now = match["word"].lower(), (match["unit"] or "day").lower(), _now()
     number = int(match["number"] or 0) * (-1 if match["sign"] == "-" else 1)
     if word in _DAYS and unit in ("minute", "hour"):

@@ -90,7 +90,7 @@ _HINTS = {
     "!": "write not, or != between a field and a value",
     "&": "write and",
     "|": "write or",
-    "{": 'this is no JSON: write a filter such as city == "Singapore" and safer >= 5',
+    "{": 'this is JSON, not a filter: write one such as city == "Singapore" and safer >= 5',
     '"': "this string has no closing quote",
     "'": "this string has no closing quote",
     "`": "this name has no closing backtick",
@@ -244,7 +244,7 @@ class _Parser:
     def column(self) -> Column:
         token = self.take()
         if token.kind != "backticks" and not _is_name(token):
-            self.refuse(token, "expected a field; a name with other characters needs backticks")
+            self.refuse(token, "expected the name of a field, in backticks if it is not one word")
         quoted = token.kind == "backticks"
         if not quoted and (column := self.spaced(token)):
             return column

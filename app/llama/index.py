@@ -214,7 +214,7 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         """Write whole points, and leave LlamaIndex's flags for empty stores alone.
 
         It writes halves, and after one batch of words without pictures it takes the image store for
-        empty, and finds no picture until it is made anew.
+        empty, and finds no picture until it is made again.
         """
         self._write(self._whole(nodes))
 
@@ -285,12 +285,12 @@ class CollectionIndex(MultiModalVectorStoreIndex):
         return passages
 
     def _tell_left_out(self, nodes: Sequence[WholeNode]) -> None:
-        """Warn once of metadata that no filter can ask for, since there was no room for it."""
+        """Warn once of metadata that no filter can use, because there was no room for it."""
         if not self._told and (names := unfilterable(nodes, self._collection.fields)):
             self._told = True
             logger.warning(
-                "collection %r indexes %s columns and no more: %r (of %s) and what comes after is"
-                " kept in its node, but cannot be filtered by",
+                "collection %r indexes %s columns and no more: %r (of %s) and those after it are"
+                " kept in their nodes, but cannot be used in filters",
                 *(self._collection.name, MAX_FIELDS, names[0], counted(len(names), "column")),
             )
 
@@ -397,7 +397,7 @@ def _tell_unfindable(nodes: Sequence[WholeNode]) -> None:
     """Warn of nodes with nothing to search by. A folder of files often has an empty one."""
     if bare := [node.node.node_id for node in nodes if not node.is_findable]:
         logger.warning(
-            "%s of %s, %r first, have neither words nor a picture: they are kept, and no search"
+            "%s of %s, %r first, have neither words nor a picture: they are kept, but no search"
             " finds them",
             *(len(bare), counted(len(nodes), "node"), bare[0]),
         )

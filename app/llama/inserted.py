@@ -95,14 +95,14 @@ def id_of(node_id: str) -> str:
 
 
 def of_nodes(node_ids: Iterable[str]) -> Condition:
-    """Return what is true of the points of these nodes, also of those that `left_behind` finds."""
+    """Return a filter for the points of these nodes, with those that `left_behind` finds."""
     ids = tuple(node_ids)
     points, left = Ids(tuple(map(id_of, ids))), left_behind(ids)
     return AnyOf((points, left)) if left else points
 
 
 def left_behind(node_ids: Iterable[str]) -> Condition | None:
-    """Return what is true of points that nodes have from when any spelling of a UUID was its point.
+    """Return a filter for points that nodes have from when any spelling of a UUID was an id.
 
     None where there can be none. The record id tells them from the node that is spelt as usual.
     """
@@ -111,7 +111,7 @@ def left_behind(node_ids: Iterable[str]) -> Condition | None:
 
 
 def _uuid(text: str) -> str | None:
-    """Return a UUID as it is usually spelt; None of what is none."""
+    """Return a UUID in its usual spelling; None for what is not a UUID."""
     try:
         return str(UUID(text))
     except ValueError:
@@ -140,14 +140,14 @@ def new_fields(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[Field
 
 
 def unfilterable(nodes: Iterable[WholeNode], known: Sequence[Field]) -> list[str]:
-    """Return the names of what these nodes have and no filter can ask for, each once."""
+    """Return the names of metadata of these nodes that no filter can use, each once."""
     indexed = {field.name for field in known}
     names = dict.fromkeys(name for name, _ in _typed_keys(nodes))
     return [name for name in names if name not in indexed]
 
 
 def _typed_keys(nodes: Iterable[WholeNode]) -> Iterator[tuple[str, FieldType]]:
-    """Yield what can be a column of each node's metadata, with the type of its value."""
+    """Yield the metadata of each node that can be a column, with the type of its value."""
     for whole in nodes:
         for name, value in whole.node.metadata.items():
             kind = _type_of(value)
@@ -174,7 +174,7 @@ def _text_node(node: BaseNode, picture: Path | None) -> TextNode:
 
 
 def _brought(node: BaseNode, picture: Path | None) -> Iterator[tuple[str, list[float] | None]]:
-    """Yield the vectors that came with a node, with the space of each, as LlamaIndex has them."""
+    """Yield the vectors that a node brings along, with the space of each."""
     yield ("image" if picture else "text"), node.embedding
     if isinstance(node, ImageNode) and node.text_embedding is not None:
         yield "text", node.text_embedding
@@ -186,9 +186,9 @@ def _unit(vector: Sequence[float], node_id: str, space: str, dimensions: int) ->
     if len(vector) != dimensions or not 0 < length < math.inf:
         raise SourceError(
             "bad_embedding",
-            f"node {node_id!r} brings an embedding of {len(vector)} numbers, {length:.3g} long; one"
-            f" of {space} here has {dimensions}, and a direction. Make it with the collection's own"
-            " model, or set it to None: then the index makes it",
+            f"node {node_id!r} has an embedding of {len(vector)} dimensions, length {length:.3g};"
+            f" this collection's {space} embeddings have {dimensions}, and a length above 0. Make"
+            " it with the collection's own model, or set it to None: then the index makes it",
         )
     return [number / length for number in vector]
 
@@ -210,13 +210,13 @@ def _picture(node: BaseNode) -> Path | None:
     if held and not path:
         raise SourceError(
             "no_picture_file",
-            f"node {node.node_id!r} has its picture inside or at a URL; a collection only points at"
-            " pictures: save it as a file and give its image_path",
+            f"node {node.node_id!r} has its picture in itself or at a URL, and a collection only"
+            " refers to files: save the picture as a file and give its image_path",
         )
     picture = Path(str(path)).absolute() if path else None
     if picture and not picture.is_file():
         raise SourceError(
-            "missing_file", f"the picture of node {node.node_id!r}, {picture}, is no file"
+            "missing_file", f"the picture of node {node.node_id!r}, {picture}, is not a file"
         )
     return picture
 

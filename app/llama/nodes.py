@@ -27,7 +27,7 @@ class PictureNode(ImageNode):
     def get_content_blocks(
         self, metadata_mode: MetadataMode = MetadataMode.NONE
     ) -> list[BaseContentBlock]:
-        """Return what is said of the picture, and the picture, if it can be opened."""
+        """Return the text about the picture, and the picture if it can be opened."""
         said = self.get_content(metadata_mode=metadata_mode)
         blocks: list[BaseContentBlock] = [TextBlock(text=said)] if said else []
         try:

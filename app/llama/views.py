@@ -45,7 +45,7 @@ class SpaceView(BasePydanticVectorStore):
         return self._collection
 
     def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
-        """Refuse: one space of a record is half a record."""
+        """Refuse to write, because one space is only half of a record."""
         raise CollectionError(
             "a view only reads; write whole records with the index: insert_nodes, to which also go"
             " the nodes that an IngestionPipeline returns"

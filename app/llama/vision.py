@@ -75,12 +75,12 @@ class VisionLLM(CustomLLM):
 
     @classmethod
     def class_name(cls) -> str:
-        """Return what LlamaIndex calls it."""
+        """Return the name that LlamaIndex stores for this class."""
         return "sightline_vision"
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex wants to know of a model."""
+        """The facts that LlamaIndex asks of a model."""
         given = ModelFacts(served_context=self._settings.context)  # no server is asked for this
         return LLMMetadata(
             context_window=limits_of(self._settings.model, given).context,
@@ -176,7 +176,7 @@ class VisionLLM(CustomLLM):
         return open_model(self._settings)
 
     def _reply(self, messages: Sequence[ChatMessage], on_text: Any = discard) -> Reply:  # noqa: ANN401
-        """Ask. What breaks off after some words is told; before any, it is an error."""
+        """Ask the model; an answer that breaks off is a warning, one without any words an error."""
         model = self._model()
         prompt, budget = self._prompt(messages, model)
         reply = model.reply(
@@ -250,7 +250,7 @@ def _alone(prompt: str) -> list[ChatMessage]:
 
 
 def _pictures(messages: Sequence[ChatMessage]) -> list[ImageBlock]:
-    """The pictures that lie here, in order: none is fetched from an address."""
+    """Return the pictures that are files here, in order; none is fetched from a URL."""
     found = [block for message in messages for block in message.blocks]
     pictures = [block for block in found if isinstance(block, ImageBlock)]
     if any(block.url and not block.image for block in pictures):

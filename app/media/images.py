@@ -145,7 +145,7 @@ def _open_header(source: Path | bytes, max_megapixels: float) -> Image.Image:
     try:
         image = Image.open(source if isinstance(source, Path) else io.BytesIO(source), "r", FORMATS)
     except UnidentifiedImageError as error:
-        told = f"{name} is no picture of a known format"
+        told = f"{name} is not a picture of a known format"
         raise SourceError("not_an_image", f"{told}{_what_it_is(source)}") from error
     except PermissionError as error:
         raise SourceError("unreadable_file", f"{name} may not be read") from error
@@ -180,7 +180,7 @@ def _file_size(file: Path) -> int:
 
 
 def _what_it_is(source: Path | bytes) -> str:
-    """Name a document, which may be called like a picture."""
+    """Return what to do about a PDF that is named like a picture; "" for anything else."""
     try:
         with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
             is_pdf = stream.read(len(PDF_MAGIC)) == PDF_MAGIC
@@ -261,7 +261,7 @@ def _scale_to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _used_range(values: "np.ndarray[Any, np.dtype[np.float64]]") -> tuple[float, float]:
-    """Return what most values lie between: a dead pixel or a burnt-in mark does not count."""
+    """Return the range of most values, so that a dead pixel or a burnt-in mark does not count."""
     sample = values.ravel()
     if sample.size > SAMPLED_PIXELS:  # to sort 100 million takes 10 s
         sample = sample[np.random.default_rng(0).integers(0, sample.size, SAMPLED_PIXELS)]

@@ -20,11 +20,11 @@ def inside(root: Path, path: str) -> Path:
     goes up, or leads out by a link.
     """
     if not is_usable(path) or not is_usable(str(root)):
-        raise SourceError("bad_path", f"{quoted(path)} is no usable file name")
+        raise SourceError("bad_path", f"{quoted(path)} is not a usable file name")
     if not root.is_absolute() or ".." in root.parts:
         raise SourceError(
             "path_outside_root",
-            f"its source's folder, {quoted(str(root))}, is none on this machine",
+            f"its source's folder, {quoted(str(root))}, is not on this machine",
         )
     file = root / path
     goes_out = PurePosixPath(path).is_absolute() or ".." in path.split("/")

@@ -66,7 +66,7 @@ T = TypeVar("T")
 
 
 class Died(Exception):  # noqa: N818 - it is told as a SourceError, or answered by another try
-    """A process ended in a call. The message says what became of the file it read."""
+    """A process ended during a call. The message says what became of the file that it read."""
 
     def __init__(self, how: str, message: str, *, is_from_outside: bool) -> None:
         super().__init__(message)
@@ -97,7 +97,7 @@ def in_this_process(is_here: bool) -> Iterator[None]:
 
 
 def call_alone(worker: "Worker", function: Callable[[], T], seconds: float) -> T:
-    """Call what reads one file, so that a process that ends has ended of it.
+    """Call a function that reads one file, alone in a worker, so that a crash is that file's.
 
     If it was killed from outside, that may be chance: it gets TRIES. Raises SourceError
     decoder_crashed, and what the function raises.
@@ -111,7 +111,7 @@ def call_alone(worker: "Worker", function: Callable[[], T], seconds: float) -> T
             if tried == TRIES:
                 told = (
                     f"each of {TRIES} processes that read it {died.how}; if memory ran out, save"
-                    " it anew, smaller or simpler, else ingest again"
+                    " it again, smaller or simpler, else ingest again"
                 )
                 raise SourceError("decoder_crashed", told) from died
     raise AssertionError
@@ -204,13 +204,13 @@ class Worker:
         return result
 
     def _death(self, error: Exception, patience: float) -> Died:
-        """End what is left of the process, and return what is known of how it died."""
+        """End the process if it still runs, and return how it died."""
         is_late = isinstance(error, TimeoutError | BlockingIOError)
         code = self._end(0.0 if is_late else END_SECONDS)
         return _death_of(code, self._times, patience if is_late else None)
 
     def _end(self, wait_seconds: float = 0.0) -> int | None:
-        """End the process, unless it ends by itself so soon; return its exit code."""
+        """End the process, after a moment to end by itself, and return its exit code."""
         process, pipe, self._process, self._pipe = self._process, self._pipe, None, None
         if process is None or pipe is None:
             return None
@@ -223,9 +223,9 @@ class Worker:
 
 
 def _death_of(code: int | None, times: float, waited: float | None) -> Died:
-    """Return what an exit code tells of a process, or that it was waited for in vain."""
+    """Return how a process died, by its exit code or because it took too long."""
     name = _signal_name(code)
-    simpler = "save it anew, smaller or simpler"
+    simpler = "save it again, smaller or simpler"
     if waited is not None or name == "SIGALRM":
         waited = waited or times * MAX_SECONDS * WALL_TIMES
         how = f"took longer than {waited:g} s"
@@ -259,13 +259,13 @@ def _told_of_start(how: str) -> str:
 
 
 _NO_GUARD = (
-    "the processes that read files import the script that starts them, which would do all again in"
-    " each. A script that ingests or reads documents must do so under `if __name__ == '__main__':`"
+    "the processes that read files import the script that starts them, and would run all of it"
+    " again. A script that ingests or reads documents must do so under `if __name__ == '__main__':`"
 )
 
 
 def require_guard() -> None:
-    """Go no further in a script that is only imported, by a process that it has started."""
+    """Raise SettingsError in a script without a `__main__` guard; end a worker that imports it."""
     try:
         get_preparation_data(WORKER_NAME)
     except RuntimeError as error:
@@ -275,7 +275,7 @@ def require_guard() -> None:
 
 
 def limit_memory(times: float = 1.0) -> None:
-    """Let this process take so much more address space, where the system knows how to."""
+    """Limit the address space that this process may take from now on, where the system can."""
     try:
         import resource
 
@@ -310,7 +310,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def sparing_children() -> Iterator[None]:
-    """Start processes that no terminal's signal reaches, not even before their first line."""
+    """Within the block, start processes that the terminal's signals do not reach."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -323,7 +323,7 @@ def sparing_children() -> Iterator[None]:
 
 
 def _end_silences(pipe: Connection) -> None:
-    """Let no half message be waited for longer than SILENCE_SECONDS, on either way."""
+    """Wait for the rest of a message no longer than HALF_MESSAGE_SECONDS, in both directions."""
     if os.name != "posix":  # there it is no socket
         return
     with socket.socket(fileno=os.dup(pipe.fileno())) as same:
@@ -374,7 +374,7 @@ def _end_with_parent() -> None:
 
 
 def _received_function(pipe: Connection) -> Callable[[], object]:
-    """Return what is to be called; where that cannot be imported, what says so."""
+    """Return the function to call; if it cannot be imported, one that raises the error."""
     try:
         return pipe.recv()  # type: ignore[no-any-return]
     except (EOFError, ConnectionError):

@@ -104,7 +104,7 @@ def draw(document: Path, page: int, picture: Path) -> None:
 
 
 def trim(folder: Path, limit: int | None = None) -> None:
-    """Let go of those that were not used for longest, until the others keep within the limit."""
+    """Delete the pictures that were unused for longest, until the others are within the limit."""
     finished = [found for found in _listed(folder) if not _is_unfinished(found[0])]
     total = 0
     for file, status in sorted(finished, key=lambda found: -found[1].st_mtime_ns):
@@ -114,7 +114,7 @@ def trim(folder: Path, limit: int | None = None) -> None:
 
 
 def remove_unused(folder: Path, wanted: set[Path]) -> None:
-    """Let go of pictures of pages that are no longer in the collection, and of what was left."""
+    """Delete the pictures that are not wanted any more, and unfinished ones."""
     stale = time.time() - UNFINISHED_SECONDS
     for file, status in _listed(folder):
         if file not in wanted and not (_is_unfinished(file) and status.st_mtime > stale):
@@ -122,7 +122,7 @@ def remove_unused(folder: Path, wanted: set[Path]) -> None:
 
 
 def size_bytes(folder: Path) -> int:
-    """Return what the pictures take."""
+    """Return how many bytes the pictures take."""
     return sum(status.st_size for _, status in _listed(folder))
 
 
@@ -141,7 +141,7 @@ def _let_go(picture: Path) -> None:
 
 
 def _listed(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield what is in the folder, if it is there, less what goes away meanwhile."""
+    """Yield the files of the folder with their status, without those that vanish meanwhile."""
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             with suppress(FileNotFoundError):

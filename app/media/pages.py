@@ -52,14 +52,14 @@ _PASSWORD_ERRORS = (4, 5)
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """What a document says of itself: its number of pages, and its title, which may be empty."""
+    """A document's number of pages, and its title, which may be empty."""
 
     pages: int
     title: str
 
 
 def read_document(file: Path) -> DocumentInfo:
-    """Return what a PDF says of itself.
+    """Return a PDF's number of pages and its title.
 
     Raises SourceError: missing_file, unreadable_file, empty_file, not_a_pdf, encrypted_pdf,
     damaged_pdf, too_many_pages.
@@ -165,7 +165,7 @@ def _open(file: Path) -> "PdfDocument":
         if error.err_code in _PASSWORD_ERRORS:
             told = "the document needs a password; save a copy without one"
             raise SourceError("encrypted_pdf", told) from error
-        told = "the document is damaged, cut off, or has no pages; save or download it anew"
+        told = "the document is damaged, cut off, or has no pages; save or download it again"
         raise SourceError("damaged_pdf", told) from error
     logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # of XFA it would talk to the screen
     with suppress(PdfiumError):  # without its fields it is worth having all the same
@@ -184,8 +184,8 @@ def _require_pdf(file: Path) -> None:
     if not beginning:
         raise SourceError("empty_file", "it has no bytes")
     if PDF_MAGIC not in beginning:
-        told = "it is called .pdf, but is none; give it the name of what it is"
-        other = "it is no PDF, and only a PDF has pages"
+        told = "it is called .pdf but is not a PDF; give it the ending of what it is"
+        other = "it is not a PDF, and only a PDF has pages"
         raise SourceError("not_a_pdf", told if file.suffix.lower() == SUFFIX else other)
 
 
@@ -202,10 +202,10 @@ def _page(document: "PdfDocument", number: int) -> "Iterator[PdfPage]":
     except SourceError:
         raise
     except MemoryError as error:
-        told = f"page {number} takes more memory than there is; save it anew, smaller or simpler"
+        told = f"page {number} takes more memory than there is; save it again, smaller or simpler"
         raise SourceError("too_large_page", told) from error
     except Exception as error:  # PDFium's own, ctypes', Pillow's
-        raise SourceError("damaged_page", f"page {number} is damaged; save it anew") from error
+        raise SourceError("damaged_page", f"page {number} is damaged; save it again") from error
 
 
 def _picture(page: "PdfPage", side: int) -> "Image.Image":
@@ -222,7 +222,7 @@ def _picture(page: "PdfPage", side: int) -> "Image.Image":
 
 
 def _pixels(length: float, side: int) -> int:
-    """What was asked for: rounding up can give one pixel more."""
+    """Return a length in whole pixels, at most `side`: rounding up could give one more."""
     return min(side, max(1, math.ceil(length)))
 
 
@@ -241,7 +241,7 @@ def _text(document: "PdfDocument", number: int, page: "PdfPage") -> str | None:
 
 
 def _flattened(page: "PdfPage") -> bool:
-    """Make what fields show a part of the page, and tell whether there was any.
+    """Draw form fields into the page, and tell whether there were any.
 
     Their values would be simpler to have; but those of passwords and hidden fields are not shown.
     """

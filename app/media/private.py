@@ -35,7 +35,7 @@ def make_private(folder: Path) -> None:
 
 
 def secure_home(home: Path) -> None:
-    """Tighten a home that others can enter, with all that is ours in it, before it is written to.
+    """Make an open home folder, with all that is ours in it, accessible to its owner alone.
 
     A home that holds something else too, such as `--home .`, keeps its own mode: it is the user's
     folder. One with the set-group-ID bit is shared by its group on purpose, and stays as it is.
@@ -49,7 +49,7 @@ def secure_home(home: Path) -> None:
 
 
 def tighten(path: Path) -> None:
-    """Take a file, or a folder and all below it, from everybody but its owner.
+    """Make a file, or a folder and all below it, accessible to its owner alone.
 
     What is somebody else's, gone, or on a disk that is read only stays as it is: this is no reason
     for a search to fail. No link is followed.

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def own_callbacks() -> "CallbackManager":
-    """Return one that hears nothing of the process's.
+    """Return a CallbackManager without the handlers of the process.
 
     Where none is given, LlamaIndex takes that of its global `Settings`, and even an empty one takes
     the handlers of that and the global handler: they would be told every question and caption.

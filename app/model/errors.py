@@ -9,7 +9,7 @@ SightlineError
 │   ├── CollectionMismatchError      → both fingerprints, and the command that rebuilds
 │   ├── CollectionForeignError       of another program: never touched → another name
 │   └── CollectionBusyError          → the pid that holds it
-│       └── CollectionChangedError   made anew by another process since it was found
+│       └── CollectionChangedError   made again by another process since it was found
 ├── QueryError                       a bad filter, an empty query, an unknown field
 ├── AnswerError                      what a model wrote is not what it was asked for, twice
 └── ServiceUnavailableError          Qdrant or Ollama: its URL, and how to start it
@@ -60,13 +60,13 @@ class CollectionMissingError(CollectionError):
 
 
 class CollectionMismatchError(CollectionError):
-    """The collection was built with something else than what is asked for now."""
+    """The collection was built with other models or settings than those asked for now."""
 
     code = "collection_mismatch"
 
 
 class CollectionForeignError(CollectionError):
-    """What has this name is of another program."""
+    """A collection of this name belongs to another program."""
 
     code = "collection_foreign"
 
@@ -78,7 +78,7 @@ class CollectionBusyError(CollectionError):
 
 
 class CollectionChangedError(CollectionBusyError):
-    """Another process has removed the collection, or made it anew, since it was found."""
+    """Another process has removed the collection, or made it again, since it was found."""
 
 
 class QueryError(SightlineError):

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number of things in words.
+    """Return a number with its noun in singular or plural.
 
     >>> counted(1, "row"), counted(2000, "row"), counted(2, "query", "queries")
     ('1 row', '2,000 rows', '2 queries')
@@ -14,7 +14,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question for a name that is not among the known ones, if one of them is close.
+    """Return "; did you mean …?" for an unknown name that is close to a known one, else "".
 
     >>> did_you_mean("titel", ["Title", "score"]), did_you_mean("x", ["Title"])
     ("; did you mean 'Title'?", '')

@@ -92,13 +92,13 @@ def _check_proxy(scheme: str, proxy: str, otherwise: str) -> None:
         parts, host = urlsplit(""), None
     if parts.scheme not in PROXIED or not host:
         raise ServiceUnavailableError(
-            f"what {variable} holds is no proxy's URL; one is http://proxy.example:3128. Correct or"
-            f" unset it{otherwise}"
+            f"{variable} is not the URL of a proxy, such as http://proxy.example:3128."
+            f" Correct or unset it{otherwise}"
         )
     if parts.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ServiceUnavailableError(
-            f"{variable} names a SOCKS proxy ({parts.scheme}://{host}), and the package that speaks"
-            f" to one is not installed. Run `pip install 'httpx[socks]'`, unset it{otherwise}"
+            f"{variable} names a SOCKS proxy ({parts.scheme}://{host}), which needs a package that"
+            f" is not installed. Run `pip install 'httpx[socks]'`, unset it{otherwise}"
         )
 
 

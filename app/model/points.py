@@ -11,7 +11,7 @@ Vector = list[float] | list[list[float]] | SparseVector
 
 
 class Point(NamedTuple):
-    """What is stored of one record."""
+    """A record as an engine stores it: id, vectors, payload."""
 
     id: str
     vectors: Mapping[str, Vector]

@@ -62,7 +62,7 @@ RESERVED_SLUGS = frozenset({"lat", "lon", "caption", "place", "record_id", "sour
 
 
 def free_slug(name: str, taken: Collection[str]) -> str:
-    """Return a name as it is easily typed, unlike any that is taken.
+    """Return a name that is easy to type and not taken.
 
     >>> free_slug("more beautiful", []), free_slug("lat", [])
     ('more_beautiful', 'lat_2')
@@ -98,7 +98,7 @@ class Record:
 
     @property
     def said(self) -> str:
-        """All that is said in words: a page's text, else the captions and attributes."""
+        """The text about the record: a page's text, else its captions and attributes."""
         return self.text or "\n".join(self.sayings)
 
     @property
@@ -113,7 +113,7 @@ class Record:
 
 
 def page_mark(page: int) -> str:
-    """Return what a page's path ends in."""
+    """Return the ending of a page's path."""
     return f"#page={page}"
 
 
@@ -127,7 +127,7 @@ def document_of(path: str, page: int | None) -> str:
 
 
 def name_of(path: str, page: int | None) -> str:
-    """Return what a person calls a record.
+    """Return a record's name for people.
 
     >>> name_of("report.pdf#page=3", 3), name_of("a.jpg", None)
     ('report.pdf, page 3', 'a.jpg')

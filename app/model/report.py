@@ -8,7 +8,7 @@ from app.model.records import Skip
 
 @dataclass(slots=True)
 class Report:
-    """What an ingest did: read = new + changed + unchanged + skipped; gone stands beside it."""
+    """What an ingest did: read = new + changed + unchanged + skipped; gone is counted apart."""
 
     collection: str
     read: int = 0
@@ -23,7 +23,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told what while an ingest runs: progress in pictures, other steps, and notices."""
+    """Callbacks for an ingest: progress in pictures, other steps, and notices."""
 
     progress: Callable[[int, int], None] = lambda _done, _total: None
     step: Callable[[str], None] = lambda _text: None

@@ -70,7 +70,7 @@ def are_numbers(codes: Sequence[str]) -> bool:
 
 
 def having(codes: Sequence[str], fields: Sequence[Field]) -> Condition:
-    """Return what passes records that have all the parts of a code in a caption or a column.
+    """Return a filter for records with all the parts of a code in a caption or a column.
 
     Of a number that stands alone, those that have it for a value of a column.
     """
@@ -80,7 +80,7 @@ def having(codes: Sequence[str], fields: Sequence[Field]) -> Condition:
 
 
 def is_called(path: str, numbers: Sequence[str]) -> bool:
-    """Tell whether a picture has one of the numbers for its name: then no column may have it."""
+    """Tell whether one of the numbers is the name of a picture."""
     return posixpath.splitext(posixpath.basename(path))[0] in numbers
 
 

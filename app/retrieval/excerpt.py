@@ -31,7 +31,7 @@ class _Found(NamedTuple):
 
 
 def excerpt(text: str, words: str, limit: int) -> str:
-    """Return the part of a text that bears most on some words, in at most `limit` characters.
+    """Return the part of a text that is most relevant to some words, up to `limit` characters.
 
     The one with most distinct words of a question, compared by their stems: the rarer in this text
     the more one counts, and two that stand together count again. It begins and ends with a word,

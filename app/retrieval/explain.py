@@ -1,4 +1,4 @@
-"""Explain: what a filter has to do with a hit, and with there being none."""
+"""Explain: what a hit has in the columns that a filter names, and why nothing passes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -32,7 +32,7 @@ def answers(
     *,
     also: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return what each record has where a filter asks: values by slug, `km` from its place.
+    """Return each record's values in the columns that a filter names, by slug; `km` for a place.
 
     `also` are slugs of columns that are asked for otherwise, to sort or to group by.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SignalScores:
-    """One signal's say: its weight, negative to push away, and its score of each candidate.
+    """One signal's weight, negative to push away, and its score of each candidate.
 
     `relative` scores have no scale of their own (BM25): they are divided by the best, and a
     candidate without one shares no word and gets 0. A candidate without a cosine has nothing to

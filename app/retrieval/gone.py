@@ -1,4 +1,4 @@
-"""Gone: hits whose picture is not on this machine → what is told of them; see `core/gone.py`."""
+"""Gone: hits whose picture is not on this machine → notices about them; see `app/store/gone.py`."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from app.store.collection import Collection
 
 
 def told_of_gone(hits: Sequence[Hit], collection: Collection) -> list[str]:
-    """Return as one notice how many hits have lost their picture, and what to do."""
+    """Return one notice of how many hits have lost their pictures, and what to do."""
     gone = [hit for hit in hits if hit.gone]
     if not gone:
         return []
@@ -21,7 +21,7 @@ def told_of_gone(hits: Sequence[Hit], collection: Collection) -> list[str]:
 
 
 def where_gone(gone: Iterable[Hit], collection: Collection) -> str:
-    """Say of each source with pictures that are gone what is amiss with it, and what to do."""
+    """Yield, for each source with missing pictures, what is wrong and what to do."""
     return "; ".join(_where_gone(Counter(hit.source for hit in gone), collection))
 
 
@@ -29,7 +29,7 @@ def _where_gone(labels: Iterable[str], collection: Collection) -> Iterator[str]:
     sources = collection.manifest.sources
     for label in labels:
         if label not in sources:
-            yield "files that were written to the index are not there; write them anew"
+            yield "files that were written to the index are not there; write them again"
         elif sources[label].is_there:
             yield f"files have left {sources[label].path}; ingest it again"
         else:

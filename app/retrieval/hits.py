@@ -54,7 +54,7 @@ class Hit:
 
     @property
     def snippet(self) -> str:
-        """What to show beside it in a line or two."""
+        """One or two lines of text to show with the hit."""
         return self.excerpt or self.caption
 
     @property

@@ -38,7 +38,7 @@ class Sort:
 
     @property
     def told(self) -> str:
-        """What a person is told of the order."""
+        """The order in words, for a notice."""
         return f"by {self.column.slug}{', descending' if self.descending else ''}"
 
 
@@ -148,7 +148,7 @@ def _nearest(collection: Collection, where: Condition, near: Near, limit: int) -
 
 
 def _places(where: Condition) -> Iterable[Near]:
-    """Yield the circles that all that passes lies in."""
+    """Yield the circles in which every passing record lies."""
     match where:
         case Near():
             yield where
@@ -175,7 +175,7 @@ def _comparable(payload: Mapping[str, Any], column: Column) -> float | datetime:
 
 
 def _folded(value: object) -> str | None:
-    """Return a text as it stands in the alphabet, where `Élan` is beside `elan`; None of nothing.
+    """Return a text as a key to sort by, where `Élan` is beside `elan`; None for an empty one.
 
     >>> _folded("Élan"), _folded(["b", "Ça"]), _folded("")
     ('elan', 'b, ca', None)

@@ -25,7 +25,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person asks for, before any model has read it."""
+    """The words, pictures and filter of a query, before any model has read them."""
 
     words: str = ""
     picture: "Image.Image | None" = None
@@ -60,7 +60,7 @@ class Signal:
 
 @dataclass(slots=True)
 class Signals:
-    """Signals as they are gathered, with what a person should know of how."""
+    """Gathers signals, with notices for the person who asked."""
 
     vectors: QueryVectors
     weights: Mapping[str, float]
@@ -86,7 +86,7 @@ class Signals:
     def add(
         self, name: str, space: str, vector: Vector, weight: float, background: float = 0.0
     ) -> None:
-        """Add one, unless it counts for nothing."""
+        """Add a signal, unless its weight is 0."""
         if weight:
             self.found.append(Signal(name, space, vector, weight, background))
 

@@ -508,8 +508,8 @@ def _manifest(name: str, engine: Engine) -> Manifest | None:
 def _engine(name: str, settings: Settings, purpose: Purpose) -> Engine:
     if not COLLECTION_NAME.fullmatch(name):
         raise SettingsError(
-            f"{name!r} is no name for a collection: 1 to 64 of a-z, 0-9, '.', '_' and '-',"
-            " beginning with a letter or a digit"
+            f"{name!r} cannot be the name of a collection: it takes 1 to 64 of a-z, 0-9, '.', '_'"
+            " and '-', beginning with a letter or a digit"
         )
     if purpose == "write":
         secure_home(settings.home.expanduser())

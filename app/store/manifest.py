@@ -40,7 +40,7 @@ UsablePath = Annotated[Path, AfterValidator(_usable)]
 
 
 def _only(*names: str) -> BeforeValidator:
-    """Pass over what a newer program of this format says besides."""
+    """Ignore the keys that only a newer version of this program knows."""
 
     def known(value: object) -> object:
         if not isinstance(value, Mapping):
@@ -81,7 +81,7 @@ class SourceEntry(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _from_before_extras(cls, stored: object) -> object:
-        """Read an entry in which `outfit`, the first of the extras, had a key of its own."""
+        """Read an old entry, in which `outfit` was a key of its own."""
         if not isinstance(stored, dict) or "outfit" not in stored:
             return stored
         entry = {key: value for key, value in stored.items() if key != "outfit"}
@@ -126,7 +126,7 @@ class Manifest(_Frozen):
 
     @property
     def models(self) -> tuple[Model, Model, Model | None, int]:
-        """What its vectors were made with."""
+        """The models that its vectors were made with."""
         return self.image, self.text, self.page, self.pixels
 
     @property
@@ -190,7 +190,7 @@ class Manifest(_Frozen):
 
 
 def _identity(model: Model | None) -> tuple[str, int] | None:
-    """What tells models apart; one model may go by several names."""
+    """Return what identifies a model, which may have several names."""
     return (model.model_id, model.dimensions) if model else None
 
 

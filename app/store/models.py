@@ -96,7 +96,7 @@ class Models:
         return loaded
 
     def _tell(self, name: str) -> None:
-        """Tell of an embedding that is a checkpoint: torch alone takes seconds to import."""
+        """Report that a checkpoint is loaded, which takes seconds."""
         kind, _, checkpoint = name.partition(":")
         if self._on_load and (usual := spec_of(name).default_checkpoint):
             self._on_load(f"loading {kind}:{checkpoint or usual}")
@@ -112,7 +112,7 @@ class Models:
         return spec_of(self.image_name).background
 
     def fingerprint(self) -> tuple[Model, Model, Model | None]:
-        """What a manifest keeps of image, text and page; for a collection's own, what it kept."""
+        """Return the manifest entries of the image, text and page models."""
         if self._made:
             return self._made.image, self._made.text, self._made.page
         image, text = _model(self.image_name, self.image), _model(self.text_name, self.text)
@@ -146,7 +146,7 @@ class QueryVectors:
         pictures: Sequence["Image.Image"] = (),
         page_words: Sequence[str] = (),
     ) -> None:
-        """Embed what is not there yet: texts for the text space, for the image space, pictures.
+        """Embed texts and pictures that have no vector yet, in one batch for each space.
 
         `page_words` are texts for the space of pages, where there is one.
         """
@@ -197,7 +197,7 @@ class QueryVectors:
 
 
 class VectorsAsked(QueryVectors):
-    """Notes which vectors are asked for, and makes none."""
+    """Records which vectors a search asks for, without computing any."""
 
     def __init__(self, models: Models) -> None:
         super().__init__(models)
@@ -228,7 +228,7 @@ class VectorsAsked(QueryVectors):
 
 
 def _remember(known: dict[Key, T], new: Iterable[tuple[Key, T]]) -> None:
-    """Keep what is new, and of what was there the latest."""
+    """Add new entries, and drop the oldest beyond the limit."""
     known |= new
     for old in list(islice(known, max(0, len(known) - MAX_REMEMBERED))):
         del known[old]

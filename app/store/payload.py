@@ -74,7 +74,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 
 
 def is_sound(payload: Mapping[str, Any]) -> bool:
-    """Whether a payload, or what was asked of it, can be of a record of ours."""
+    """Tell whether a payload, or a part of one, can be that of one of our records."""
     return (
         "record_id" in payload
         and all(
@@ -196,7 +196,7 @@ def record_as_node(record: Record) -> dict[str, Any]:
 
 
 def on_top_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of the user's metadata can stand at a payload's top level.
+    """Return the part of the user's metadata that can be at a payload's top level.
 
     There LlamaIndex's own store looks for it. What is called as a key of ours is in `fields` alone.
     """
@@ -221,7 +221,7 @@ def with_iso_times(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
 def filterable(
     captions: Sequence[str], metadata: Mapping[str, Any], fields: Iterable[Field]
 ) -> dict[str, Any]:
-    """Return the part of a payload that filters see; missing values, and misfits, are left out.
+    """Return the part of a payload that filters use, without missing and unfitting values.
 
     Texts are composed (NFC). A time is kept as it is, which is an instant; `local_times` has what
     the clock showed, as far as it is not that of UTC.
@@ -244,14 +244,14 @@ def filterable(
 
 
 def _local_time(value: object) -> str | None:
-    """What a clock showed that was not set to UTC; None of one that was, and of other values."""
+    """Return what the clock showed, for a time not in UTC; None for UTC and other values."""
     if isinstance(value, datetime) and value.utcoffset():
         return value.replace(tzinfo=None).isoformat()
     return None
 
 
 def _stored(kind: FieldType, value: object) -> str | float | list[str] | None:
-    """A value as filters compare it. Edge 0.9 cannot filter booleans, so they are words."""
+    """Return a value as filters compare it. Edge 0.9 cannot filter booleans, so they are words."""
     match kind, value:
         case "boolean", bool():
             return "true" if value else "false"

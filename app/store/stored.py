@@ -101,7 +101,7 @@ def _picture(
             )
         return file
     if not isinstance(page, int):
-        raise SourceError("bad_path", f"{quoted(str(page))} is no number of a page")
+        raise SourceError("bad_path", f"{quoted(str(page))} is not the number of a page")
     document = inside(root, document_of(path, page))
     if not is_trusted:
         contents = _content_of(document, path)
@@ -120,7 +120,7 @@ def _inserted(path: str, payload: Mapping[str, Any]) -> Path:
     """
     picture = Path(path)
     if not picture.is_absolute() or "\0" in path:
-        raise SourceError("path_outside_root", f"{quoted(path)} is of no source")
+        raise SourceError("path_outside_root", f"{quoted(path)} belongs to no source")
     content = _content_of(picture, path)
     if not content:
         return picture

@@ -140,7 +140,7 @@ def _found(document: str, settings: Settings, collection: str | None) -> list[_D
         where = f"collection {collection!r}" if collection else "any collection, nor a file here"
         known = dict.fromkeys(name for each in documents for name in (each.path, each.name))
         guess = _guessed(document, known)
-        told = f"{document} is no document of {where}{guess or '; give its path'}"
+        told = f"{document} is not a document of {where}{guess or '; give its path'}"
         raise SourceError("missing_file", told)
     files = {each.file: f"{each.name} (-c {each.collection})" for each in found}
     if len(files) > 1:

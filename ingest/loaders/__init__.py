@@ -27,7 +27,7 @@ MAX_INTEGER_DIGITS = 400
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one row says, untyped. `where` is its place in the file: `row 3`, `line 7`.
+    """The values of one row, untyped. `where` is its place in the file: `row 3`, `line 7`.
 
     `note` is something that a person should know of a row which is usable all the same. `page` is
     set where the picture is a page of the document that the row names.
@@ -40,13 +40,13 @@ class Row:
 
 
 class Loader(Protocol):
-    """What every file in this folder is."""
+    """The functions that every file in this folder has."""
 
     def reads(self, path: Path) -> bool:
         """Tell whether this path is of the loader's format."""
 
     def load(self, path: Path) -> Iterator[Row | Skip]:
-        """Yield what the file says, in order."""
+        """Yield the rows of the file, in order."""
 
 
 class HugeInteger(str):
@@ -100,7 +100,7 @@ def read_text_file(path: Path) -> str:
 
 
 def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON is anything
-    """Parse JSON leniently in numbers: NaN and Infinity pass; of a key said twice, the last counts.
+    """Parse JSON; NaN and Infinity are allowed, and of a key given twice the last counts.
 
     Integers beyond `MAX_INTEGER_DIGITS` come as HugeInteger. Raises ValueError saying why not.
     """
@@ -116,15 +116,15 @@ def parse_integer(digits: str) -> int | HugeInteger:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is anything
-    """Read a whole JSON file; SourceError `bad_metadata` when it is none."""
+    """Read a whole JSON file; SourceError `bad_metadata` when it is not valid."""
     try:
         return parse_json(read_text_file(path))
     except ValueError as error:
-        raise SourceError("bad_metadata", f"{path.name} is no valid JSON: {error}") from error
+        raise SourceError("bad_metadata", f"{path.name} is not valid JSON: {error}") from error
 
 
 def object_row(value: object, where: str) -> Row | Skip:
-    """Return the row that a JSON object is; a Skip when it is none, or holds what no type can."""
+    """Return the row of a JSON object; a Skip for anything else, and for values of no type."""
     if not isinstance(value, dict):
         return Skip(where, "bad_row", f"it is {_kind(value)}, not an object")
     huge = [key for key, found in value.items() if isinstance(found, HugeInteger)]

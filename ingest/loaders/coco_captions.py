@@ -13,14 +13,14 @@ from ingest.loaders import Row, beginning, object_row, read_json
 
 
 def reads(path: Path) -> bool:
-    """Tell by the two keys of COCO's format, wherever in the file they are."""
+    """Tell whether the file has the two keys of COCO's format, wherever they are."""
     if path.suffix.lower() != ".json" or not path.is_file() or beginning(path, 64)[:1] != "{":
         return False
     return _mentions(path, b'"images"') and _mentions(path, b'"annotations"')
 
 
 def load(path: Path) -> Iterator[Row | Skip]:
-    """Yield the pictures in the file's order; what is annotated by no caption has none.
+    """Yield a row for each picture, in the file's order, with all of its captions.
 
     A caption of a picture that is not there is a Skip.
 

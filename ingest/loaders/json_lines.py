@@ -77,4 +77,4 @@ def _row(line: str | None, where: str, odd: re.Pattern[str]) -> Row | Skip:
     try:
         return object_row(parse_json(line), where)
     except ValueError as error:
-        return Skip(where, "bad_row", f"it is no valid JSON: {error}")
+        return Skip(where, "bad_row", f"it is not valid JSON: {error}")

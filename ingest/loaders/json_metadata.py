@@ -25,7 +25,7 @@ def reads(path: Path) -> bool:
 
 
 def load(path: Path) -> Iterator[Row | Skip]:
-    """Yield the objects of the file. Of a key that an object says twice, the last one counts.
+    """Yield the objects of the file. Of a key given twice in an object, the last counts.
 
     Of a list that is broken somewhere, or cut off, the sound objects are read.
     """
@@ -46,7 +46,7 @@ def _sound_rows(path: Path, text: str, error: ValueError) -> list[Row | Skip]:
     except ValueError:
         found = []
     if not any(isinstance(item, Row) for item in found):
-        raise SourceError("bad_metadata", f"{path.name} is no valid JSON: {error}") from error
+        raise SourceError("bad_metadata", f"{path.name} is not valid JSON: {error}") from error
     return found
 
 

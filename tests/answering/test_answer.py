@@ -318,7 +318,7 @@ def test_pages_go_together_in_the_order_of_their_documents(page_hits):
     assert "".join(heard) == "[2] rain, 41 days\nANSWER: On 41 days [2]."
     assert said.notices == (
         "qwen2.5vl:7b reads 3 pages, 1,536 pixels high or wide",
-        "of 1 page only the part of the text that bears on the question was sent",
+        "of 1 page only the most relevant part of the text was sent",
     )
 
 
@@ -338,7 +338,7 @@ def test_of_a_long_page_the_part_that_bears_on_the_question_is_sent(page_hits, m
     assert 'its text: "… The committee met' in text
     assert "Rain fell on 41 days." in text
     assert len(text) < 8000
-    assert any("of 1 page only the part" in notice for notice in said.notices)
+    assert any("of 1 page only the most relevant part" in notice for notice in said.notices)
 
 
 def test_a_page_that_fits_goes_whole(page_hits):
@@ -346,7 +346,7 @@ def test_a_page_that_fits_goes_whole(page_hits):
     with OllamaDouble(models=["qwen2.5vl:7b"], reply="Rain [1].") as ollama:
         said = ask(ollama, [with_text(page_hits[0], text)])
     assert f'"{text}"' in ollama.requests[0].text
-    assert not any("the part" in notice for notice in said.notices)
+    assert not any("relevant part" in notice for notice in said.notices)
 
 
 def test_pages_whose_text_does_not_fit_are_said_to_go_without_it(page_hits):
@@ -391,7 +391,7 @@ def test_an_answer_that_is_not_marked_is_what_was_said_of_pages_that_show_someth
         said = ask(ollama, page_hits, on_text=heard.append)
     assert (said.status, said.text, said.citations) == ("answered", "[1] shows a thing.", (1,))
     assert "".join(heard) == said.text
-    assert said.notices[-1].startswith("the model did not mark its answer")
+    assert said.notices[-1].startswith("the model did not mark where its answer begins")
 
 
 def test_an_answer_without_a_mark_streams_as_it_ends(page_hits):
@@ -439,7 +439,7 @@ def test_pages_that_give_nothing_are_not_joined(page_hits):
     with OllamaDouble(reply="NOTHING_HERE") as ollama:
         said = ask(ollama, page_hits)
     assert (said.status, said.text, len(ollama.requests)) == ("not_enough_evidence", "", 3)
-    assert said.notices[-1] == "no page that was found bears on the question"
+    assert said.notices[-1] == "no page that was found is relevant to the question"
 
 
 @pytest.mark.parametrize(
@@ -465,8 +465,8 @@ def test_pages_beside_a_picture_that_is_asked_about_are_pictures_and_this_is_sai
     assert "its text" not in ollama.requests[0].text
     assert said.evidence[0].name == "b/report.pdf, page 9"
     assert said.notices == (
-        "beside a picture that is asked about, pages are shown as pictures, without their text, and"
-        " small type is lost; leave out --image to have them read",
+        "with --image the model sees pages as pictures without their text, so small type is lost;"
+        " leave out --image to have them read",
     )
 
 

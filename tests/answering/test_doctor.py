@@ -130,7 +130,7 @@ def test_what_is_no_qdrant_is_a_problem(tmp_path):
 def test_what_cuts_an_answer_off_is_not_put_into_the_model_s_mouth(tmp_path):
     with OllamaDouble(reply="", thought="Green? Blue?", script=["length"] * 4) as ollama:
         checks = examine(tmp_path, ollama)
-    assert "gave no answer: all that the model wrote was thought" in checks["sight"].detail
+    assert "gave no answer: the model wrote down its thoughts" in checks["sight"].detail
     assert "said" not in checks["sight"].detail
 
 

@@ -388,7 +388,7 @@ def test_of_a_thought_within_a_thought_nothing_is_answer(ask: Ask, hits: list[Hi
 def test_a_thought_that_is_cut_off_gives_no_word(ask: Ask, hits: list[Hit]) -> None:
     said, heard = ask(hits, "<think>It may be [1] or [2]", script=["length", "length"])
     assert (said.status, said.text, said.citations, heard) == (BROKEN, "", (), "")
-    assert "all that the model wrote was thought" in said.notices[-1]
+    assert "the model wrote down its thoughts" in said.notices[-1]
 
 
 def test_a_model_whose_thoughts_took_all_its_room_is_given_more(ask: Ask, hits: list[Hit]) -> None:
@@ -437,7 +437,7 @@ def test_one_piece_of_evidence_needs_no_number(ask: Ask, hits: list[Hit]) -> Non
 def test_evidence_that_is_named_and_is_none_is_told(ask: Ask, hits: list[Hit]) -> None:
     said, _ = ask(hits, "In Image 1, a red car. Evidence 9 too.")
     assert said.citations == (1,)
-    assert said.notices[-1] == "the text names evidence that there is none of: 9"
+    assert said.notices[-1] == "the text cites evidence that does not exist:  9"
 
 
 def test_beside_a_picture_that_is_asked_about_the_first_picture_is_no_evidence(

@@ -149,7 +149,7 @@ def test_that_a_model_gave_nothing_that_can_be_used_is_said_at_the_top(squares):
 
 
 def test_that_no_model_took_part_is_said_at_the_top_and_its_reason_not_at_each(squares):
-    why = "no Ollama answers"
+    why = "Ollama does not answer"
     found = [suggestion(squares / "blue.png", reason=why, status="not_checked")]
     board = outfit_board(outfit_of(squares / "red.png", found, unavailable=why))
     assert text_at(board, "not checked: no model took part").y0 > picture_of(board, "red").bbox.y1

@@ -94,17 +94,17 @@ def test_a_verdict_that_failed_is_told_and_ends_with_3(home, sightline: Run):
     with OllamaDouble(reply=reply, script=["obey", "web_page", "web_page"]) as ollama:
         ran = sightline("outfit", TSHIRT, "-c", "shop", "--ollama", ollama.url)
     assert ran.code == 3
-    assert "not checked: what answers at" in ran.err
+    assert "not checked: the server at" in ran.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--slots", "shoe"], 2, "there is no slot 'shoe'; there is top, bottom"),
+        (["--slots", "shoe"], 2, "there is no slot 'shoe'; the slots are top, bottom"),
         (["--slots", " ,"], 2, "it takes some of top, bottom"),
         (["--for", ""], 1, "no garment is for ''"),
         (["--per-slot", "0"], 2, "--per-slot"),
-        (["--for", "dogs"], 1, "no garment is for 'dogs'; there is Women, Men, Unisex"),
+        (["--for", "dogs"], 1, "no garment is for 'dogs'; they are for Women, Men, Unisex"),
         (["--category", "Skirt suit"], 1, "did you mean 'Skirts'?"),
         (["--where", "colour == 'red'"], 1, "no field is called colour"),
         (["--min-score", "5"], 1, "a cosine is from -1 to 1"),

@@ -160,7 +160,7 @@ def test_whom_it_is_for_can_be_said_in_any_usual_word(home, rows, said, meant):
 
 
 def test_an_audience_that_no_garment_has_is_refused_with_those_there_are(home):
-    with pytest.raises(QueryError, match="for 'dogs'; there is Women, Men, Unisex"):
+    with pytest.raises(QueryError, match="for 'dogs'; they are for Women, Men, Unisex"):
         without_model(home, audience="dogs")
 
 
@@ -260,7 +260,7 @@ def test_of_a_picture_from_elsewhere_the_model_says_what_it_is(home, tmp_path):
 def test_what_the_catalogue_says_of_a_record_counts_for_more_than_what_a_model_sees(home):
     outfit, _ = outfit_of(home, stylist(category="Skirts", audience="Men"))
     assert (outfit.analysis.category, outfit.analysis.audience) == ("Tshirts", "Women")
-    assert "llava takes it for 'Skirts'; what its record or you say counts: 'Tshirts'" in (
+    assert "llava takes it for 'Skirts', but its record or you say 'Tshirts', which counts" in (
         outfit.notices
     )
 
@@ -380,7 +380,8 @@ def test_a_type_that_the_catalogue_lacks_is_taken_for_the_nearest_and_told(
     Image.new("RGB", (90, 120), "navy").save(tmp_path / "mine.png")
     outfit, ollama = outfit_of(home, stylist(category=said), tmp_path / "mine.png")
     assert outfit.analysis.category in taken
-    told = f"the catalogue has no {said!r}: it was taken for {outfit.analysis.category!r}"
+    nearest = outfit.analysis.category
+    told = f"the catalogue has no {said!r}: it was taken for the nearest, {nearest!r}"
     assert any(told in notice for notice in outfit.notices) is (said != "T-shirt")
     assert sum(map(asks_for_titles, ollama.requests)) == 1
 
@@ -426,7 +427,7 @@ def test_a_picture_of_something_else_is_told(home, tmp_path):
     Image.new("RGB", (90, 120), "navy").save(tmp_path / "mine.png")
     outfit, _ = outfit_of(home, stylist(category="other"), tmp_path / "mine.png")
     assert outfit.analysis.category is None
-    assert any("nobody says what it is" in notice for notice in outfit.notices)
+    assert any("it is not known what it is" in notice for notice in outfit.notices)
 
 
 def test_of_an_answer_that_is_cut_off_what_is_whole_counts(home):
@@ -589,7 +590,7 @@ def test_without_a_model_the_picture_is_the_query_and_nothing_is_checked(home, r
     outfit = without_model(home)
     assert statuses(outfit) == {"not_checked"}
     assert outfit.status == "not_checked"
-    assert "no Ollama answers" in outfit.unavailable
+    assert "Ollama does not answer" in outfit.unavailable
     assert outfit.analysis.items == ()
     assert types(outfit).keys() == {"bottom", "outerwear", "shoes", "bag", "accessory"}
     assert {rows[each.hit.record_id]["gender"] for each in outfit.suggestions} <= {
@@ -650,8 +651,8 @@ def test_of_a_picture_that_nobody_knows_nothing_is_guessed(home, tmp_path):
     outfit = without_model(home, tmp_path / "mine.png")
     assert (outfit.analysis.category, outfit.analysis.audience) == (None, None)
     told = " ".join(outfit.notices)
-    assert "--category says it" in told
-    assert "--for says it" in told
+    assert "say it with --category" in told
+    assert "say it with --for" in told
 
 
 # Other servers, other engines.

@@ -234,7 +234,7 @@ def one_outfit(sizes: Sizes, folder: Path) -> list[Row]:
         in_ms(
             f"{name}, opened twice in both",
             twice,
-            "its parts, opened anew after the model",
+            "its parts, opened again after the model",
             at_most=1.2,
         ),
     ]

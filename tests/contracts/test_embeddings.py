@@ -441,7 +441,7 @@ def test_weights_of_minilm_that_are_others_are_refused(monkeypatch):
     from app.encoders import minilm
 
     monkeypatch.setattr(minilm, "GRAPH", (*minilm.GRAPH[:2], "0" * 64))
-    with pytest.raises(EmbeddingError, match="not the file that minilm was tried with"):
+    with pytest.raises(EmbeddingError, match="not the file that minilm was tested with"):
         load_text_embedding("minilm", Settings())
     monkeypatch.setattr(minilm, "GRAPH", ("no_such_package", *minilm.GRAPH[1:]))
     with pytest.raises(EmbeddingError, match="pip install no-such-package"):

@@ -287,8 +287,8 @@ def test_points_are_read_by_id_so_many_at_a_time(engine: Engine) -> None:
 
 def test_the_manifest_is_replaced_whole(engine: Engine) -> None:
     assert engine.read_manifest() == MANIFEST
-    engine.change_manifest(MANIFEST, {"made": "anew"})
-    assert engine.read_manifest() == {"made": "anew"}
+    engine.change_manifest(MANIFEST, {"made": "again"})
+    assert engine.read_manifest() == {"made": "again"}
 
 
 def test_an_index_can_be_added_twice(engine: Engine) -> None:
@@ -325,10 +325,10 @@ def test_a_second_writer_is_refused_at_once_with_the_pid(open_engine: Open) -> N
 def test_create_replaces_what_was_there_only_if_told_to(engine: Engine) -> None:
     engine.upsert(POINTS)
     with pytest.raises(CollectionBusyError, match="another process"):
-        engine.create(SPACES, INDEXES, {"made": "anew"})
-    engine.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
+        engine.create(SPACES, INDEXES, {"made": "again"})
+    engine.create(SPACES, INDEXES, {"made": "again"}, replace=True)
     engine.publish()
-    assert (engine.count(), engine.read_manifest()) == (0, {"made": "anew"})
+    assert (engine.count(), engine.read_manifest()) == (0, {"made": "again"})
 
 
 def test_what_is_begun_is_unseen_until_it_is_published(open_engine: Open) -> None:
@@ -337,13 +337,13 @@ def test_what_is_begun_is_unseen_until_it_is_published(open_engine: Open) -> Non
     first.upsert(POINTS)
     first.close()
     second = open_engine("write")
-    second.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
+    second.create(SPACES, INDEXES, {"made": "again"}, replace=True)
     second.upsert(POINTS[:1])
-    assert (second.count(), second.read_manifest()) == (1, {"made": "anew"})
+    assert (second.count(), second.read_manifest()) == (1, {"made": "again"})
     assert open_engine("read").read_manifest() == MANIFEST
     second.publish()
     second.publish()
-    assert open_engine("read").read_manifest() == {"made": "anew"}
+    assert open_engine("read").read_manifest() == {"made": "again"}
     second.close()
     third = open_engine("read")
     third.open()
@@ -354,7 +354,7 @@ def test_what_is_begun_is_unseen_until_it_is_published(open_engine: Open) -> Non
 def test_what_is_closed_before_it_is_published_leaves_no_trace(open_engine: Open) -> None:
     for there in (0, 3):
         again = open_engine("write")
-        again.create(SPACES, INDEXES, {"made": "anew"}, replace=True)
+        again.create(SPACES, INDEXES, {"made": "again"}, replace=True)
         again.upsert(POINTS[:2])
         again.close()
         if not there:

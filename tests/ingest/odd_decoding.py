@@ -1,4 +1,4 @@
-"""Decoding that goes wrong. By itself, for every worker process imports it anew."""
+"""Decoding that goes wrong. By itself, for every worker process imports it again."""
 
 import signal
 import time

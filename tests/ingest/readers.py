@@ -1,4 +1,4 @@
-"""Other ways to read a page. By itself, for every worker process imports it anew."""
+"""Other ways to read a page. By itself, for every worker process imports it again."""
 
 import os
 from pathlib import Path

@@ -209,14 +209,14 @@ def test_a_picture_that_is_found_elsewhere_by_its_name_is_told(source):
     read = load_source(source(["train/1.png"], {"m.json": rows}))
     assert ids(read) == ["streets/train/1.png"]
     assert read.notices == [
-        "1 row: the path is not there; a picture of that name was taken (m.json row 1)"
+        "1 row: the path is not there, so a picture of that name elsewhere was taken (m.json row 1)"
     ]
 
 
 def test_pictures_that_no_metadata_names_are_told_and_left_out(source):
     read = load_source(source(["a.png", "b.png", "c.png"], {"m.json": [{"image": "a.png"}]}))
     assert ids(read) == ["streets/a.png"]
-    assert read.notices == ["left out, for no metadata names them (2): 'b.png', 'c.png'"]
+    assert read.notices == ["left out, because no metadata names them (2): 'b.png', 'c.png'"]
 
 
 def test_json_that_is_no_metadata_does_not_stand_for_the_pictures(source):
@@ -229,8 +229,8 @@ def test_a_broken_file_among_others_is_a_skip_and_alone_an_error(source):
     root = source(["a.png"], {"bad.json": "{bad", "m.json": [{"image": "a.png"}]})
     (skip,) = load_source(root).skips
     assert (skip.source, skip.code) == ("bad.json", "bad_metadata")
-    assert skip.reason.startswith("it is no valid JSON: ")
-    with pytest.raises(SourceError, match=r"bad\.json is no valid JSON"):
+    assert skip.reason.startswith("it is not valid JSON: ")
+    with pytest.raises(SourceError, match=r"bad\.json is not valid JSON"):
         load_source(root / "bad.json")
 
 
@@ -258,7 +258,7 @@ def test_what_fits_no_column_is_missing_and_told(source):
     read = load_source(source([f"{n}.png" for n in range(5)], {"m.json": rows}))
     assert [record.metadata for record in read.records] == [{"s": 1}, {"s": 2.5}, {}, {}, {}]
     assert read.notices == [
-        "2 values of 's' counted as missing, being no number: 'inf', '1,5';"
+        "2 values of 's' counted as missing, because not of type number: 'inf', '1,5';"
         " a number is written 4.51: decimal commas and units are not read"
     ]
 
@@ -285,7 +285,7 @@ def test_fields_beat_file_names_and_file_names_beat_sidecars(source):
     places = [record.place for record in read.records]
     assert places == [Place(-2.5, 10), Place(1.5, 103.5), Place(7.5, 8.5)]
     assert read.records[0].metadata == {"id": "x", "city": "City"}
-    told = "no latitude and longitude in degrees (m.json row 2)"
+    told = "not a latitude and longitude in degrees (m.json row 2)"
     assert any(told in notice for notice in read.notices)
 
 
@@ -326,10 +326,10 @@ def test_dataset_toml_says_what_need_not_be_guessed(source):
         ('pattern = "{lat_{lon}"', "pattern takes a text with fields in braces"),
         ('text = "row"', '\'text\' cannot be used: text takes "captions" or "rows"'),
         ('[types]\na = "float"', '\'types.a\' cannot be used: types takes "number", "time"'),
-        ('text = "rows"\nimage = foto', "is no TOML at line 2, column 9 .*stands in quotes"),
-        ('label = "a', r"is no TOML at end of document \(Unterminated string\)"),
+        ('text = "rows"\nimage = foto', "is not TOML at line 2, column 9 .*stands in quotes"),
+        ('label = "a', r"is not TOML at end of document \(Unterminated string\)"),
         (f"x = {'[' * 5000}", "is nested too deeply"),
-        ('label = "a/b"', "is no label"),
+        ('label = "a/b"', "is not a label"),
     ],
 )
 def test_a_dataset_toml_that_cannot_be_used_is_refused(source, toml, told):
@@ -381,7 +381,7 @@ def test_a_column_of_a_file_that_names_no_pictures_does_not_count(source):
     [
         ({}, "has no metadata with rows about pictures. Bring it back, or take the key out"),
         ({"m.json": []}, "about pictures: m.json holds no rows. Bring"),
-        ({"m.json": "{bad"}, "about pictures: m.json: it is no valid JSON"),
+        ({"m.json": "{bad"}, "about pictures: m.json: it is not valid JSON"),
         ({"m.json": [{"title": "red"}]}, "about pictures: m.json has no column that names"),
     ],
 )
@@ -422,7 +422,7 @@ def test_yes_and_no_are_booleans_only_where_somebody_says_so(source):
     values = [record.metadata.get("sold") for record in read.records]
     assert values == [True, False, True, False, True, False, None]
     assert read.notices == [
-        "1 value of 'sold' counted as missing, being no boolean: 'maybe';"
+        "1 value of 'sold' counted as missing, because not of type boolean: 'maybe';"
         " true and false are written true, yes, y, on, 1 and false, no, n, off, 0"
     ]
 
@@ -460,7 +460,7 @@ def test_metadata_without_captions_says_which_columns_hold_texts(source):
     rows = [{"file": "a.jpg", "kind": "shoe", "legend": "a red shoe"}]
     root = source(["a.jpg"], {"m.json": rows})
     (told,) = load_source(root).notices
-    assert told.startswith("no column was taken for captions; if these say what is on the pictures")
+    assert told.startswith("no column was taken for captions; if one of these describes the")
     assert told.endswith("'legend'")
     (root / "dataset.toml").write_text('captions = "legend"')
     assert not any("for captions" in notice for notice in load_source(root).notices)
@@ -468,7 +468,7 @@ def test_metadata_without_captions_says_which_columns_hold_texts(source):
 
 def test_files_that_cannot_be_read_are_counted_and_named(source):
     root = source(["a.jpg"], {"b.heic": "x", "deep/c.mp4": "x", "README.md": "x", ".hidden": "x"})
-    told = "not read, being neither pictures nor metadata (2): 'b.heic', 'deep/c.mp4'"
+    told = "not read, because neither pictures nor metadata (2): 'b.heic', 'deep/c.mp4'"
     assert told in load_source(root).notices
 
 

@@ -199,7 +199,10 @@ def test_what_is_no_document_is_told_and_costs_no_other_anything(
     ("content", "told"),
     [
         (b"", "one.pdf: it has no bytes"),
-        (b"a text", "one.pdf: it is called .pdf, but is none; give it the name of what it is"),
+        (
+            b"a text",
+            "one.pdf: it is called .pdf but is not a PDF; give it the ending of what it is",
+        ),
         (pdf("x", password="x"), "one.pdf: the document needs a password; save a copy without one"),
     ],
 )

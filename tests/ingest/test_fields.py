@@ -99,9 +99,9 @@ def test_what_is_left_out_is_told_in_one_notice_what_was_named_before_the_rest()
     columns = filler(1000)
     fields = choose_fields(columns, infer_types(columns))
     assert unindexed_notice(infer_types(columns), fields, {"f999"}) == [
-        "kept and shown, but not to filter by, for a collection indexes 50 columns at most (950):"
-        " 'f999', 'f50', 'f51', …. Those under [types] in dataset.toml go first, once a collection"
-        " is full only with --rebuild"
+        "kept and shown, but not for filters, because a collection indexes 50 columns at most"
+        " (950): 'f999', 'f50', 'f51', …. Columns under [types] in dataset.toml are indexed first;"
+        " if the collection is full, add --rebuild"
     ]
     assert (
         unindexed_notice(infer_types(USEFUL), choose_fields(USEFUL, infer_types(USEFUL)), ()) == []

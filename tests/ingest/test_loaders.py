@@ -79,7 +79,7 @@ def test_json_without_rows_is_no_metadata(write, text):
     ],
 )
 def test_json_that_is_broken_is_named(write, text):
-    with pytest.raises(SourceError, match=r"metadata\.json is no valid JSON") as error:
+    with pytest.raises(SourceError, match=r"metadata\.json is not valid JSON") as error:
         list(json_metadata.load(write(text)))
     assert error.value.code == "bad_metadata"
 
@@ -106,7 +106,7 @@ def test_one_broken_object_does_not_cost_the_others(write, before, between, at, 
     rows, (skip,) = fields(json_metadata, path), skips(json_metadata, path)
     line = at + 1 if "\n" in between else 1
     assert skip.source == f"row {at + 1}, line {line}"
-    assert skip.reason.startswith("it is no valid JSON: ")
+    assert skip.reason.startswith("it is not valid JSON: ")
     assert rows == [*ROWS[:at], *ROWS[at + 1 :]]
 
 
@@ -168,7 +168,7 @@ def test_one_bad_line_does_not_cost_the_others(write):
     assert fields(json_lines, path) == [{"a": 1}, {"a": 2}]
     broken, listed = skips(json_lines, path)
     assert (broken.source, listed.source) == ("line 2", "line 4")
-    assert broken.reason.startswith("it is no valid JSON: ")
+    assert broken.reason.startswith("it is not valid JSON: ")
     assert listed.reason == "it is a list, not an object"
 
 

@@ -308,7 +308,7 @@ def test_texts_of_another_length_are_told_and_a_rebuild_weighs_by_all(
     bring(squares, settings)
     long = make_squares(tmp_path / "long", {"black": (0, 0, 0)})
     edit(long, Caption="black " * 40)
-    assert any("40 words in the mean" in notice for notice in told(long, settings))
+    assert any("40 words on average" in notice for notice in told(long, settings))
     bring(long, settings, rebuild=True)
     with open_collection("squares", settings) as opened:
         assert opened.manifest.average_length > 10
@@ -339,10 +339,10 @@ def test_what_dataset_toml_says_too_late_is_told(squares: Path, settings: Settin
     assert late == [
         "squares: label = 'walks' in dataset.toml comes too late: the collection has this source"
         " as 'squares'; to change that, remove the collection and ingest again",
-        "squares: text = 'rows' in dataset.toml comes too late for how words weigh: the collection"
-        " was made with 'captions'; --rebuild decides anew, by its first source",
+        "squares: text = 'rows' in dataset.toml comes too late to change how words weigh: the"
+        " collection was made with 'captions'; --rebuild decides again, by its first source",
         "squares: [types] in dataset.toml comes too late: the collection has 'brightness' as"
-        " number; --rebuild decides anew, by the first source with that column",
+        " number; --rebuild decides again, by the first source with that column",
     ]
     assert stored(settings)["squares/red.png"].payload["fields"]["brightness"] == 1.5
     assert not any("[types]" in notice for notice in told(squares, settings, rebuild=True))
@@ -439,7 +439,9 @@ def test_a_new_collection_into_which_nothing_came_does_not_stay(
     notices: list[str] = []
     options = {"strict": strict, "watch": Watch(notice=notices.append)}
     if strict:
-        with pytest.raises(SourceError, match=r"it is no picture of a known format \(--strict\)"):
+        with pytest.raises(
+            SourceError, match=r"it is not a picture of a known format \(--strict\)"
+        ):
             bring(squares, settings, **options)
     else:
         assert counts(bring(squares, settings, **options)) == (0, 0, 0, 3, 0)
@@ -634,7 +636,7 @@ def test_ctrl_c_while_the_decoders_start_is_a_report_and_no_traceback(tmp_path: 
     out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert json.loads(out)["new"] == 0
-    assert "the same command begins again" in err
+    assert "run the same command to begin again" in err
     assert "Traceback" not in err
     assert collection_names(Settings(home=tmp_path / "home")) == []
 

@@ -20,7 +20,7 @@ from ingest import Watch, ingest
 from ingest.dataset import load_source
 from tests.pdfs import pdf
 
-CANNOT = "cannot be filtered by: this collection indexes 50 columns"
+CANNOT = "cannot be used in a filter: this collection indexes 50 columns"
 
 
 def make_wide(folder: Path, columns: int, form: str, prefix: str = "c") -> Path:
@@ -122,9 +122,9 @@ def test_values_that_do_not_fit_are_told_of_a_few_columns_and_counted(tmp_path: 
         "[types]\n" + "".join(f'c{n} = "number"\n' for n in range(100))
     )
     told = [text for text in load_source(folder).notices if "counted as missing" in text]
-    more = [text for text in load_source(folder).notices if text.startswith("so did values of")]
+    more = [text for text in load_source(folder).notices if text.startswith("so were values of")]
     assert len(told) == 10
     assert more == [
-        "so did values of 40 more columns: 'c21', 'c23', 'c25', 'c27', 'c29', 'c31', 'c33', 'c35',"
+        "so were values of 40 more columns: 'c21', 'c23', 'c25', 'c27', 'c29', 'c31', 'c33', 'c35',"
         " 'c37', 'c39', … (40)"
     ]

@@ -327,7 +327,7 @@ def test_a_page_is_shown_with_its_words(
 
 def test_no_model_that_answers_is_told_as_ask_tells_it(settings: Settings) -> None:
     for changed, error, says in (
-        ({"ollama": "http://127.0.0.1:9"}, ServiceUnavailableError, "no Ollama answers"),
+        ({"ollama": "http://127.0.0.1:9"}, ServiceUnavailableError, "Ollama does not answer"),
         ({"model": "absent"}, ModelMissingError, "ollama pull absent"),
     ):
         with app.open_index("squares", settings.model_copy(update=changed)) as index:

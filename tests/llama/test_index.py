@@ -331,9 +331,12 @@ def test_a_caller_s_node_stays_as_it_was(index: CollectionIndex, pictures: dict[
 @pytest.mark.parametrize(
     ("node", "says"),
     [
-        (ImageNode(id_="n", image="aGVsbG8=", text="words"), "'n' has its picture inside"),
-        (ImageNode(id_="n", image_url="http://example.org/a.png"), "'n' has its picture inside"),
-        (ImageNode(id_="n", image_path="/nowhere/a.png", text="words"), r"'n'.*a\.png, is no file"),
+        (ImageNode(id_="n", image="aGVsbG8=", text="words"), "'n' has its picture in itself"),
+        (ImageNode(id_="n", image_url="http://example.org/a.png"), "'n' has its picture in itself"),
+        (
+            ImageNode(id_="n", image_path="/nowhere/a.png", text="words"),
+            r"'n'.*a\.png, is not a file",
+        ),
         (TextNode(id_="n", text="words", metadata={"x": object()}), "metadata of node 'n'"),
         (TextNode(id_="n", text="half \ud800"), "'n' holds what is not valid Unicode"),
         (TextNode(id_="n", text="words", metadata={"x": "\ud800"}), "'n' holds what is not valid"),
@@ -460,7 +463,7 @@ def test_an_embedding_that_does_not_fit_is_refused_and_named(
     index: CollectionIndex, vector: list[float]
 ) -> None:
     odd = TextNode(id_="odd", text="words", embedding=vector)
-    with pytest.raises(SourceError, match=r"'odd' brings an embedding.*384.*None"):
+    with pytest.raises(SourceError, match=r"'odd' has an embedding.*384.*None"):
         index.insert_nodes([TextNode(id_="good", text="fine"), odd])
     assert stored(index) == {}
 

@@ -467,7 +467,7 @@ def test_no_words_of_a_decoder_reach_a_message(kind: str) -> None:
     error = refusal(NO_PICTURES[kind][0])
     told = {
         "empty_file": "the picture has no bytes",
-        "not_an_image": "the picture is no picture of a known format",
+        "not_an_image": "the picture is not a picture of a known format",
         "broken_image": "the picture is damaged: its ",
     }
     assert str(error).startswith(told[error.code])

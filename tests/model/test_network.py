@@ -104,7 +104,7 @@ def test_a_proxy_that_is_no_url_is_named(
     client: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
-    with pytest.raises(ServiceUnavailableError, match="HTTPS_PROXY holds is no proxy's URL"):
+    with pytest.raises(ServiceUnavailableError, match="HTTPS_PROXY is not the URL of a proxy"):
         CLIENTS[client](FAR)
 
 

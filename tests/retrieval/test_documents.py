@@ -165,7 +165,7 @@ def test_a_page_that_cannot_be_written_says_why(
 
 def test_what_is_no_document_has_no_pages(settings: Settings, tmp_path: Path) -> None:
     Image.new("RGB", (9, 9), "red").save(tmp_path / "q.png")
-    with pytest.raises(SourceError, match=r"q\.png: it is no PDF, and only a PDF has pages"):
+    with pytest.raises(SourceError, match=r"q\.png: it is not a PDF, and only a PDF has pages"):
         write_page(str(tmp_path / "q.png"), 1, settings, side=64)
 
 

@@ -361,7 +361,9 @@ def test_a_page_embedding_is_chosen_once_and_another_needs_a_rebuild(
 
 
 def test_a_model_of_another_kind_is_no_page_embedding(shelf: Path, settings: Settings) -> None:
-    with pytest.raises(SettingsError, match="'palette' embeds image, not page; there is colpali"):
+    with pytest.raises(
+        SettingsError, match="'palette' embeds image, not page; choose one of colpali"
+    ):
         bring(shelf, settings, page="palette")
 
 

@@ -92,7 +92,7 @@ def test_a_name_is_small_letters_digits_and_three_signs(settings: Settings, name
 )
 def test_other_names_are_refused_before_anything_is_touched(on_disk: Settings, name: str) -> None:
     for use in (open_collection, find_manifest, remove_collection):
-        with pytest.raises(SettingsError, match="is no name for a collection"):
+        with pytest.raises(SettingsError, match="cannot be the name of a collection"):
             use(name, on_disk)
     with pytest.raises(SettingsError, match="1 to 64 of a-z"):
         create_collection(name, MANIFEST, on_disk)

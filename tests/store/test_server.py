@@ -548,7 +548,7 @@ def test_a_key_that_may_only_read_is_told_so(
     qdrant.api_key, qdrant.read_only_key = "master", "reader"
     on = ("--qdrant", qdrant.url)
     ran = sightline("info", "squares", *on)
-    assert "wants an API key, or another one; set SIGHTLINE_QDRANT_API_KEY" in ran.err
+    assert "needs an API key, or another one; set SIGHTLINE_QDRANT_API_KEY" in ran.err
     monkeypatch.setenv("SIGHTLINE_QDRANT_API_KEY", "master")
     assert sightline("ingest", squares, "-c", "squares", "--offline", *on).code == 0
     monkeypatch.setenv("SIGHTLINE_QDRANT_API_KEY", "reader")
@@ -580,7 +580,7 @@ def test_a_server_that_goes_in_mid_ingest_says_how_many_are_in(
     ran = sightline("ingest", folder, "-c", "dots", "--offline", *on)
     assert ran.code == 1
     assert "does not answer" in ran.err
-    assert "8 records of this run are in; the same command goes on from there" in ran.err
+    assert "8 records of this run are stored; run the same command to go on" in ran.err
     qdrant.gone, qdrant.answers = False, lambda *_: None
     ran = sightline("ingest", folder, "-c", "dots", "--json", *on)
     assert (ran.json["new"], ran.json["unchanged"]) == (4, 8)
@@ -693,7 +693,7 @@ def test_over_grpc_errors_are_told_alike(kind: str) -> None:
                 ask("circles")
         else:
             qdrant.api_key = "another"
-            with pytest.raises(ServiceUnavailableError, match="wants an API key"):
+            with pytest.raises(ServiceUnavailableError, match="needs an API key"):
                 ask()
         connection.close()
 

@@ -22,7 +22,7 @@ one that has begun has loaded, and looked at its pictures."""
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a server is waited for, in seconds, and how often a busy one is asked again.
+    """Time limits in seconds for a server, and how often a busy one is asked again.
 
     `idle` spans loading the model and reading the pictures: Ollama itself gives up loading after
     5 minutes (OLLAMA_LOAD_TIMEOUT). After the first word `silence` is the most.
@@ -127,7 +127,7 @@ class VisionModel(Protocol):
 
 
 def discard(_piece: str) -> None:
-    """Let a reply stream unseen."""
+    """Ignore the text as it streams: the callback for those who only want the reply."""
 
 
 def open_model(settings: Settings, *, limits: Limits | None = None) -> VisionModel:

@@ -84,7 +84,7 @@ class _Deadline:
         self._timer = self._started(seconds)
 
     def look(self, event: str, facts: dict[str, Any]) -> None:
-        """Take note of a connection that is made, as httpcore's `trace` extension tells of it."""
+        """Remember a new connection, as httpcore's `trace` extension reports it."""
         if event == "connection.connect_tcp.complete":
             self._sockets.append(facts["return_value"].get_extra_info("socket"))
 

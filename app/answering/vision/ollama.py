@@ -142,7 +142,7 @@ class OllamaModel:
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
-        """Turn what the client raises into what a person can act on."""
+        """Translate the client's errors into ours, which say what to do."""
         import httpx
 
         ollama = import_quietly("ollama")
@@ -160,7 +160,7 @@ class OllamaModel:
 
         if isinstance(error, ConnectionError | httpx.ConnectError | httpx.ConnectTimeout):
             return ServiceUnavailableError(
-                f"no Ollama answers at {self.url}. Start it with `ollama serve`,"
+                f"Ollama does not answer at {self.url}. Start it with `ollama serve`,"
                 " or name another with --ollama URL"
             )
         if isinstance(error, httpx.TimeoutException | TimeoutError):
@@ -170,11 +170,11 @@ class OllamaModel:
             )
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
             return ServiceUnavailableError(
-                f"Ollama at {self.url} broke the connection off before it answered. See its log;"
+                f"Ollama at {self.url} closed the connection before it answered. See its log;"
                 " then try again"
             )
         return ServiceUnavailableError(
-            f"what answers at {self.url} does not speak as Ollama does"
+            f"the server at {self.url} does not speak as Ollama does"
             f" ({type(error).__name__}). Check --ollama URL; try `sightline doctor`"
         )
 
@@ -193,14 +193,14 @@ class OllamaModel:
         reason = inner_message(reason)
         if not reason:
             return ServiceUnavailableError(
-                f"what answers at {self.url} is no Ollama: HTTP status {status}."
+                f"the server at {self.url} is not Ollama: HTTP status {status}."
                 " Check --ollama URL; try `sightline doctor`"
             )
         if status == 404 and "model" in reason:
             return self._missing()
         if status in BUSY:
             return ServiceUnavailableError(
-                f"Ollama at {self.url} is busy and stayed so over {self._limits.attempts} attempts."
+                f"Ollama at {self.url} was busy in all {self._limits.attempts} attempts."
                 " Try again later; `ollama ps` shows what it runs"
             )
         if "exceeds the available context size" in reason or "only supports one image" in reason:

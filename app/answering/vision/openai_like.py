@@ -96,7 +96,7 @@ class OpenAILikeModel:
         return with_room_to_think(ask, num_predict)
 
     def version(self) -> None:
-        """Return nothing: no route of the protocol says it."""
+        """Return None: the protocol has no route for it."""
         self._listed()
 
     def facts(self) -> ModelFacts:
@@ -186,7 +186,7 @@ class OpenAILikeModel:
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
-        """Turn what the client raises into what a person can act on."""
+        """Translate the client's errors into ours, which say what to do."""
         import httpx
         import openai
 
@@ -216,11 +216,11 @@ class OpenAILikeModel:
             )
         if isinstance(cause, httpx.RemoteProtocolError | httpx.ReadError):
             return ServiceUnavailableError(
-                f"the vision server at {self.url} broke the connection off before it answered. See"
+                f"the vision server at {self.url} closed the connection before it answered. See"
                 " its log; then try again"
             )
         return ServiceUnavailableError(
-            f"what answers at {self.url} does not speak OpenAI's chat completions"
+            f"the server at {self.url} does not speak OpenAI's chat completions"
             f" ({type(cause).__name__}). Check --vision-url URL; try `sightline doctor`"
         )
 
@@ -243,18 +243,17 @@ class OpenAILikeModel:
         check = "Check --vision-url URL and --model; try `sightline doctor`"
         if not reason:
             return ServiceUnavailableError(
-                f"what answers at {self.url} is no vision server: HTTP status {status}. {check}"
+                f"the server at {self.url} is not a vision server: HTTP status {status}. {check}"
             )
         if status in (401, 403):
             return ServiceUnavailableError(
-                f"{where} wants another key. Set SIGHTLINE_VISION_API_KEY"
+                f"{where} refused the API key. Set SIGHTLINE_VISION_API_KEY"
             )
         if status == 404 and "model" in reason:
             return self._missing([])
         if status in BUSY:
             return ServiceUnavailableError(
-                f"{where} is busy and stayed so over {self._limits.attempts} attempts."
-                " Try again later"
+                f"{where} was busy in all {self._limits.attempts} attempts. Try again later"
             )
         if any(phrase in body for phrase in TOO_LARGE):
             return PromptTooLargeError(f"{self.name} refuses the prompt: {reason}")

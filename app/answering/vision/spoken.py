@@ -95,13 +95,13 @@ class Spoken:
         self._last = ""
 
     def add(self, piece: str) -> str:
-        """Take a piece; return what of all so far may be shown."""
+        """Take a piece, and return the text that may now be shown."""
         self._held += clean(piece)
         begins = _BEGINS.search(self._held, max(0, len(self._held) - LONGEST_MARK))
         return self._said(begins.start() if begins else len(self._held))
 
     def end(self) -> str:
-        """Return the rest: nothing comes any more."""
+        """Return the remaining text at the end of the stream."""
         self._held = _CUT_TOKEN.sub("", self._held)
         return self._said(len(self._held))
 
@@ -116,7 +116,7 @@ class Spoken:
         return said
 
     def _without_marks(self, text: str) -> str:
-        """Return what of a text is said."""
+        """Return a text without a template's marks and without thoughts."""
         said: list[str] = []
         place, is_front = 0, self._at_front
         while place < len(text) and not self._is_over:
@@ -135,7 +135,7 @@ class Spoken:
         return "".join(said)
 
     def _meet(self, mark: re.Match[str], *, is_front: bool) -> str:
-        """Take a mark in; return what stands for it."""
+        """Handle a template's mark, and return the text that replaces it."""
         self._thinks = mark["open"] is not None
         self.thought = self.thought or self._thinks or mark["close"] is not None
         self._is_over = mark["end"] is not None or (mark["begin"] is not None and not is_front)

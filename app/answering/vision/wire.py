@@ -25,7 +25,7 @@ FINISHED = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence"})
 """How a server says that the model ended by itself. Of all else, `length` and what filters and
 failures are called, the answer was cut off."""
 
-FULL = "the answer reached the length that it was given room for"
+FULL = "the answer reached the greatest length that it may have"
 LEAST_TOKENS, MOST_TOKENS = 256, 100_000_000
 """Of a context; what is beyond is a mistake of the server's, and counts as untold."""
 
@@ -33,8 +33,8 @@ THINKING_ROOM = 6
 """Times the room of an answer: 3,072 tokens. Qwen3.5 and Gemma 4 thought for 900 to 1,500."""
 
 THOUGHT_ON = (
-    "all that the model wrote was thought, and no answer. Choose one that does not think, or start"
-    " its server so that it does not"
+    "the model wrote down its thoughts and no answer. Choose a model that does not think, or turn"
+    " thinking off on its server"
 )
 UNFINISHED = "the stream ended before the answer did"
 
@@ -85,9 +85,9 @@ def checked_url(url: str, option: str, example: str) -> str:
         parts = urlsplit(full)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise SettingsError(f"{option} {url!r} is no URL: {error}") from error
+        raise SettingsError(f"{option} {url!r}is not a URL: {error}") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"{option} {url!r} is no URL; it looks like {example}")
+        raise SettingsError(f"{option} {url!r} is not a URL; it should look like {example}")
     host = f"[{host}]" if ":" in host else host
     usual = urlsplit(example).port if "://" not in url else 80
     port = port or (443 if parts.scheme == "https" else usual)
@@ -116,7 +116,7 @@ def client_options(url: str, limits: Limits) -> dict[str, Any]:
 
 
 def asked_again(attempt: Callable[[], T], busy: Collection[int], to: Limits) -> T:
-    """Call, and call again while the server answers with a status that says it is busy."""
+    """Call the server, and again while it says that it is busy."""
     from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
     def is_busy(error: BaseException) -> bool:
@@ -138,7 +138,7 @@ def picture_blocks(prompt: Prompt) -> "list[ImageBlock]":
 
 
 def read(pieces: Iterator[Piece], on_text: Callable[[str], None]) -> Reply:
-    """Hand on a stream's text; a piece must say that it ended, or it was cut."""
+    """Pass on a stream's text and return the reply; without a final piece it was cut off."""
     said: list[str] = []
     spoken = Spoken()
     ended, tokens, thought = "", None, False
@@ -165,10 +165,10 @@ def read(pieces: Iterator[Piece], on_text: Callable[[str], None]) -> Reply:
 
 
 def _why(ended: str) -> str | None:
-    """Say why an answer ended before its end; None if it did not."""
+    """Return why an answer broke off; None if it did not."""
     if ended in FINISHED:
         return None
-    return FULL if ended == "length" else f"the server ended it, and calls that {ended[:40]!r}"
+    return FULL if ended == "length" else f"the server ended it, with the reason {ended[:40]!r}"
 
 
 def token_count(value: object, *, least: int = LEAST_TOKENS) -> int | None:
@@ -215,7 +215,7 @@ def refuses_schema(reason: str) -> bool:
 
 
 def wants_memory(status: int, reason: str) -> bool:
-    """Say whether a server failed for want of memory: checking its URL would help nobody.
+    """Tell whether a server failed because it has too little memory.
 
     >>> wants_memory(500, "model requires more system memory (5.6 GiB) than is available (3.1 GiB)")
     True
@@ -236,4 +236,4 @@ def _next(pieces: Iterator[Piece]) -> tuple[Piece | None, str | None]:
     except (httpx.HTTPError, ConnectionError):
         return None, "the connection was cut"
     except NOT_A_REPLY:
-        return None, "the server sent something that is no answer"
+        return None, "the server sent something that is not an answer"

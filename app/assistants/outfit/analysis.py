@@ -58,7 +58,7 @@ class Analysis:
 
 
 def _titles(value: object) -> object:
-    """Drop what is no title, and what was said already; titles may stand by slot or in a line."""
+    """Return the titles, each once; a model may give them by slot or in one line."""
     if isinstance(value, str):
         value = re.split(r"[,;\n]", value)
     if not isinstance(value, list | dict):
@@ -84,7 +84,7 @@ def _texts(value: object, depth: int = MAX_ANSWER_DEPTH) -> Iterator[str]:
 
 
 class _Form(BaseModel):
-    """What the model fills in."""
+    """The form that the model fills in."""
 
     category: str | None = None
     audience: str | None = None
@@ -100,7 +100,7 @@ def analyse(
     model: VisionModel,
     likeness: Likeness,
 ) -> Analysis:
-    """Have a model say what a picture shows, in the catalogue's words, and what goes with it.
+    """Ask a model what a picture shows, in the catalogue's words, and what goes with it.
 
     `slots` are those that titles are wanted for. What is `known` already the model may say wrong. A
     type that is not the catalogue's own is taken for the nearest, with a notice, where that is
@@ -134,7 +134,9 @@ def analyse(
     )
     said, broke_off = fill_in(_Form, build, budget=budget, model=model, check=check)
     if broke_off:
-        notices.append(f"{model.name} broke off, and only what it had said counts: {broke_off}")
+        notices.append(
+            f"{model.name} broke off, so only what it had said until then counts: {broke_off}"
+        )
     category = None if said.category == OTHER_TYPE else said.category
     return Analysis(category or None, said.audience or None, tuple(said.items), tuple(notices))
 
@@ -196,7 +198,7 @@ def _category(name: str, catalogue: Catalogue, likeness: Likeness, notices: list
     cosine, nearest = max(zip(likeness(name, types), types, strict=True))
     if not worn_there and cosine < ALIKE_ENOUGH:
         raise ValueError(f"category {quote(name, limit=60)} is none of those listed")
-    notices.append(f"the catalogue has no {name[:60]!r}: it was taken for {nearest!r}, the nearest")
+    notices.append(f"the catalogue has no {name[:60]!r}: it was taken for the nearest, {nearest!r}")
     return nearest
 
 

@@ -32,7 +32,7 @@ class Suggestion:
 
     @property
     def found_by(self) -> Literal["title", "catalogue", "looks"]:
-        """What counted first in finding it."""
+        """The first thing that it was found by: a title, the catalogue, or looks."""
         return "title" if self.title else "catalogue" if self.shared else "looks"
 
 
@@ -50,7 +50,7 @@ class Judged:
 
 
 def covered_by(slot: Slot) -> frozenset[Slot]:
-    """Return the slots that a garment in this one leaves no room in; its own is one of them."""
+    """Return the slots that a garment in this slot takes up, its own among them."""
     if slot == "dress":
         return frozenset(("dress", *SEPARATES))
     return frozenset((slot, "dress") if slot in SEPARATES else (slot,))

@@ -121,7 +121,7 @@ def by_looks(searcher: Searcher, wish: Wish, picture: Path, facts: Sequence[Fact
 
 
 def _looks(picture: Path, facts: Sequence[Fact], wish: Wish, slots: Iterable[Slot]) -> list[Search]:
-    """Ask for the likest of which all facts hold, then all but the last, and so on to none."""
+    """Search for the most alike that share all facts, then all but the last, and so on to none."""
     return [
         wish.search(
             [slot],
@@ -232,7 +232,7 @@ def _in_turn(candidates: Sequence[Candidate], catalogue: Catalogue) -> list[Cand
 
 
 def _sold_as(hit: Hit, catalogue: Catalogue) -> str:
-    """What tells a garment from others: one that has the same name and looks is in twice."""
+    """What identifies a garment: one with the same name and looks is in the catalogue twice."""
     return "\n".join(
         [hit.caption or hit.record_id, *values_in(hit.metadata, catalogue.category.name)]
     )

@@ -113,11 +113,13 @@ class Catalogue:
             )
         found = self.audience_named(name)
         if found is None:
-            raise QueryError(f"no garment is for {name!r}; there is {', '.join(self.audiences)}")
+            raise QueryError(
+                f"no garment is for {name!r}; they are for {', '.join(self.audiences)}"
+            )
         return found
 
     def suiting(self, audience: str) -> Condition | None:
-        """Return what leaves out garments for others, and a child's for an adult or the reverse.
+        """Return a filter for garments for these people: no children's for adults, or the reverse.
 
         What does not say for whom stays in.
         """
@@ -129,7 +131,7 @@ class Catalogue:
         return AnyOf((OneOf(key, tuple(sorted({audience, *same}))), Not(Exists(key))))
 
     def among(self, types: Iterable[str]) -> Condition:
-        """Return what keeps garments of these types alone."""
+        """Return a filter for garments of these types."""
         return OneOf(key_of("fields", self.category.slug), tuple(types))
 
 

@@ -103,7 +103,7 @@ def complete_outfit(
     if not 1 <= per_slot <= MAX_PER_SLOT:
         raise QueryError(f"per_slot is {per_slot}; it can be 1 to {MAX_PER_SLOT}")
     if odd := [slot for slot in slots or () if slot not in SLOTS]:
-        raise QueryError(f"there is no slot {odd[0]!r}; there is {', '.join(SLOTS)}")
+        raise QueryError(f"there is no slot {odd[0]!r}; the slots are {', '.join(SLOTS)}")
     catalogue = read_catalogue(collection)
     searcher = searcher or Searcher(collection, settings, on_load=on_step)
     searcher.check(Search(where=where, min_score=min_score))
@@ -155,7 +155,7 @@ def _analysis(
     model: VisionModel,
     searcher: Searcher,
 ) -> tuple[Analysis, ServiceUnavailableError | AnswerError | None]:
-    """Return what is known of the garment, and why no model's word is in it, if none is."""
+    """Return what is known of the garment, and why no model was used, if none was."""
     wanted = slots or free_slots(worn.category, catalogue)
     known, likeness = Analysis(worn.category, worn.audience), _likeness(searcher)
     try:
@@ -166,23 +166,25 @@ def _analysis(
 
 
 def _settled(said: Analysis, worn: Worn, catalogue: Catalogue, model: str) -> Analysis:
-    """What the wearer and the catalogue say counts for more than what a model sees."""
+    """Return the analysis, in which wearer and catalogue overrule the model."""
     known = (("category", worn.category), ("audience", worn.audience))
     told = [
-        f"{model} takes it for {seen!r}; what its record or you say counts: {value!r}"
+        f"{model} takes it for {seen!r}, but its record or you say {value!r}, which counts"
         for part, value in known
         if value and (seen := getattr(said, part)) not in (None, value)
     ]
     category, audience = worn.category or said.category, worn.audience or said.audience
     if category is None:
-        told.append("nobody says what it is, so every slot is to be filled; --category says it")
+        told.append("it is not known what it is, so every slot is filled; say it with --category")
     if audience is None and catalogue.audience:
-        told.append("nobody says whom it is for, so garments for all were taken; --for says it")
+        told.append(
+            "it is not known whom it is for, so garments for all were taken; say it with --for"
+        )
     return Analysis(category, audience, said.items, (*said.notices, *told))
 
 
 def _leaving_out(analysis: Analysis, worn: Worn, catalogue: Catalogue) -> Condition:
-    """What leaves out the garment itself, others of its type, and those for other people."""
+    """Return a filter that leaves out the garment, others of its type, and those for others."""
     parts: list[Condition] = []
     if worn.record:
         parts.append(Not(Compare("record_id", "==", worn.record.record_id)))
@@ -222,14 +224,14 @@ def _judge(picture: "Image.Image", model: VisionModel, settings: Settings, on_st
 
 
 def _unnamed(finds: Finds, model: VisionModel) -> Verdict:
-    """What is said of finds that no title of the model's led to."""
+    """Return the verdict on finds that no title of the model led to."""
     slots = [slot for slot, some in finds.by_slot.items() if not some[0].title]
-    detail = f"{model.name} named nothing for {', '.join(slots)}; the finds there are not its own"
+    detail = f"{model.name} named nothing for {', '.join(slots)}; those were found without it"
     return Verdict("not_checked", "the model named nothing for this slot", detail)
 
 
 def _judge_named(judge: Judge, unnamed: Verdict) -> Judge:
-    """Leave unjudged what no title led to."""
+    """Judge only the finds that a title led to."""
 
     def judge_named(candidates: Sequence[Candidate]) -> list[Verdict]:
         named = [each for each in candidates if each.title]
@@ -266,11 +268,11 @@ def _empty(wish: Wish, judged: Judged, finds: Finds, *, either: bool) -> dict[Sl
 
 
 def _unplaced(catalogue: Catalogue) -> list[str]:
-    """Tell of article types of which nobody said where they are worn."""
+    """Return a notice of article types of which it is not known where they are worn."""
     if not catalogue.unknown:
         return []
     some = ", ".join(catalogue.unknown[:5]) + (", …" if len(catalogue.unknown) > 5 else "")
     return [
-        f"never suggested, for no table says where they are worn: {some}; slots under [outfit] in"
-        " dataset.toml say it, from the next ingest on"
+        f"never suggested, because no table says where they are worn: {some}. Say it in slots under"
+        " [outfit] in dataset.toml, and ingest again"
     ]

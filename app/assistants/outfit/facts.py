@@ -20,7 +20,7 @@ class Fact:
 
     @property
     def condition(self) -> OneOf:
-        """What keeps garments of which this holds alone."""
+        """A filter for garments of which this fact holds."""
         return OneOf(key_of("fields", self.column.slug), self.values)
 
     def holds_of(self, hit: Hit) -> bool:
@@ -31,7 +31,7 @@ class Fact:
 def facts_of(
     catalogue: Catalogue, said: Mapping[str, Any], audience: str | None
 ) -> tuple[Fact, ...]:
-    """Return what there is to go by, the weightiest first: usage, season, colour, audience.
+    """Return the facts to match, most important first: usage, season, colour, audience.
 
     `said` is the garment's record, or nothing. Of usage, season and audience the same goes with it;
     of colours the same and the neutral ones. What goes with all says nothing.

@@ -66,7 +66,7 @@ def _lower(value: object) -> object:
 
 
 class _Form(BaseModel):
-    """What the model fills in."""
+    """The form that the model fills in."""
 
     answer: Annotated[Literal["yes", "no"], BeforeValidator(_lower)]
     reason: str
@@ -74,7 +74,7 @@ class _Form(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _a_no_is_enough(cls, said: dict[str, Any]) -> dict[str, Any]:
-        """Let a clear no stand whatever became of its reason; a yes counts with its reason alone.
+        """Accept a clear no without a reason; a yes counts only with its reason.
 
         A no that is lost shows what was refused. A yes that breaks off may go on with "but", and
         without it the garment is still shown, as not checked.

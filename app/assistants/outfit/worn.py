@@ -30,7 +30,7 @@ class Worn:
 
     @property
     def name(self) -> str:
-        """What a person calls it: its record, or the path as it was given."""
+        """Its name for people: its record, or the path as it was given."""
         return self.record.record_id if self.record else str(self.picture)
 
 

@@ -16,6 +16,6 @@ def mode_names() -> list[str]:
 def retriever_for(mode: str) -> type[CollectionRetriever]:
     """Return the retriever of a mode. Raises QueryError when there is none."""
     if mode not in mode_names():
-        raise QueryError(f"there is no mode {mode!r}; there is {', '.join(mode_names())}")
+        raise QueryError(f"there is no mode {mode!r}; the modes are {', '.join(mode_names())}")
     module = importlib.import_module(f"{__name__}.{mode.replace('-', '_')}")
     return cast(type[CollectionRetriever], module.Retriever)

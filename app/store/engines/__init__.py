@@ -13,7 +13,7 @@ from app.model.points import Point, Query, ScoredId
 
 STRANGERS = (
     "collection %r has points that Sightline did not write, or whose payload is lost: they are left"
-    " out. If they are records of yours, --rebuild makes them anew"
+    " out. If they are records of yours, --rebuild makes them again"
 )
 """Another program may write on a server; and a replica that restarts can leave empty payloads
 (github.com/qdrant/qdrant/issues/4627)."""
@@ -39,7 +39,7 @@ class Spaces:
 
 
 class Placement(NamedTuple):
-    """How a server spreads a collection: shards, copies of each, and nodes that there are."""
+    """How a server distributes a collection: its shards, copies of each shard, and nodes."""
 
     shards: int
     replicas: int
@@ -47,7 +47,7 @@ class Placement(NamedTuple):
 
 
 class Engine(Protocol):
-    """What both engines can do. Filters are what `compile_filter` returns; None passes all."""
+    """The methods of both engines. Filters come from `compile_filter`; None passes everything."""
 
     is_shared: bool
     """Whether other programs can read what it keeps."""
@@ -60,32 +60,32 @@ class Engine(Protocol):
         *,
         replace: bool = False,
     ) -> None:
-        """Begin an empty collection and hold it: nobody else sees it before `publish`.
+        """Make an empty collection and hold it for writing; nobody else sees it before `publish`.
 
         Raises CollectionBusyError if there is one that is not to be replaced: another was first.
         """
 
     def publish(self) -> None:
-        """Let what `create` began take its place, in one step; what it replaces goes.
+        """Put the collection that `create` made in its place, in one step, and delete the old one.
 
         Until then, and if it is closed before, what was there is whole. Once more does nothing.
         """
 
     def hold(self, source: str) -> None:
-        """Keep other writers from a source, until it is closed. Raises CollectionBusyError."""
+        """Lock a source against other writers until `close`. Raises CollectionBusyError."""
 
     def open(self) -> None:
-        """Get ready to read and write what `create` made. Raises CollectionError."""
+        """Open the collection for reading and writing. Raises CollectionError."""
 
     @property
     def is_wanted(self) -> bool:
-        """Whether readers should let go of it: a writer waits, or they read a copy that is old."""
+        """Whether readers should close it: a writer waits, or they read an old copy."""
 
     def require_free(self) -> None:
         """Wait for who holds it, as `open` does. Raises CollectionBusyError."""
 
     def close(self) -> None:
-        """Let go of everything; what was acknowledged is durable without it."""
+        """Release everything; acknowledged writes are durable without it."""
 
     def drop(self) -> None:
         """Delete the collection and its manifest."""
@@ -97,7 +97,7 @@ class Engine(Protocol):
         """
 
     def change_manifest(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Change what differs, all or nothing; what others changed meanwhile stays."""
+        """Write the difference between two manifests, all or nothing; changes by others stay."""
 
     def add_index(self, key: str, kind: IndexKind) -> None:
         """Index a payload key; once more does nothing."""
@@ -145,13 +145,13 @@ class Engine(Protocol):
         """Return the commonest values of a keyword-indexed key with their counts."""
 
     def optimise(self) -> None:
-        """Build what makes large collections fast. May take minutes."""
+        """Optimise a large collection for search. May take minutes."""
 
     def compact(self, spaces: Spaces, indexes: Mapping[str, IndexKind]) -> None:
-        """Give back what many writings of the same points have taken, where that is much."""
+        """Free the disk space of points that were overwritten, where that is much."""
 
     def size_bytes(self) -> int | None:
         """Bytes on disk; None when the engine cannot tell."""
 
     def placement(self) -> Placement | None:
-        """Where a server keeps it; None of an engine that is no server."""
+        """How a server distributes it; None for the embedded engine."""

@@ -55,7 +55,7 @@ START = (
 
 
 class MissingError(CollectionError):
-    """The server answers, and has not what was asked for."""
+    """The server answers, but does not have what was asked for."""
 
 
 class Connection:
@@ -72,7 +72,7 @@ class Connection:
         for url in self.urls:
             if not URL.fullmatch(url):
                 raise SettingsError(
-                    f"{url!r} is no URL of a Qdrant server; one is http://127.0.0.1:6333"
+                    f"{url!r} is not the URL of a Qdrant server, such as http://127.0.0.1:6333"
                 )
 
     @property
@@ -113,7 +113,7 @@ class Connection:
             client.close()
 
     def ask(self, call: Callable[[QdrantClient], T]) -> T:
-        """Return what `call` makes of the client, and translate errors.
+        """Return the result of calling the client, with errors translated into ours.
 
         Raises ServiceUnavailableError when nobody answers, MissingError, CollectionError for what
         the server refuses.
@@ -121,7 +121,7 @@ class Connection:
         return self._ask(lambda: call(self.client))
 
     def ask_fast(self, call: Callable[[QdrantClient], T]) -> T:
-        """Do the same over gRPC where that answers, for what is large or asked for often."""
+        """Do the same over gRPC where the server has it, for large or frequent requests."""
         return self._ask(lambda: call(self.fast))
 
     def _ask(self, call: Callable[[], T]) -> T:
@@ -161,7 +161,7 @@ class Connection:
         return state.attempt_number >= attempts
 
     def _turn_or_tell(self, state: RetryCallState) -> None:
-        """Turn to the next node, or say how long a limit makes us wait."""
+        """Switch to the next node, or warn how long a rate limit makes us wait."""
         error = _error_of(state)
         if isinstance(error, ResourceExhaustedResponse):
             logger.warning(
@@ -177,7 +177,7 @@ class Connection:
     def _refused(self, status: int, said: str | None) -> CollectionError | ServiceUnavailableError:
         if status == 401:
             return ServiceUnavailableError(
-                f"the Qdrant server at {self.url} wants an API key, or another one; set"
+                f"the Qdrant server at {self.url} needs an API key, or another one; set"
                 " SIGHTLINE_QDRANT_API_KEY"
             )
         if status == 403:
@@ -193,13 +193,13 @@ class Connection:
 
     def _stranger(self, seen: str = "") -> str:
         return (
-            f"what answers at {self.url} does not speak as Qdrant does ({seen}perhaps a login page,"
+            f"the server at {self.url} does not speak as Qdrant does ({seen}perhaps a login page,"
             " or another program). Check --qdrant URL"
         )
 
 
 def _client(url: str, settings: Settings, **options: Any) -> QdrantClient:
-    """Proxies are not used for loopback."""
+    """Return a client over HTTP; proxies are not used for loopback."""
     key = settings.qdrant_api_key
     with warnings.catch_warnings():
         # A key over plain http is what a private network of containers uses; the README says more.
@@ -266,7 +266,7 @@ _STATUS = {
 
 
 def _status(error: grpc.RpcError) -> int:
-    """Return what HTTP calls a refusal over gRPC."""
+    """Return the HTTP status for an error over gRPC."""
     return _STATUS.get(error.code(), 400)
 
 
@@ -278,7 +278,7 @@ def is_overload(error: BaseException | None) -> bool:
 
 
 def _said(error: UnexpectedResponse) -> str | None:
-    """Return what Qdrant says; None for anything else, such as a web page."""
+    """Return Qdrant's error message; None for anything else, such as a web page."""
     try:
         return str(json.loads(error.content)["status"]["error"])
     except (ValueError, TypeError, KeyError):

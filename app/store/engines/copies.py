@@ -74,7 +74,7 @@ def _has_room(folder: Path, needed: int) -> bool:
 
 
 def _copy_sparse(source: str, target: str) -> None:
-    """Copy what a file holds and leave its holes: of 170 MB of a small shard 4 are written."""
+    """Copy a sparse file without its holes: of a small shard's 170 MB, 4 are written."""
     with Path(source).open("rb") as old, Path(target).open("wb") as new:
         new.truncate(os.fstat(old.fileno()).st_size)
         for start, end in _parts(old.fileno()):
@@ -87,7 +87,7 @@ def _copy_sparse(source: str, target: str) -> None:
 
 
 def _parts(file: int) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each part of a file that is no hole; where unknown, the whole."""
+    """Yield start and end of each part of a file that is not a hole; where unknown, the whole."""
     end, size = 0, os.fstat(file).st_size
     if not hasattr(os, "SEEK_DATA"):  # Windows
         yield 0, size

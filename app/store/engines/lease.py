@@ -53,7 +53,7 @@ def _now() -> float:
 
 
 class Lease:
-    """What this process may write of one collection. `read` and `write` reach its metadata.
+    """The write locks of this process on one collection. `read` and `write` access its metadata.
 
     `write` merges keys, and removes those that are None.
     """
@@ -93,7 +93,7 @@ class Lease:
         self.begin(part)
 
     def begin(self, part: str) -> None:
-        """Hold what is noted already, and keep the note alive."""
+        """Hold a lock that is noted already, and keep the note alive."""
         self._parts.add(part)
         _living.add(self._holder)
         self._beaten = _now()
@@ -106,7 +106,7 @@ class Lease:
         return {KEY + part: self._note()}
 
     def narrow(self) -> None:
-        """Hold no longer everything, but the sources that were taken since."""
+        """Release the lock on everything, and keep those on sources that were taken since."""
         self._write({KEY + EVERYTHING: None} | {KEY + part: self._note() for part in self._within})
         self._parts = self._within
 
@@ -121,7 +121,7 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Take the notes back; one that cannot be, ends by itself."""
+        """Remove our notes; one that cannot be removed expires by itself."""
         _living.discard(self._holder)
         self._stopped.set()
         if self._thread is not None:
@@ -148,7 +148,7 @@ class Lease:
         return isinstance(note, Mapping) and note.get("holder") == self._holder
 
     def _rivals(self, metadata: Metadata, part: str) -> Metadata:
-        """Return the notes of others that stand against ours; what is none says nothing."""
+        """Return the notes of others that conflict with ours; invalid ones are ignored."""
         found = {
             key: note if isinstance(note, Mapping) else {}
             for key, note in metadata.items()
@@ -172,7 +172,7 @@ class Lease:
         return list(seen)
 
     def _watch(self, notes: Metadata, part: str, read: Callable[[], Metadata]) -> None:
-        """Return when these have stood still for long enough to be dead."""
+        """Wait until these notes have not changed for long enough to be dead."""
         note = next(iter(notes.values()))
         logger.warning(
             "%s may be writing %r: waiting up to %d s to see whether it still runs",
@@ -212,7 +212,7 @@ class Lease:
 
 
 def _me() -> dict[str, Any]:
-    """Who this process is: for people, and for others on the same machine."""
+    """Identify this process, for people and for other processes on this machine."""
     pid = os.getpid()
     return {"host": socket.gethostname(), "pid": pid, "system": _system(), "start": _start(pid)}
 

@@ -112,7 +112,7 @@ def is_wanted(file: Path) -> bool:
 
 @contextmanager
 def _wanted(file: Path) -> Iterator[None]:
-    """Say that a writer waits."""
+    """Mark, within the block, that a writer waits."""
     wanted = file.with_suffix(WANTED)
     _is_made(wanted)
     try:
@@ -130,7 +130,7 @@ def refuse_second(name: str, manifest: object) -> None:
 
 
 def made_anew(name: str) -> CollectionChangedError:
-    """Return what is raised for a collection that is not what it was when it was found."""
+    """Return the error for a collection that has changed since it was found."""
     return CollectionChangedError(
         f"another process has just removed collection {name!r}, or made it again with other models;"
         " run the command again"

@@ -35,7 +35,7 @@ def keys_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def manifest_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a manifest together again; also of the form in which all of it was one value.
+    """Put a manifest together from its keys, or from the old form in one value.
 
     Raises CollectionError for what no program of ours has written.
     """
@@ -66,6 +66,6 @@ def is_of(base: str, name: str) -> bool:
 
 
 def number_of(name: str) -> int:
-    """Return the number of a generation; 0 of what is none."""
+    """Return the number of a generation; 0 for any other name."""
     found = GENERATION.fullmatch(name)
     return int(found["number"]) if found else 0

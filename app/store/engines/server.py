@@ -155,7 +155,7 @@ class ServerEngine:
 
     def hold(self, source: str) -> None:
         self._lease.take(source)
-        if self._beside is None:  # nobody makes it anew, or it could not be held
+        if self._beside is None:  # nobody makes it again, or it could not be held
             with suppress(ServiceUnavailableError):  # a key for one collection alone
                 self._sweep(self._generations(self._target())[1])
 
@@ -398,7 +398,7 @@ class ServerEngine:
             return self._adopted()
 
     def _adopted(self) -> models.CollectionInfo | None:
-        """Give the name to a collection that was to have it when its writer was killed."""
+        """Give the name to a finished collection whose writer was killed before it could."""
         if self._at != self._name:
             return None
         for name in self._generations(self._name)[1]:
@@ -425,7 +425,7 @@ class ServerEngine:
         self._ask(lambda client: client.update_collection_aliases(aliases))
 
     def _aliases(self) -> dict[str, str]:
-        """Return which collection each alias means; none for a key that may not ask."""
+        """Return the collection of each alias; none if the API key may not list them."""
         try:
             found = self._ask(QdrantClient.get_aliases)
         except ServiceUnavailableError:  # a key for one collection alone
@@ -433,11 +433,11 @@ class ServerEngine:
         return {alias.alias_name: alias.collection_name for alias in found.aliases}
 
     def _target(self) -> str:
-        """Return what the name means on the server: itself, if it is no alias."""
+        """Return the collection that the name stands for on the server: itself, if not an alias."""
         return self._aliases().get(self._name, self._name)
 
     def _generations(self, target: str) -> tuple[str, list[str]]:
-        """Return what generations of this one are called, and those that nobody knows by a name."""
+        """Return the base name of this collection's generations, and those without an alias."""
         found = GENERATION.fullmatch(target)
         base = found["name"] if found else self._name
         named = {*self._aliases().values(), target}
