@@ -17,10 +17,16 @@ from app import cli
 from app.encoders import has_torch
 from app.model.settings import Settings
 from tests.qdrant_double import QdrantDouble
+from tests.unsynced import leave_unsynced
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 220)}
+
+
+def pytest_configure() -> None:
+    """Nobody waits for a disk: no test ends the machine."""
+    leave_unsynced()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

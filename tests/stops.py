@@ -31,6 +31,7 @@ import numpy as np
 import qdrant_edge
 from PIL import Image
 
+import app.store.engines.lease
 import app.store.models
 import ingest.pipeline
 import ingest.write
@@ -39,6 +40,7 @@ from app.model.settings import Settings
 from app.store.collection import collection_names, find_manifest, open_collection, remove_collection
 from app.store.engines import edge
 from tests.qdrant_double import QdrantDouble
+from tests.unsynced import leave_unsynced
 
 NAME = "squares"
 STOPPED = 77
@@ -432,7 +434,9 @@ def _asked(settings: Settings, path: str) -> Any:
 
 def main(engine: str, name: str, stride: int = 1) -> None:
     app.store.models.load_text_embedding = lambda *_: HashedWords()  # type: ignore[assignment]
+    app.store.engines.lease.SETTLE_SECONDS = 0.0  # no other writer is about to begin
     ingest.write.RECORD_BATCH = 2
+    leave_unsynced()
     with tempfile.TemporaryDirectory() as folder:
         scene = scenes(Path(folder))[name]
         print(json.dumps({"scene": name, **try_all(engine, scene, Path(folder), int(stride))}))
