@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
@@ -276,6 +277,7 @@ def test_nothing_lies_on_anything_else_or_leaves_the_board(pictures, garment, co
         pictures[garment], found, name=name, empty=dict.fromkeys(SLOTS, "nothing"), refused=refused
     )
     board = outfit_board(outfit)
+    FigureCanvasAgg(board)  # else each text is measured by a renderer of its own, of 18 MB
     parts = [*(axes.bbox for axes in board.axes), *(ink(text) for text in board.texts)]
     assert len(board.axes) == 1 + len(found)
     assert all(board.bbox.x0 < part.x0 and part.x1 < board.bbox.x1 for part in parts)
