@@ -4,9 +4,11 @@ import json
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from PIL import Image
 
 from app import cli
-from app.encoders import has_torch
+from app.encoders import has_torch, minilm
 from app.model.settings import Settings
 from tests.qdrant_double import QdrantDouble
 from tests.unsynced import leave_unsynced
@@ -48,6 +50,28 @@ def _no_processes() -> Iterator[None]:
     """An ingest decodes in its own process, unless the test is about processes or hostile files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGHTLINE_WORKERS", "0")
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _minilm_once() -> Iterator[None]:
+    """Its weights are checked and loaded once, not for each ingest: that is half of a small one."""
+    load = minilm.load
+
+    @cache
+    def loaded(*_: object) -> minilm.MiniLM:
+        return load(None, Settings())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(minilm, "load", lambda *_: loaded(minilm.GRAPH, minilm.TOKENIZER))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_tls_context() -> Iterator[None]:
+    """Every HTTP client reads all certificates there are, 25 ms each; ours speak to loopback."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         yield
 
 

@@ -1,5 +1,6 @@
 """How real models answer, each manner held: what of it is the answer, and what it rests on."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -358,7 +359,7 @@ MANNERS = {
     "echo of evidence": ('[1] picture "a.jpg"\n  caption: "a red car"', NOT_ENOUGH, None, None),
     "nothing": ("", BROKEN, "", set()),
     "nothing but a thought": ("<think>Hm [1].</think>", BROKEN, "", set()),
-    "blanks": (" " * 60_000, BROKEN, "", set()),
+    "blanks": (" " * 2_000, BROKEN, "", set()),
 }
 
 
@@ -546,8 +547,9 @@ HOSTILE = [
 @pytest.mark.parametrize("step", [3, 1_000_000])
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12].strip() or repr(text[0]))
 def test_no_text_of_a_model_takes_long_to_read(text: str, step: int) -> None:
-    """60 kB of blanks took minutes: a pattern that looks at them more than once never ends here."""
-    text = text if step > 3 else text[:60_000]
+    """60 kB of blanks took minutes: a pattern that looks at them more than once takes far longer."""
+    text = text if step > 3 else text[:20_000]
+    started = time.process_time()
     pieces = [Piece(text[start : start + step]) for start in range(0, len(text), step)]
     for marked in (False, True):
         bound, cited = BoundText(), CitedText({1, 2}, pages={1: 1}, marked=marked)
@@ -561,3 +563,4 @@ def test_no_text_of_a_model_takes_long_to_read(text: str, step: int) -> None:
             without_nothing(said)
             loose_citations(said, [])
             named_numbers(said, [], in_order=True)
+    assert time.process_time() - started < 10  # most take .5 s
