@@ -58,14 +58,17 @@ def tighten(path: Path) -> None:
         return  # on Windows a user's data folder is the user's own
     for each in (path, *_below(path)):
         with suppress(OSError):
-            mode = each.lstat().st_mode
+            mode = each.stat(follow_symlinks=False).st_mode
             if mode & OTHERS and not stat.S_ISLNK(mode):
-                each.chmod(stat.S_IMODE(mode) & ~OTHERS)
+                Path(each).chmod(stat.S_IMODE(mode) & ~OTHERS)
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        yield from (Path(parent, name) for name in (*folders, *files))
+def _below(folder: str | Path) -> Iterator["os.DirEntry[str]"]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for each in entries:
+            yield each
+            if each.is_dir(follow_symlinks=False):
+                yield from _below(each.path)
 
 
 def _is_shared(folder: Path) -> bool:
