@@ -18,8 +18,8 @@ from PIL import Image
 from app import cli
 from app.encoders import has_torch, minilm
 from app.model.settings import Settings
+from tests import disk
 from tests.qdrant_double import QdrantDouble
-from tests.unsynced import leave_unsynced
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
@@ -27,8 +27,8 @@ COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 220)}
 
 
 def pytest_configure() -> None:
-    """Nobody waits for a disk: no test ends the machine."""
-    leave_unsynced()
+    """No test waits for a disk."""
+    disk.spare()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
