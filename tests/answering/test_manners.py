@@ -547,7 +547,7 @@ HOSTILE = [
 @pytest.mark.parametrize("step", [3, 1_000_000])
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12].strip() or repr(text[0]))
 def test_no_text_of_a_model_takes_long_to_read(text: str, step: int) -> None:
-    """60 kB of blanks took minutes: a pattern that looks at them more than once takes far longer."""
+    """60 kB of blanks took minutes: looked at more than once they take far longer."""
     text = text if step > 3 else text[:20_000]
     started = time.process_time()
     pieces = [Piece(text[start : start + step]) for start in range(0, len(text), step)]
