@@ -1,11 +1,14 @@
 """What tests share: colour squares for pictures, a home of their own, and a shut network."""
 
+import importlib
 import json
 import logging
+import os
 import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -168,6 +171,32 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared data do not lie beside this checkout")
     return SHARED
+
+
+Drawn = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """`sample`, `shelf` or `shop` as `make demo` draws it, once in a run. Not to be changed."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def found(name: str) -> Path:
+        folder = shared / name
+        try:
+            (shared / f"{name}.begun").touch(exist_ok=False)
+        except FileExistsError:
+            deadline = time.monotonic() + 300
+            while not folder.exists():  # another worker draws it
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            return folder
+        draw = getattr(importlib.import_module(f"data.make_{name}"), f"make_{name}")
+        return draw(shared / f"{name}.new").rename(folder)
+
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from tests.conftest import Drawn
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TIMEOUT_SECONDS = 600
@@ -42,10 +44,12 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the notebooks need besides the packages; they draw the samples."""
+def checkout(tmp_path_factory: pytest.TempPathFactory, drawn: Drawn) -> Path:
+    """A copy of what the notebooks need besides the packages; the shop is drawn by theirs."""
     copy = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "data", copy / "data", ignore=DRAWN)
+    for name in ("sample", "shelf"):
+        shutil.copytree(drawn(name), copy / "data" / name)
     shutil.copytree(ROOT / "notebooks", copy / "notebooks")
     (copy / "shut").mkdir()
     (copy / "shut/sitecustomize.py").write_text(SHUT_NETWORK)

@@ -10,10 +10,8 @@ import pytest
 
 from app.cli import app
 from app.model.settings import Settings
-from data.make_sample import make_sample
-from data.make_shelf import make_shelf
-from data.make_shop import make_shop
 from ingest.dataset_file import DatasetFile, read_dataset_file
+from tests.conftest import Drawn
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -38,11 +36,11 @@ def matches(promised: str, printed: str) -> bool:
 
 
 @pytest.fixture
-def sample_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def sample_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: Drawn) -> Path:
     monkeypatch.chdir(tmp_path)
-    make_shelf(tmp_path / "data" / "shelf")
-    make_shop(tmp_path / "data" / "shop")
-    return make_sample(tmp_path / "data" / "sample")
+    for name in ("shelf", "shop", "sample"):
+        shutil.copytree(drawn(name), tmp_path / "data" / name)
+    return tmp_path / "data" / "sample"
 
 
 def test_the_commands_of_the_readme_print_what_it_says(

@@ -16,9 +16,9 @@ from app.model.settings import Settings
 from app.retrieval.search import Search, Searcher
 from app.store.collection import open_collection
 from data.make_sample import make_scenes, scores_of
-from data.make_shelf import make_shelf
 from ingest import ingest
 from ingest.passages import readable
+from tests.conftest import Drawn
 
 ROOT = Path(__file__).parents[1]
 REPORT, SLIDES = "how-people-see-the-streets.pdf", "what-a-street-needs.pdf"
@@ -34,13 +34,13 @@ SCENES = make_scenes(60, 7)
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_shelf(tmp_path_factory.mktemp("home") / "shelf")
+def shelf(drawn: Drawn) -> Path:
+    return drawn("shelf")
 
 
 @pytest.fixture(scope="module")
-def searcher(shelf: Path) -> Iterator[Searcher]:
-    settings = Settings(home=shelf.parent, qdrant=None)
+def searcher(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    settings = Settings(home=tmp_path_factory.mktemp("home"), qdrant=None)
     report = ingest(shelf, "shelf", settings, image="palette", text="minilm")
     assert (report.new, report.skipped) == (14, [])
     with open_collection("shelf", settings) as collection:
@@ -63,12 +63,16 @@ def mean_score(name: str, *, time: str, lamps: bool) -> str:
 
 def test_the_same_bytes_come_out_whenever_and_in_whichever_process(shelf, tmp_path):
     # Another hash seed: what went through a set would come out in another order.
-    command = [sys.executable, ROOT / "data/make_shelf.py", "--out", tmp_path / "again"]
-    environment = os.environ | {"PYTHONHASHSEED": "5"}
-    subprocess.run(command, check=True, capture_output=True, env=environment)
+    again = (
+        "import sys; from pathlib import Path; from data.make_shelf import *;"
+        "write_pdf(Path(sys.argv[1]), slides.TITLE, slides.slides(sample_streets()))"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "5", "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-c", again, tmp_path / "again.pdf"], check=True, env=environment
+    )
     assert sorted(file.name for file in shelf.iterdir()) == [REPORT, SLIDES]
-    for file in shelf.iterdir():
-        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
+    assert (tmp_path / "again.pdf").read_bytes() == (shelf / SLIDES).read_bytes()
 
 
 def test_a_report_of_eight_pages_and_six_slides_say_their_titles(shelf):

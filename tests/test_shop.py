@@ -14,6 +14,7 @@ from PIL import Image
 from data.garments.catalogue import COLOURS, KINDS
 from data.make_shop import Garment, cut_out, make_garments, make_shop
 from ingest.dataset import load_source
+from tests.conftest import Drawn
 
 SEED = 7
 GARMENTS = make_garments(60, SEED)
@@ -25,8 +26,8 @@ SLOTS = ("top", "bottom", "outerwear", "shoes", "bag", "accessory")
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_shop(tmp_path_factory.mktemp("shop"), seed=SEED)
+def shop(drawn: Drawn) -> Path:
+    return drawn("shop")
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +59,11 @@ def commonest_colour(picture: Image.Image, shape: np.ndarray) -> str:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_fewer_are_the_first_of_many(shop, tmp_path):
-    again = make_shop(tmp_path, count=21, seed=SEED)
+    again = make_shop(tmp_path, count=6, seed=SEED)
     table = (again / "styles.csv").read_bytes()
     assert (shop / "styles.csv").read_bytes().startswith(table)
     pictures = sorted((again / "images").iterdir())
-    assert len(pictures) == 21
+    assert len(pictures) == 6
     for picture in pictures:
         assert picture.read_bytes() == (shop / "images" / picture.name).read_bytes()
 

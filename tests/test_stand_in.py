@@ -1,6 +1,7 @@
 """The demo's outfit: a script answers where no model can be reached, and is called a script."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from data import demo
 from data.garments.catalogue import make_garments
 from data.stand_in import GARMENT, MODEL, reply
+from tests.conftest import Drawn
 from tests.ollama_double import OllamaDouble
 
 SLOTS = ["bottom", "outerwear", "shoes", "bag", "accessory"]
@@ -16,10 +18,14 @@ SLOTS = ["bottom", "outerwear", "shoes", "bag", "accessory"]
 
 @pytest.fixture
 def said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    drawn: Drawn,
 ) -> Callable[[], str]:
     """What the demo prints of the shop, run in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "make_shop", lambda into: shutil.copytree(drawn("shop"), into))
     demo.FIGURES.mkdir(parents=True)
 
     def run() -> str:

@@ -23,11 +23,9 @@ LIMITS = {
 MEMORY_LIMIT_MB = 250
 """Of a search by words."""
 
-RUNS = 5
-
 
 def measure(sizes: Sizes, folder: Path) -> list[Row]:
-    """The best of five in turn: the rest is what else the machine was doing."""
+    """The best of several in turn: the rest is what else the machine was doing."""
     squares = make_squares(folder / "squares", COLOURS)
     ingest(
         squares,
@@ -40,7 +38,7 @@ def measure(sizes: Sizes, folder: Path) -> list[Row]:
     commands = {"nothing": [sys.executable, "-c", "pass"]}
     commands |= {name: [sightline, *name.split()] for name in LIMITS}
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for _ in range(RUNS):
+    for _ in range(sizes.commands):
         for name, command in commands.items():
             took[name].append(spent(command, squares, folder / "home"))
     best = {name: (min(c for c, _ in runs), min(m for _, m in runs)) for name, runs in took.items()}

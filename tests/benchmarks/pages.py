@@ -48,11 +48,12 @@ def measure(sizes: Sizes, folder: Path) -> list[Row]:
 
 def drawn_pdf(pages: int, folder: Path, name: str) -> Path:
     """The sample shelf's two documents, over and over, as one file in a folder of its own."""
-    shelf = sorted(make_shelf(folder / "shelf").glob("*.pdf"))
+    if not (folder / "shelf").exists():
+        make_shelf(folder / "shelf")
     (folder / name).mkdir()
     file = folder / name / f"{name}.pdf"
     written = pypdfium2.PdfDocument.new()
-    for document in cycle(map(pypdfium2.PdfDocument, shelf)):
+    for document in cycle(map(pypdfium2.PdfDocument, sorted((folder / "shelf").glob("*.pdf")))):
         count = min(len(document), pages - len(written))
         written.import_pages(document, pages=list(range(count)))
         if len(written) == pages:

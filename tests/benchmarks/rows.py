@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured. `turns` is how often ours and the yardstick run, one after another."""
+    """How much is measured. `turns` is how often ours and the yardstick run, one after another.
+
+    `commands` is how often each command runs.
+    """
 
     ingest_records: int
     jpegs: int
@@ -26,6 +29,7 @@ class Sizes:
     late_queries: int
     catalogue_rows: int
     outfits: int
+    commands: int
     turns: int
 
 
@@ -45,6 +49,7 @@ FULL = Sizes(
     late_queries=20,
     catalogue_rows=1_000,
     outfits=10,
+    commands=5,
     turns=3,
 )
 
@@ -64,6 +69,7 @@ QUICK = Sizes(
     late_queries=2,
     catalogue_rows=20,
     outfits=2,
+    commands=1,
     turns=1,
 )
 

@@ -138,7 +138,7 @@ def test_processes_that_are_killed_anywhere_take_nothing_along(
     assert [result for result in results if isinstance(result, Failure)] == []
 
 
-KILLS = 8
+KILLS = 3
 
 
 def _kill_some(killed: list[int], over: threading.Event) -> None:
