@@ -231,7 +231,7 @@ def test_what_was_stored_under_another_spelling_is_deleted(index: CollectionInde
 def test_a_document_stays_one_node_however_long(
     index: CollectionIndex, pictures: dict[str, str]
 ) -> None:
-    long = "a long street with many shops and trees. " * 800
+    long = "a long street with many shops and trees. " * 80
     document = ImageDocument(id_="guide", text=long, image_path=pictures["red"])
     index.insert(document)
     index.insert(Document(id_="note", text="only words", metadata={"by": "Ann"}))
