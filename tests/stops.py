@@ -44,7 +44,6 @@ from app.model.settings import Settings
 from app.store.collection import collection_names, find_manifest, open_collection, remove_collection
 from app.store.engines import edge
 from tests import disk
-from tests.qdrant_double import QdrantDouble
 
 NAME = "squares"
 STOPPED = 77
@@ -340,6 +339,8 @@ def edge_places(scene: Scene, folder: Path) -> Iterator[Callable[[], Settings]]:
 @contextmanager
 def server_places(scene: Scene, folder: Path) -> Iterator[Callable[[], Settings]]:
     """Give each trial a server of its own: a fork of one on which the act before was done."""
+    from tests.qdrant_double import QdrantDouble  # 1 s, which the other engine does not take
+
     double = QdrantDouble()
     with double:
         scene.before(Settings(home=folder, qdrant=double.url, workers=0))
