@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
+from tests.benchmarks import pages
 from tests.benchmarks.rows import QUICK, Row, in_turn, ratio_row
+from tests.conftest import Drawn
 
 ROWS = {
     "cold": {"sightline --help"},
@@ -40,8 +43,9 @@ def test_every_benchmark_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_benchmark_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_benchmark_runs(name: str, monkeypatch: pytest.MonkeyPatch, drawn: Drawn) -> None:
     monkeypatch.setenv("SIGHTLINE_WORKERS", "1")
+    monkeypatch.setattr(pages, "make_shelf", lambda into: copytree(drawn("shelf"), into))
     rows = benchmarks.measure(name, QUICK)
     assert ROWS[name] <= {row.name for row in rows}
     for row in rows:
