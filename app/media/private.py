@@ -8,7 +8,7 @@ and until then lie in a folder that nobody else can enter.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def tighten(path: Path) -> None:
     """
     if os.name == "nt" or _is_shared(path if path.is_dir() else path.parent):
         return  # on Windows a user's data folder is the user's own
-    for each in (path, *_below(path)):
+    found: Iterable[Path | os.DirEntry[str]] = (path, *_below(path))
+    for each in found:
         with suppress(OSError):
             mode = each.stat(follow_symlinks=False).st_mode
             if mode & OTHERS and not stat.S_ISLNK(mode):

@@ -395,19 +395,19 @@ def test_killed_anywhere_and_run_again_it_ends_in_the_same_collection(tmp_path: 
     folder = tmp_path / "shelf"
     folder.mkdir()
     for name in "abc":
-        (folder / f"{name}.pdf").write_bytes(pdf(*(f"{name} {word}" for word in words_of(20))))
+        (folder / f"{name}.pdf").write_bytes(pdf(*(f"{name} {word}" for word in words_of(10))))
     chance = random.Random(3)
     start_ingest(folder, tmp_path / "unbroken").communicate()
     for _ in range(2):
         process = start_ingest(folder, tmp_path / "broken")
         wait_for_points(tmp_path / "broken", process)
-        time.sleep(chance.random() * 1.5)
+        time.sleep(chance.random() * 0.7)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     start_ingest(folder, tmp_path / "broken").communicate()
     unbroken = stored(Settings(home=tmp_path / "unbroken"))
     broken = stored(Settings(home=tmp_path / "broken"))
-    assert len(unbroken) == 60
+    assert len(unbroken) == 30
     assert {key: point.payload for key, point in broken.items()} == {
         key: point.payload for key, point in unbroken.items()
     }
@@ -494,7 +494,7 @@ def test_pictures_keep_within_their_limit_and_those_used_last_stay(
     assert used in kept(settings)
     assert len(kept(settings)) == 2
     monkeypatch.setattr(page_pictures, "MAX_BYTES", 3 * size)
-    (shelf / "long.pdf").write_bytes(pdf(*words_of(60)))
+    (shelf / "long.pdf").write_bytes(pdf(*words_of(12)))
     bring(shelf, settings)
     assert 0 < sum(file.stat().st_size for file in kept(settings)) <= 3 * size
 

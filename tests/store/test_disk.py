@@ -113,7 +113,7 @@ def test_a_read_only_home_is_read(
     before = sightline(*command)
     assert mounted("-o", "remount,ro", disk)
     after = sightline(*command)
-    assert (after.code, after.out) == (0, before.out)
+    assert (after.code, without_disk(after.out)) == (0, without_disk(before.out))
 
 
 @pytest.mark.parametrize("command", READ, ids=lambda command: " ".join(command[:2]))
@@ -127,6 +127,7 @@ def test_a_home_on_a_full_disk_is_read(
 
 
 def without_disk(text: str) -> str:
+    """Leave out the size: on a disk in memory a hole in a file takes room once it is read."""
     return "\n".join(line for line in text.splitlines() if "MB on disk" not in line)
 
 
