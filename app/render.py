@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.retrieval.hits import Hit, SignalScore
     from app.retrieval.retriever import Found
     from app.workspace.doctor import Check
+    from app.workspace.facets import Bin, Facet
 
 Json = dict[str, Any]
 
@@ -26,6 +27,8 @@ UNSHOWN_NAMED = 5
 
 VALUE_CHARACTERS = 60
 """Of a field's value; an address of a picture can be ten times that."""
+
+BARS = " ▁▂▃▄▅▆▇█"
 
 PATH_CHARACTERS = 100
 """Of a hit's path. JSON has the whole."""
@@ -336,6 +339,38 @@ def outfit_notices(outfit: "Outfit") -> list[str]:
             why.setdefault(verdict.reason, verdict.detail or verdict.reason)
     told = (f"not checked: {each}" for each in why.values())
     return [*_unavailable(outfit), *outfit.notices, *told]
+
+
+def facet_json(facet: "Facet") -> Json:
+    """Return what a column holds; of its values, or bins, only what it has."""
+    known: Json = {"name": facet.name, "filter": facet.slug, "type": facet.type}
+    known["records"] = facet.records
+    if facet.type in ("words", "boolean"):
+        return known | {"values": [each._asdict() for each in facet.values], "more": facet.more}
+    ends = {"least": facet.least, "greatest": facet.greatest}
+    return known | ends | {"bins": [each._asdict() for each in facet.bins]}
+
+
+def facet_lines(facets: "Iterable[Facet]") -> Iterator[str]:
+    """Yield a line for each column: its commonest values, or its range with a bar for each bin."""
+    for facet in facets:
+        yield f"{printable(facet.slug)} ({facet.type}): {_held(facet)}"
+
+
+def _held(facet: "Facet") -> str:
+    if facet.values:
+        values = ", ".join(f"{value_text(value)} ({count:,})" for value, count in facet.values)
+        return f"{values}{', …' if facet.more else ''}"
+    if not facet.bins:
+        return "no values"
+    ends = " to ".join(map(value_text, (facet.least, facet.greatest)))
+    return f"{ends}  {_bars(facet.bins)}  {counted(facet.records, 'record')}"
+
+
+def _bars(bins: "Sequence[Bin]") -> str:
+    """Draw a histogram in one line; a bin that has any record is seen."""
+    most = max(each.records for each in bins)
+    return "".join(BARS[-(-each.records * (len(BARS) - 1) // most)] for each in bins)
 
 
 def check_lines(checks: "Iterable[Check]") -> Iterator[str]:

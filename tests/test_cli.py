@@ -81,6 +81,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     [
         ["collections"],
         ["info", "squares"],
+        ["facets", "squares", "--where", "brightness > 1"],
         ["search", "-c", "squares", "--where", "brightness > 1"],
         ["search", "-c", "squares", "red"],
         ["search", "-c", "squares", "--image", "{red}"],
@@ -103,7 +104,9 @@ def test_a_process_that_decodes_imports_what_decoding_takes() -> None:
     assert ran.stdout == "[]\n", ran.stderr
 
 
-COMMANDS = ("ingest", "search", "ask", "pages", "collections", "info", "remove", "doctor")
+COMMANDS = (
+    *("ingest", "search", "ask", "pages", "collections", "info", "facets", "remove", "doctor"),
+)
 
 
 def test_help_names_every_command_and_each_has_its_own(sightline: Run) -> None:
@@ -695,6 +698,22 @@ def test_info_tells_what_is_in_a_collection(sightline: Run, made: tuple[Path, Pa
     words = sightline("info", "squares", "--home", made[0]).out
     assert words.startswith("squares: 3 records, 3 with captions, 0 with a place")
     assert "field    brightness (number): 1.5 to 4.5" in words
+
+
+def test_facets_count_what_passes(sightline: Run, home: Path) -> None:
+    ran = sightline("facets", "squares", "--where", "brightness > 2")
+    assert ran.out.splitlines() == [
+        "brightness (number): 3 to 4.5  █                  █  2 records",
+        "shade (words): blue (1), green (1)",
+        "taken (time): 2020-01-02T00:00:00+00:00 to 2020-01-03T00:00:00+00:00  █  2 records",
+        "framed (boolean): false (2)",
+    ]
+    said = sightline("facets", "squares", "--column", "shade", "--limit", 1, "--json").json
+    (shade,) = said["facets"]
+    assert list(shade) == ["name", "filter", "type", "records", "values", "more"]
+    assert (said["collection"], shade["records"], shade["more"]) == ("squares", 3, True)
+    none = sightline("facets", "squares", "--where", "brightness > 9", "--column", "taken")
+    assert none.out == "taken (time): no values\n"
 
 
 def test_a_column_that_is_called_as_one_of_ours_is_told_by_its_other_name(

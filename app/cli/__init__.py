@@ -5,7 +5,12 @@ from typing import Annotated
 import typer
 
 from app.cli.ask import ask_command
-from app.cli.collections import collections_command, info_command, remove_command
+from app.cli.collections import (
+    collections_command,
+    facets_command,
+    info_command,
+    remove_command,
+)
 from app.cli.doctor import doctor_command
 from app.cli.ingest import ingest_command
 from app.cli.outfit import outfit_command
@@ -27,6 +32,7 @@ app.command("outfit")(outfit_command)
 app.command("pages")(pages_command)
 app.command("collections")(collections_command)
 app.command("info")(info_command)
+app.command("facets")(facets_command)
 app.command("remove")(remove_command)
 app.command("doctor")(doctor_command)
 

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import HomeOption, JsonOption, QdrantOption, settings_of
+from app.cli.options import (
+    HomeOption,
+    JsonOption,
+    NearOption,
+    QdrantOption,
+    WhereOption,
+    settings_of,
+)
 from app.cli.terminal import EXIT_ERROR, lines, notice, notices, show
 
 
@@ -46,6 +53,34 @@ def info_command(
     with Workspace(settings_of(home=home, qdrant=qdrant)) as workspace:
         description = workspace.describe(name)
     show(description) if json_ else lines(description_lines(description))
+
+
+def facets_command(
+    name: Annotated[str, typer.Argument(help="Name of the collection.")],
+    where: WhereOption = None,
+    near: NearOption = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this column; repeatable.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Values of each column.")
+    ] = 10,
+    json_: JsonOption = False,
+    home: HomeOption = None,
+    qdrant: QdrantOption = None,
+) -> None:
+    """Count what each column holds, among all records or those that pass a filter."""
+    from app.render import facet_json, facet_lines
+    from app.retrieval.search import Search
+    from app.workspace import Workspace
+
+    with Workspace(settings_of(home=home, qdrant=qdrant)) as workspace:
+        search = Search(where=where, near=near)
+        facets = workspace.facets(name, search, columns=column, limit=limit)
+    if json_:
+        show({"collection": name, "facets": [facet_json(each) for each in facets]})
+    else:
+        lines(facet_lines(facets))
 
 
 def remove_command(

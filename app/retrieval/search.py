@@ -159,7 +159,7 @@ class Searcher:
             self.collection,
             self.vectors,
             top_k=search.top_k,
-            where=self._condition(search),
+            where=self.condition(search),
             min_score=search.min_score,
             weights=search.weights,
             per=search.per,
@@ -176,7 +176,8 @@ class Searcher:
             unlike=tuple(_example(value, opened) for value in search.unlike),
         )
 
-    def _condition(self, search: Search) -> Condition | None:
+    def condition(self, search: Search) -> Condition | None:
+        """Return what its where, near and also ask of a record. Raises QueryError."""
         parts: list[Condition] = []
         if search.where:
             parts.append(parse(search.where, self.collection.fields))

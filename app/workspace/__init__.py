@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from app.model.report import Report, Watch
     from app.retrieval.hits import Hit
     from app.workspace.doctor import Check
+    from app.workspace.facets import Facet
 
 IDLE_SECONDS = 2.0
 """After which a collection is let go of: a writer waits for 5 s, and opening takes .1 to .5 s."""
@@ -189,6 +190,30 @@ class Workspace:
         from app.workspace.describe import describe_collection
 
         return self._with(collection, lambda searcher: describe_collection(searcher.collection))
+
+    def facets(
+        self,
+        collection: str,
+        search: Search | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        limit: int = 10,
+    ) -> "list[Facet]":
+        """Return of each column, or of those named, what it holds: values or bins, with counts.
+
+        Counted are the records that pass the filter of a search: its where, near and also.
+        """
+        from app.workspace.facets import facets_of
+
+        return self._with(
+            collection,
+            lambda searcher: facets_of(
+                searcher.collection,
+                searcher.condition(search or Search()),
+                columns=columns,
+                limit=limit,
+            ),
+        )
 
     def collections(self) -> list[Summary]:
         """Return the collections that there are; a damaged one hides none of the others."""

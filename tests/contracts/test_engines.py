@@ -263,6 +263,8 @@ def test_delete_and_count_agree(engine: Engine) -> None:
 def test_commonest_values_come_with_their_counts(engine: Engine) -> None:
     engine.upsert(POINTS)
     assert engine.commonest("fields.city", 5) == [("Ghent", 2), ("Bonn", 1)]
+    first = compile_filter(Compare("record_id", "==", "a"))
+    assert engine.commonest("fields.city", 5, first) == [("Ghent", 1)]
 
 
 def test_points_come_in_the_order_of_an_index_without_those_that_have_no_value(
@@ -372,7 +374,7 @@ def test_what_is_closed_before_it_is_published_leaves_no_trace(open_engine: Open
 
 @pytest.mark.parametrize("url", ["not a url", "http://[", "127.0.0.1:6333", "", "ftp://a/b"])
 def test_what_is_no_url_of_a_server_is_refused_as_a_setting(url: str) -> None:
-    with pytest.raises(SettingsError, match="no URL"):
+    with pytest.raises(SettingsError, match="not the URL of"):
         Connection(url, Settings())
 
 

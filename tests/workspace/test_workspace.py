@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -18,15 +17,6 @@ from app.model.report import Watch
 from tests.conftest import COLOURS, make_squares
 from tests.ollama_double import OllamaDouble
 from tests.pdfs import pdf
-
-
-@pytest.fixture
-def workspace(either_engine: Settings, squares: Path) -> Iterator[Workspace]:
-    """One in which `squares` was ingested, on either engine."""
-    with Workspace(either_engine) as made:
-        report = made.ingest(squares, "squares", image="palette", text="minilm")
-        assert report.new == 3
-        yield made
 
 
 def paths(workspace: Workspace, words: str = "", **asked: object) -> list[str]:

@@ -141,8 +141,10 @@ class Engine(Protocol):
     def count(self, filter: FilterJson | None = None) -> int:
         """Count the points that pass, exactly."""
 
-    def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
-        """Return the commonest values of a keyword-indexed key with their counts."""
+    def commonest(
+        self, key: str, limit: int, filter: FilterJson | None = None
+    ) -> list[tuple[str, int]]:
+        """Return the commonest values of a keyword-indexed key, with how many of what passes."""
 
     def optimise(self) -> None:
         """Optimise a large collection for search. May take minutes."""

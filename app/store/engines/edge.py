@@ -310,8 +310,12 @@ class EdgeEngine:
     def count(self, filter: FilterJson | None = None) -> int:
         return int(self.shard.count(q.CountRequest(exact=True, filter=edge_filter(filter))))
 
-    def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
-        response = self.shard.facet(q.FacetRequest(key=key, limit=limit, exact=True))
+    def commonest(
+        self, key: str, limit: int, filter: FilterJson | None = None
+    ) -> list[tuple[str, int]]:
+        response = self.shard.facet(
+            q.FacetRequest(key, limit, exact=True, filter=edge_filter(filter))
+        )
         return [(str(hit.value), hit.count) for hit in response.hits]
 
     def ordered(

@@ -313,10 +313,14 @@ class ServerEngine:
             lambda client: client.count(self._at, count_filter=native, exact=exact)
         ).count
 
-    def commonest(self, key: str, limit: int) -> list[tuple[str, int]]:
-        exact = self._may_be_exact
+    def commonest(
+        self, key: str, limit: int, filter: FilterJson | None = None
+    ) -> list[tuple[str, int]]:
+        native, exact = _native_filter(filter), self._may_be_exact
         response = self._ask(
-            lambda client: client.facet(self._at, key=key, limit=limit, exact=exact)
+            lambda client: client.facet(
+                self._at, key=key, facet_filter=native, limit=limit, exact=exact
+            )
         )
         return [(str(hit.value), hit.count) for hit in response.hits]
 
