@@ -9,10 +9,11 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from app.media import isolated
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 _HASH = re.compile("[0-9a-f]{64}")
 
+STEM = 32
+"""Characters of the hash that name a file."""
+
 MAX_BYTES = 2 << 30
 """About 8,000 pages. More than that, and those that were not used for longest are let go."""
 
@@ -41,8 +45,13 @@ UNFINISHED_SECONDS = 3600
 
 def picture_file(folder: Path, content: str) -> Path:
     """Return where the picture of a page with this content hash is kept, if it is."""
+    return folder / f"{_stem(content)}.jpg"
+
+
+def _stem(content: str) -> str:
+    """Return how the names of its pictures begin; what is no hash could lead out of the folder."""
     name = content if _HASH.fullmatch(content) else hashlib.sha256(content.encode()).hexdigest()
-    return folder / f"{name[:32]}.jpg"  # what is no hash could lead out of the folder
+    return name[:STEM]
 
 
 def as_kept(image: "Image.Image") -> bytes:
@@ -53,7 +62,7 @@ def as_kept(image: "Image.Image") -> bytes:
 def keep(jpeg: bytes, file: Path) -> None:
     """Write a picture, whole or not at all."""
     make_private(file.parent)
-    new = file.with_name(f".{file.name}.{os.getpid()}")
+    new = file.with_name(f".{file.name}.{os.getpid()}.{get_ident()}")
     new.write_bytes(jpeg)
     tighten(new)
     new.replace(file)
@@ -62,7 +71,7 @@ def keep(jpeg: bytes, file: Path) -> None:
 def restore(document: Path, page: int, file: FileState, picture: Path) -> None:
     """Draw a picture again if it was lost; a warning, if the document was lost or changed."""
     if picture.exists():
-        _note_use(picture)
+        note_use(picture)
         if why := _outdated(document, page, file):
             told = "%s, page %d is shown as it was ingested: the document %s since"
             logger.warning(told, document.name, page, why)
@@ -113,11 +122,14 @@ def trim(folder: Path, limit: int | None = None) -> None:
             _let_go(file)
 
 
-def remove_unused(folder: Path, wanted: set[Path]) -> None:
-    """Delete the pictures that are not wanted any more, and unfinished ones."""
+def remove_unused(folder: Path, contents: Iterable[str]) -> None:
+    """Let go of pictures of what is no longer in the collection, and of what was left."""
+    wanted = {_stem(content) for content in contents}
     stale = time.time() - UNFINISHED_SECONDS
     for file, status in _listed(folder):
-        if file not in wanted and not (_is_unfinished(file) and status.st_mtime > stale):
+        if file.name[:STEM] not in wanted and not (
+            _is_unfinished(file) and status.st_mtime > stale
+        ):
             _let_go(file)
 
 
@@ -130,7 +142,8 @@ def _is_unfinished(file: Path) -> bool:
     return file.name.startswith(".")
 
 
-def _note_use(picture: Path) -> None:
+def note_use(picture: Path) -> None:
+    """Tell those that are used from those that `trim` may let go of."""
     with suppress(OSError):  # let go by another process just now, or on a disk that is read only
         os.utime(picture)
 

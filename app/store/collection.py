@@ -362,9 +362,7 @@ class Collection:
             self.engine.compact(_spaces(self.manifest), INDEXES | field_indexes(self.fields))
         if self.pages.is_dir():
             contents = (payload.get("content_hash", "") for _, payload in self.ledger())
-            page_pictures.remove_unused(
-                self.pages, {self.page_picture(content) for content in contents}
-            )
+            page_pictures.remove_unused(self.pages, contents)
 
     def publish(self) -> None:
         """Let what was begun take its place, in one step; once more does nothing."""
@@ -510,7 +508,7 @@ def unreadable_folder(name: str, settings: Settings) -> Path:
 
 
 def _pages(name: str, settings: Settings) -> Path:
-    """The folder with the pictures of a collection's pages: a cache, which may be lost."""
+    """The folder with a collection's thumbnails and pages as pictures: a cache, may be lost."""
     return _cache("pages", name, settings)
 
 

@@ -179,6 +179,25 @@ class Workspace:
         """Return one record by its id. Raises QueryError where there is none."""
         return self._with(collection, lambda searcher: searcher.record(record_id))
 
+    def picture(self, collection: str, record_id: str) -> Path:
+        """Return the picture of a record; of a page, that which is kept of it.
+
+        Raises QueryError where there is no such record, SourceError for one that may not be opened.
+        """
+        from app.workspace.pictures import picture_of, point_of
+
+        return picture_of(*self._with(collection, lambda found: point_of(found, record_id)))
+
+    def thumbnail(self, collection: str, record_id: str, side: int = 320) -> bytes:
+        """Return its picture as a WebP, upright, with at most 320 or 1,024 pixels on a side.
+
+        It is made once and kept, as many as a bound allows. Raises as `picture`.
+        """
+        from app.workspace.pictures import point_of, thumbnail_of
+
+        found = self._with(collection, lambda searcher: point_of(searcher, record_id))
+        return thumbnail_of(*found, side, self.settings)
+
     @contextmanager
     def reading(self, collection: str) -> Iterator[Collection]:
         """The collection itself, to read what is not asked of it here."""

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.media.page_pictures import keep, picture_file, remove_unused, size_bytes, trim
+from app.media.thumbnails import thumbnail_file
 
 
 def test_those_used_last_stay_within_the_limit(tmp_path: Path) -> None:
@@ -20,16 +21,17 @@ def test_those_used_last_stay_within_the_limit(tmp_path: Path) -> None:
 
 def test_what_is_no_longer_wanted_goes(tmp_path: Path) -> None:
     one, other = (picture_file(tmp_path, name * 64) for name in "ab")
-    for file in (one, other):
+    small = thumbnail_file(tmp_path, "a" * 64, 320)
+    for file in (one, other, small, thumbnail_file(tmp_path, "b" * 64, 320)):
         keep(b"picture", file)
-    remove_unused(tmp_path, {one})
-    assert list(tmp_path.iterdir()) == [one]
+    remove_unused(tmp_path, ["a" * 64])
+    assert sorted(tmp_path.iterdir()) == sorted([one, small])
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     trim(nowhere, 1)
-    remove_unused(nowhere, set())
+    remove_unused(nowhere, [])
     assert size_bytes(nowhere) == 0
 
 
