@@ -26,6 +26,7 @@ from app.store.collection import (
 )
 from app.store.models import Tell
 from app.workspace.held import Held
+from app.workspace.jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer
@@ -74,6 +75,7 @@ class Workspace:
         self._lock = Lock()
         self._held: dict[str, Held] = {}
         self._closed = Event()
+        self._jobs = Jobs()
 
     def __enter__(self) -> Self:
         return self
@@ -82,8 +84,9 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Let go of all collections, also while they are used."""
+        """Let go of all collections, also while they are used, and end its jobs as Ctrl-C does."""
         self._closed.set()
+        self._jobs.end()
         for held in self._all():
             held.end()
 
@@ -298,6 +301,36 @@ class Workspace:
             )
         finally:
             held.leave()  # of the copy, which is out of date now
+
+    def start_ingest(
+        self,
+        path: str | Path,
+        collection: str,
+        *,
+        image: str | None = None,
+        text: str | None = None,
+        page: str | None = None,
+        label: str | None = None,
+        rebuild: bool = False,
+        allow_removals: bool = False,
+        strict: bool = False,
+        ocr: bool = False,
+    ) -> Job:
+        """Begin what `ingest` does in a process of its own, and return at once.
+
+        Whatever it fails of, this process goes on; it is cancelled when the workspace closes, and
+        also where this process ends without closing it.
+        """
+        options = {"image": image, "text": text, "page": page, "label": label}
+        flags = {"rebuild": rebuild, "allow_removals": allow_removals, "strict": strict, "ocr": ocr}
+        where = Path(path).absolute(), collection, self.settings
+        # Of the copy that is read meanwhile, which is out of date then.
+        job = Job(*where, {**options, **flags}, on_end=lambda: self._of(collection).leave())
+        return self._jobs.add(job)
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs that run, and the last of those that have ended; the latest first."""
+        return self._jobs.all()
 
     def remove(self, collection: str, source: str | None = None) -> int | None:
         """Delete a collection; or one source of it, and return how many records that were."""
