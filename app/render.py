@@ -60,17 +60,22 @@ def shown_path(path: str) -> str:
 def report_lines(report: Json) -> Iterator[str]:
     """Yield an ingest's report, skips first."""
     skipped = report["skipped"]
+    yield from skip_lines(skipped)
+    parts = " + ".join(f"{report[part]} {part}" for part in ("new", "changed", "unchanged"))
+    yield (
+        f"{report['collection']}: {report['read']} read = {parts} + {len(skipped)} skipped;"
+        f" {report['gone']} gone; {report['seconds']:.1f} s"
+    )
+
+
+def skip_lines(skipped: Sequence[Json]) -> Iterator[str]:
+    """Yield what was left out and why; of very many the first, and the rest by kinds."""
     for skip in skipped[:SKIPS_SHOWN]:
         yield f"skipped {printable(skip['source'])}: {printable(skip['reason'])} [{skip['code']}]"
     if more := skipped[SKIPS_SHOWN:]:
         kinds = Counter(skip["code"] for skip in more).most_common()
         told = ", ".join(f"{count:,} {code}" for code, count in kinds)
         yield f"… and {len(more):,} more skipped: {told} (all with --json)"
-    parts = " + ".join(f"{report[part]} {part}" for part in ("new", "changed", "unchanged"))
-    yield (
-        f"{report['collection']}: {report['read']} read = {parts} + {len(skipped)} skipped;"
-        f" {report['gone']} gone; {report['seconds']:.1f} s"
-    )
 
 
 def found_json(query: str, mode: str, found: "Found", elapsed_ms: float) -> Json:

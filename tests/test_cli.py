@@ -82,16 +82,17 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         ["collections"],
         ["info", "squares"],
         ["facets", "squares", "--where", "brightness > 1"],
+        ["export", "squares", "{out}.csv", "--where", "brightness > 1"],
         ["search", "-c", "squares", "--where", "brightness > 1"],
         ["search", "-c", "squares", "red"],
         ["search", "-c", "squares", "--image", "{red}"],
     ],
 )
 def test_a_search_imports_no_more_than_it_takes(
-    arguments: list[str], home: Path, red: Path
+    arguments: list[str], home: Path, red: Path, tmp_path: Path
 ) -> None:
     """torch takes 2 s of CPU, LlamaIndex as much, qdrant_client 1.3."""
-    asked = [argument.format(red=red) for argument in arguments]
+    asked = [argument.format(red=red, out=tmp_path / "out") for argument in arguments]
     assert imported_by(*asked) == {"numpy", "PIL", "qdrant_edge"}
 
 
@@ -105,7 +106,8 @@ def test_a_process_that_decodes_imports_what_decoding_takes() -> None:
 
 
 COMMANDS = (
-    *("ingest", "search", "ask", "pages", "collections", "info", "facets", "remove", "doctor"),
+    *("ingest", "search", "ask", "pages", "collections", "info", "facets", "export"),
+    *("remove", "doctor"),
 )
 
 
@@ -714,6 +716,25 @@ def test_facets_count_what_passes(sightline: Run, home: Path) -> None:
     assert (said["collection"], shade["records"], shade["more"]) == ("squares", 3, True)
     none = sightline("facets", "squares", "--where", "brightness > 9", "--column", "taken")
     assert none.out == "taken (time): no values\n"
+
+
+def test_export_writes_what_passes_and_says_so(
+    sightline: Run, squares: Path, tmp_path: Path
+) -> None:
+    sightline("ingest", squares, "-c", "mine", "--offline")
+    (squares / "red.png").unlink()
+    out = tmp_path / "out.csv"
+    ran = sightline("export", "mine", out, "--where", "brightness > 2")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"wrote {out}: 2 records\n")
+    assert out.read_text().splitlines()[1].startswith("squares/blue.png,")
+    again = sightline("export", "mine", out, "--json")
+    assert (again.code, again.json["error"]["code"]) == (1, "settings")
+    assert sightline("export", "mine", out, "a red square", "-k", 1, "--force").code == 0
+    folder = sightline("export", "mine", tmp_path / "out")
+    assert "skipped squares/red.png: " in folder.err
+    assert "out: 3 records" in folder.err
+    said = sightline("export", "mine", tmp_path / "out", "--force", "--json").json
+    assert (said["records"], said["skipped"][0]["code"]) == (3, "missing_file")
 
 
 def test_a_column_that_is_called_as_one_of_ours_is_told_by_its_other_name(

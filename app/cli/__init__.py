@@ -12,6 +12,7 @@ from app.cli.collections import (
     remove_command,
 )
 from app.cli.doctor import doctor_command
+from app.cli.export import export_command
 from app.cli.ingest import ingest_command
 from app.cli.outfit import outfit_command
 from app.cli.pages import pages_command
@@ -33,6 +34,7 @@ app.command("pages")(pages_command)
 app.command("collections")(collections_command)
 app.command("info")(info_command)
 app.command("facets")(facets_command)
+app.command("export")(export_command)
 app.command("remove")(remove_command)
 app.command("doctor")(doctor_command)
 

@@ -57,6 +57,12 @@ class Search:
             return self.mode
         return "image-to-image" if self.image and not self.words.strip() else "hybrid"
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether it gives a list in an order of its own, not all that passes a filter."""
+        asked = (self.words.strip(), self.image, self.like, self.unlike)
+        return any((*asked, self.per, self.sort, self.start))
+
 
 class Searcher:
     """Searches one open collection with its own models, each loaded when first needed.

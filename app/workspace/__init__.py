@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
@@ -33,10 +34,15 @@ if TYPE_CHECKING:
     from app.answering.evidence import Evidence
     from app.assistants.outfit.complete import Outfit
     from app.model.garments import Slot
+    from app.model.points import Point
     from app.model.report import Report, Watch
     from app.retrieval.hits import Hit
     from app.workspace.doctor import Check
+    from app.workspace.export import Exported
     from app.workspace.facets import Facet
+
+EXPORTED = 500
+"""Records that are read at a time."""
 
 IDLE_SECONDS = 2.0
 """After which a collection is let go of: a writer waits for 5 s, and opening takes .1 to .5 s."""
@@ -263,6 +269,45 @@ class Workspace:
             force=force,
         )
 
+    def export(
+        self,
+        collection: str,
+        out: str | Path,
+        search: Search | None = None,
+        *,
+        force: bool = False,
+    ) -> "Exported":
+        """Write records to a `.csv`, a `.jsonl`, or with their pictures to a `.zip` or a folder.
+
+        A folder can be ingested again, a ZIP once it is unpacked; PDFs are in it whole. Written is
+        all that passes a filter, by record id; of a search that is ranked, sorted or grouped its
+        hits, in their order. What is there is replaced with `force` alone. Another process may
+        write the collection meanwhile. Raises SettingsError for `out`, and what `search` raises.
+        """
+        from app.workspace.export import check_out, write_export
+
+        out, search = Path(out), search or Search()
+        check_out(out, force=force)
+        return write_export(out, self._records(collection, search))
+
+    def _records(
+        self, collection: str, search: Search
+    ) -> "Iterator[tuple[Collection, Point, float | None]]":
+        """Yield what `export` writes; between batches others may write the collection."""
+        if search.is_listed:
+            ids = [(hit.id, hit.score) for hit in self.search(collection, search).hits]
+        else:
+            passing = self._with(
+                collection,
+                lambda found: found.collection.record_ids(found.condition(search)),
+            )
+            ids = [(id_, None) for _, id_ in passing]
+        for start in range(0, len(ids), EXPORTED):
+            batch = ids[start : start + EXPORTED]
+            read = partial(_fetched, [id_ for id_, _ in batch])
+            opened, points = self._with(collection, read)
+            yield from ((opened, points[i], score) for i, score in batch if i in points)
+
     def ingest(
         self,
         path: str | Path,
@@ -385,6 +430,10 @@ class Workspace:
         if manifest is None:
             return Summary(name, None)
         return Summary(name, manifest.points, unfinished=manifest.unfinished)
+
+
+def _fetched(ids: Sequence[str], searcher: Searcher) -> "tuple[Collection, dict[str, Point]]":
+    return searcher.collection, searcher.collection.fetch(ids)
 
 
 def _let_go(workspace: "ref[Workspace]", closed: Event) -> None:
