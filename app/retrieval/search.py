@@ -1,7 +1,7 @@
 """Search: what a person typed → hits from an open collection. What the CLI and notebooks call."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +56,21 @@ class Search:
         if self.mode:
             return self.mode
         return "image-to-image" if self.image and not self.words.strip() else "hybrid"
+
+    @property
+    def key(self) -> Hashable | None:
+        """What is equal for equal searches; None where a file says what is asked, which may change.
+
+        None too where it has what cannot be a key, such as a list.
+        """
+        weights = tuple(sorted((self.weights or {}).items()))
+        key = replace(self, weights=None), weights
+        has_files = self.image or any(isinstance(x, Path) for x in (*self.like, *self.unlike))
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return None if has_files else key
 
     @property
     def is_listed(self) -> bool:

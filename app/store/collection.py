@@ -65,6 +65,7 @@ class Collection:
         self.manifest = manifest
         self._engine = engine
         self._is_open = is_open
+        self._version = object()
         self._gate = RLock()
         self._users = 0
         self._used_at = 0.0
@@ -120,13 +121,23 @@ class Collection:
             if self._is_open:
                 return
             self._engine.open()
-            self._is_open = True
+            self._is_open, self._version = True, object()
             try:
                 self._take_up()
                 self._refuse_loss()
             except BaseException:
                 self.close()
                 raise
+
+    def version(self) -> object:
+        """Open it, and return what tells this time from the next; None of what others may write.
+
+        While it is open no other process can write the embedded engine's, nor a copy of it.
+        """
+        if self.is_shared:
+            return None
+        with self._in_use():
+            return self._version
 
     @contextmanager
     def _in_use(self) -> Iterator[Engine]:

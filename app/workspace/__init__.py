@@ -1,5 +1,6 @@
 """Workspace: the one way in. Collections and models of this process, shared by its threads."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -46,6 +47,9 @@ EXPORTED = 500
 
 IDLE_SECONDS = 2.0
 """After which a collection is let go of: a writer waits for 5 s, and opening takes .1 to .5 s."""
+
+MAX_REMEMBERED_HITS = 100
+"""Of a search that is remembered; a page of a document takes some 10 KB."""
 
 Result = TypeVar("Result")
 
@@ -104,13 +108,20 @@ class Workspace:
         from app.assistants.outfit.asked import told_of_outfit
 
         search = Search(search) if isinstance(search, str) else search
+        remembered = self._of(collection).remembered
 
         def find(searcher: Searcher) -> Found:
             found = searcher.search(search)
             hints = told_of_outfit(search, searcher.collection)
             return replace(found, notices=[*found.notices, *hints])
 
-        return self._with(collection, find)
+        def recall(searcher: Searcher) -> Found:
+            version = searcher.collection.version
+            question = search.key if search.top_k <= MAX_REMEMBERED_HITS else None
+            return remembered.answer(version, question, lambda: find(searcher), _are_there)
+
+        found = self._with(collection, recall)
+        return replace(found, hits=[*found.hits], notices=[*found.notices])  # theirs to change
 
     def search_many(
         self, collection: str, searches: Sequence[Search]
@@ -233,15 +244,18 @@ class Workspace:
         """
         from app.workspace.facets import facets_of
 
-        return self._with(
-            collection,
-            lambda searcher: facets_of(
-                searcher.collection,
-                searcher.condition(search or Search()),
-                columns=columns,
-                limit=limit,
-            ),
-        )
+        search = search or Search()
+        remembered = self._of(collection).remembered
+        named = None if columns is None else tuple(columns)
+        key = Search(where=search.where, near=search.near, also=search.also).key
+        question = key and ("facets", key, named, limit)
+
+        def recall(searcher: Searcher) -> "list[Facet]":
+            where = searcher.condition(search)
+            find = partial(facets_of, searcher.collection, where, columns=named, limit=limit)
+            return remembered.answer(searcher.collection.version, question, find)
+
+        return [*self._with(collection, recall)]
 
     def collections(self) -> list[Summary]:
         """Return the collections that there are; a damaged one hides none of the others."""
@@ -430,6 +444,12 @@ class Workspace:
         if manifest is None:
             return Summary(name, None)
         return Summary(name, manifest.points, unfinished=manifest.unfinished)
+
+
+def _are_there(found: Found) -> bool:
+    """Tell whether pictures that were there still are, and none has come back."""
+    shown = ((hit.file, hit.gone) for hit in found.hits)
+    return all(file is None or os.path.exists(file) != gone for file, gone in shown)  # noqa: PTH110
 
 
 def _fetched(ids: Sequence[str], searcher: Searcher) -> "tuple[Collection, dict[str, Point]]":

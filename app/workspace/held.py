@@ -10,6 +10,7 @@ from app.model.settings import Settings
 from app.retrieval.search import Searcher
 from app.store.collection import open_collection
 from app.store.models import Tell
+from app.workspace.remembered import Remembered
 
 GIVE_WAY_SECONDS = 0.5
 """How long new readers let a writer that waits go first: it looks 20 times a second."""
@@ -32,6 +33,7 @@ class Held:
         self._changed = Condition()
         self._readers = 0
         self._is_ended = False
+        self.remembered = Remembered()
 
     @contextmanager
     def reading(self) -> Iterator[Searcher]:
