@@ -127,7 +127,7 @@ def _metadata(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_lines(file: Path, records: Records, done: _Done) -> None:
-    with file.open("w", encoding="utf-8") as stream:
+    with file.open("w", encoding="utf-8", errors="replace") as stream:
         for row in _rows(records, done):
             stream.write(f"{json.dumps(row, ensure_ascii=False)}\n")
 
@@ -141,7 +141,10 @@ def _write_csv(file: Path, records: Records, beside: Path, done: _Done) -> None:
             every[1].update(dict.fromkeys(row.pop("metadata")))
             every[0].update(dict.fromkeys(row))
     ours, theirs = every
-    with beside.open(encoding="utf-8") as lines, file.open("w", encoding="utf-8", newline="") as to:
+    with (
+        beside.open(encoding="utf-8") as lines,
+        file.open("w", encoding="utf-8", errors="replace", newline="") as to,
+    ):
         table = csv.writer(to)
         table.writerow(map(_cell, _header(ours, theirs)))
         for row in map(json.loads, lines):
@@ -211,7 +214,7 @@ def _write_pictures(records: Records, put: Put, folder: Path, done: _Done) -> No
     put_already: set[str] = set()
     keys: set[str] = set()
     collection: Collection | None = None
-    with (folder / METADATA).open("w", encoding="utf-8") as stream:
+    with (folder / METADATA).open("w", encoding="utf-8", errors="replace") as stream:
         stream.write("[")
         for collection, point, _ in records:
             done.records += 1
@@ -234,7 +237,7 @@ def _write_pictures(records: Records, put: Put, folder: Path, done: _Done) -> No
                 keys |= row.keys()
         stream.write("\n]\n")
     text = _dataset(collection, keys)
-    (folder / DATASET).write_text(text, encoding="utf-8")
+    (folder / DATASET).write_text(text, encoding="utf-8", errors="replace")
 
 
 def _source(point: Point, collection: Collection) -> Path:
@@ -248,6 +251,10 @@ def _source(point: Point, collection: Collection) -> Path:
         picture = inside(root, document_of(payload["path"], page))
     if not picture.is_file():
         raise SourceError("missing_file", f"{picture} is not there")
+    try:
+        picture.open("rb").close()
+    except OSError as error:
+        raise SourceError("unreadable_file", f"{picture} may not be read") from error
     return picture
 
 

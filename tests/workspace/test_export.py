@@ -8,9 +8,11 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from llama_index.core.schema import TextNode
 from PIL import Image
 
 from app import Search, Settings, Workspace
+from app.llama import open_index
 from app.model.errors import QueryError, SettingsError
 from app.store.stored import node_content
 from tests.pdfs import pdf
@@ -246,3 +248,18 @@ def test_others_may_write_it_between_batches(
     monkeypatch.setattr(Workspace, "_with", remove_then)
     exported = walks.export("walks", tmp_path / "out.jsonl")
     assert exported.records == 1
+
+
+def test_words_that_a_program_inserted_are_told_to_have_no_picture(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    with open_index("squares", workspace.settings) as index:
+        index.insert_nodes([TextNode(id_="note-1", text="a lamp", metadata={"shade": "dim"})])
+    exported = workspace.export("squares", tmp_path / "out")
+    assert [(skip.source, skip.code) for skip in exported.skipped] == [("note-1", "no_picture")]
+    workspace.export("squares", tmp_path / "out.jsonl", Search(where='record_id == "note-1"'))
+    (note,) = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (note["record_id"], note["captions"], note["metadata"]) == (
+        *("note-1", ["a lamp"]),
+        {"shade": "dim"},
+    )
