@@ -139,11 +139,13 @@ class Job:
         code = self._process.wait()
         if self.report is None and self.error is None:
             self.error = SightlineError(self._told_of_death(code))
-        self._on_end()
         self.cancel()  # which closes the pipe
-        interrupted = self.report is not None and self.report.interrupted
-        self.state = "failed" if self.error else "cancelled" if interrupted else "done"
-        self._ended.set()
+        try:
+            self._on_end()
+        finally:
+            interrupted = self.report is not None and self.report.interrupted
+            self.state = "failed" if self.error else "cancelled" if interrupted else "done"
+            self._ended.set()
 
     def _take_up(self, told: dict[str, Any]) -> None:
         match told:

@@ -39,6 +39,13 @@ def until(is_so: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def until_some_are_in(job: Job) -> None:
     until(lambda: job.progress.done > 0 or job.wait(0))
     assert job.state == "running"
@@ -119,6 +126,19 @@ def test_one_that_is_killed_takes_nothing_along(either_engine: Settings, many: P
         assert workspace.search("mine", Search(where='caption.contains("square")')).hits
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux lists processes so")
+def test_the_processes_that_read_its_files_end_with_it(processes: Settings, many: Path) -> None:
+    with Workspace(processes) as workspace:
+        job = started(workspace, many)
+        until_some_are_in(job)
+        tasks = Path(f"/proc/{job.pid}/task").glob("*/children")
+        readers = [int(pid) for task in tasks for pid in task.read_text().split()]
+        assert len(readers) >= 2
+        os.kill(job.pid, signal.SIGKILL)
+        assert job.wait(SECONDS)
+    until(lambda: all(map(is_gone, readers)))
+
+
 def test_a_rebuild_that_is_killed_leaves_what_was_there(settings: Settings, many: Path) -> None:
     with Workspace(settings) as workspace:
         assert started(workspace, many).wait(SECONDS)
@@ -185,13 +205,7 @@ def test_it_ends_when_the_process_that_began_it_is_gone(settings: Settings, many
         pid = int(parent.stdout.readline())
         parent.kill()
 
-    def is_gone() -> bool:
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            return True
-
-    until(is_gone)
+    until(lambda: is_gone(pid))
     with Workspace(settings) as workspace:
         assert 0 < workspace.describe("mine")["records"] < 400
         assert workspace.ingest(many, "mine").interrupted is False
