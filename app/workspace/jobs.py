@@ -126,6 +126,7 @@ class Job:
         """Cancel it, and wait until it has ended; one that does not is killed."""
         self.cancel()
         if not self.wait(END_SECONDS):
+            self.error = self._death(f"did not end within {END_SECONDS:g} s, and was killed")
             self._process.kill()
             self.wait(END_SECONDS)
 
@@ -138,7 +139,7 @@ class Job:
                     self._take_up(json.loads(line))
         code = self._process.wait()
         if self.report is None and self.error is None:
-            self.error = SightlineError(self._told_of_death(code))
+            self.error = self._death(_told(code))
         self.cancel()  # which closes the pipe
         try:
             self._on_end()
@@ -164,14 +165,12 @@ class Job:
             case {"error": dict(error)}:
                 self.error = _error(error)
 
-    def _told_of_death(self, code: int) -> str:
-        """Say what ended the process before it could say anything, and what is left to do."""
-        name = signal.Signals(-code).name if code < 0 else ""
-        how = f"was ended by {name}{WHY.get(name, '')}" if name else f"ended with code {code}"
+    def _death(self, how: str) -> SightlineError:
+        """Return what tells that the process could not say what became of it, and what to do."""
         left = "nothing stored is lost, and the same command goes on from there"
         if self._rebuilds:
             left = "the collection is as it was, and the same command begins again"
-        return f"the process that ingested {self.path} {how}; {left}"
+        return SightlineError(f"the process that ingested {self.path} {how}; {left}")
 
 
 class Jobs:
@@ -201,6 +200,12 @@ class Jobs:
             job.cancel()
         for job in running:
             job.end()
+
+
+def _told(code: int) -> str:
+    """Say how a process ended, by its exit code."""
+    name = {-each.value: each.name for each in signal.Signals}.get(code)
+    return f"was ended by {name}{WHY.get(name, '')}" if name else f"ended with code {code}"
 
 
 def _plain(value: object) -> object:

@@ -183,6 +183,7 @@ def test_one_that_does_not_end_is_killed(
         os.kill(job.pid, signal.SIGSTOP)
     assert job.wait(SECONDS)
     assert job.state == "failed"
+    assert "did not end within 0.2 s, and was killed; nothing stored is lost" in str(job.error)
 
 
 PARENT = """
