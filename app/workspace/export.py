@@ -296,24 +296,24 @@ def _dataset(collection: Collection | None, keys: set[str]) -> str:
         lines += [f"captions = {_toml(CAPTIONS)}"]
     if LAT in keys:
         lines += [f"place = {{ lat = {_toml(LAT)}, lon = {_toml(LON)} }}"]
-    lines += [
-        "",
-        "[types]",
-        *(f"{_toml(each.name)} = {_toml(each.type)}" for each in manifest.fields),
-    ]
     sources = manifest.sources.values()
-    scales = {name: means for each in sources for name, means in each.scales.items()}
-    lines += [
-        "",
-        "[scales]",
-        *(f"{_toml(name)} = {_toml(means)}" for name, means in scales.items()),
-    ]
-    for outfit in [each.outfit for each in sources if each.outfit][:1]:
-        said = outfit.model_dump(exclude_none=True)
-        slots = said.pop("slots")
-        lines += ["", "[outfit]", *(f"{name} = {_toml(value)}" for name, value in said.items())]
-        lines += ["", "[outfit.slots]", *(f"{_toml(k)} = {_toml(v)}" for k, v in slots.items())]
+    lines += _table("types", {field.name: field.type for field in manifest.fields})
+    lines += _table("scales", {name: text for s in sources for name, text in s.scales.items()})
+    for outfit in [source.outfit for source in sources if source.outfit][:1]:
+        said = outfit.model_dump(mode="json", exclude_defaults=True)
+        # An ingest refuses a column that is not there, as where no record of this export has it.
+        known = {key: v for key, v in said.items() if not isinstance(v, str) or v in keys}
+        lines += _table("outfit", known)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _table(name: str, held: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a table of texts, lists of texts, and tables of such."""
+    inner = {key: value for key, value in held.items() if isinstance(value, dict)}
+    yield from ("", f"[{name}]")
+    yield from (f"{_toml(key)} = {_toml(held[key])}" for key in held if key not in inner)
+    for key, value in inner.items():
+        yield from _table(f"{name}.{_toml(key)}", value)
 
 
 def _toml(value: str | list[str]) -> str:

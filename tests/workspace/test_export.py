@@ -42,6 +42,10 @@ label = "walks"
 "house number" = "words"
 [scales]
 stars = "5 is best"
+[outfit]
+category = "tags"
+everyone = ["Adults"]
+slots = { "Kurta Sets" = "dress", "a.b" = "none" }
 """
 
 
@@ -74,8 +78,11 @@ def stored(workspace: Workspace, collection: str) -> dict[str, Any]:
             )
             for payload in payloads
         }
-        scales = {label: each.scales for label, each in opened.manifest.sources.items()}
-        return {"columns": columns, "records": records, "scales": scales}
+        sources = {
+            label: entry.model_dump(exclude={"path", "root"})
+            for label, entry in opened.manifest.sources.items()
+        }
+        return {"columns": columns, "records": records, "sources": sources}
 
 
 def test_a_folder_comes_in_again_as_it_was(walks: Workspace, tmp_path: Path) -> None:
@@ -94,6 +101,16 @@ def test_a_zip_is_the_folder(walks: Workspace, tmp_path: Path) -> None:
         packed.extractall(tmp_path / "unpacked")
     walks.ingest(tmp_path / "unpacked", "again", image="palette", text="minilm")
     assert stored(walks, "again")["records"].keys() == {"walks/000.png", "walks/002.png"}
+
+
+def test_a_part_comes_in_again_without_the_columns_it_lacks(
+    walks: Workspace, tmp_path: Path
+) -> None:
+    walks.export("walks", tmp_path / "out", Search(where="stars < 3"))
+    assert walks.ingest(tmp_path / "out", "again", image="palette", text="minilm").new == 2
+    with walks.reading("again") as opened:
+        outfit = opened.manifest.sources["walks"].model_dump()["outfit"]
+    assert (outfit["category"], outfit["everyone"]) == (None, ["Adults"])
 
 
 def test_several_sources_lie_beside_each_other(walks: Workspace, tmp_path: Path) -> None:
