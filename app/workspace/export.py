@@ -17,7 +17,7 @@ from app.model.points import Point
 from app.model.records import Skip, document_of
 from app.store.collection import Collection
 from app.store.stored import node_content
-from app.written import MARK, write_whole
+from app.written import SIGNATURE, write_whole
 
 SUFFIXES = (".csv", ".jsonl", ".zip")
 
@@ -284,7 +284,7 @@ def _picture_row(point: Point, name: str) -> dict[str, Any]:
 
 def _dataset(collection: Collection | None, keys: set[str]) -> str:
     """Return the dataset.toml that has an ingest read the folder as what it was."""
-    lines = [f"# {MARK}"]
+    lines = [f"# {SIGNATURE}"]
     if collection is None:
         return f"{lines[0]}\n"
     manifest = collection.manifest
@@ -296,14 +296,14 @@ def _dataset(collection: Collection | None, keys: set[str]) -> str:
         lines += [f"captions = {_toml(CAPTIONS)}"]
     if LAT in keys:
         lines += [f"place = {{ lat = {_toml(LAT)}, lon = {_toml(LON)} }}"]
-    sources = manifest.sources.values()
+    sources = [*manifest.sources.values()]
     lines += _table("types", {field.name: field.type for field in manifest.fields})
     lines += _table("scales", {name: text for s in sources for name, text in s.scales.items()})
-    for outfit in [source.outfit for source in sources if source.outfit][:1]:
-        said = outfit.model_dump(mode="json", exclude_defaults=True)
+    extras = {name: said for s in reversed(sources) for name, said in s.extras.items()}
+    for name, said in extras.items():
         # An ingest refuses a column that is not there, as where no record of this export has it.
         known = {key: v for key, v in said.items() if not isinstance(v, str) or v in keys}
-        lines += _table("outfit", known)
+        lines += _table(name, known)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -323,7 +323,7 @@ def _toml(value: str | list[str]) -> str:
 
 def _is_export(folder: Path) -> bool:
     with suppress(OSError):
-        return (folder / DATASET).read_text(encoding="utf-8").startswith(f"# {MARK}")
+        return (folder / DATASET).read_text(encoding="utf-8").startswith(f"# {SIGNATURE}")
     return False
 
 
