@@ -161,7 +161,7 @@ def fonts(monkeypatch):
 
 
 def forget_fonts():
-    for name in ("_font_of", "_advance", "_signs", "_tell_of_boxes"):
+    for name in ("_font_of", "_advance", "_characters_of", "_tell_of_boxes"):
         getattr(lettering, name).cache_clear()
 
 

@@ -445,7 +445,7 @@ def test_a_model_that_broke_off_is_told(home):
     hats = [f"a hat {number}" for number in range(5)]
     outfit, _ = outfit_of(home, stylist((*ITEMS, *hats)), script=["cut"])
     assert 0 < len(outfit.analysis.items) < 8
-    assert any("llava broke off, and only what it had said" in told for told in outfit.notices)
+    assert any("llava broke off, so only what it had said" in told for told in outfit.notices)
 
 
 def test_an_answer_that_is_cut_off_before_anything_is_whole_is_asked_for_again(home):

@@ -410,7 +410,7 @@ def test_an_unknown_name_lists_those_that_exist():
 
 def test_listing_the_embeddings_loads_no_runtime():
     code = (
-        "import sys; from app.encoders import available; available('image');"
+        "import sys; from app.encoders import embedding_specs; embedding_specs('image');"
         " print({'torch', 'transformers', 'llama_index'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
