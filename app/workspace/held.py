@@ -56,7 +56,9 @@ class Held:
             with self._changed:
                 self._readers -= 1
                 self._changed.notify_all()
-                if not self._readers and (self._is_ended or searcher.collection.is_wanted):
+                is_over = self._is_ended or searcher.collection.is_wanted
+                # What was forgotten meanwhile has been opened again by what was still asked of it.
+                if searcher is not self._searcher or (is_over and not self._readers):
                     searcher.collection.release()
 
     def end(self) -> None:

@@ -215,6 +215,8 @@ def test_who_reads_it_may_write_it_in_the_same_thread(
         with workspace.reading("squares") as collection:
             assert workspace.ingest(squares, "squares").unchanged == 3
             assert collection.count() == 3
+        with open_collection("squares", settings, purpose="write") as opened:
+            assert opened.count() == 3  # nobody holds what was opened once more meanwhile
 
 
 def test_what_another_made_anew_with_other_models_is_searched(
