@@ -1,6 +1,6 @@
 """Filters: a condition → Qdrant's own filter, as its REST interface writes it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,14 +30,27 @@ _NOTHING: FilterJson = {"has_id": []}
 
 
 def compile_filter(condition: Condition) -> FilterJson:
-    """Return the filter that passes the records of which the condition is true."""
-    return {"must": [_compiled(condition)]}
+    """Return the filter that passes the records of which the condition is true.
+
+    >>> compile_filter(AllOf((Compare("a", ">", 1), AllOf((Compare("b", "<", 2),)))))["must"]
+    [{'key': 'a', 'range': {'gt': 1}}, {'key': 'b', 'range': {'lt': 2}}]
+    """
+    return {"must": [_compiled(part) for part in _all_of(condition)]}
+
+
+def _all_of(condition: Condition) -> Iterator[Condition]:
+    """Yield what must all be true. A `must` within a `must` makes counting take twice as long."""
+    if isinstance(condition, AllOf):
+        for part in condition.parts:
+            yield from _all_of(part)
+    else:
+        yield condition
 
 
 def _compiled(condition: Condition) -> FilterJson:
     match condition:
-        case AllOf(parts):
-            return {"must": [_compiled(part) for part in parts]}
+        case AllOf():
+            return compile_filter(condition)
         case AnyOf(()) | OneOf(values=()):
             return _NOTHING
         case AnyOf(parts):
