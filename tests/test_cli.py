@@ -451,6 +451,7 @@ ERRORS: dict[str, tuple[list[str], int, str, str]] = {
         "max_megapixels",
     ),
     "bad device": (["search", "x", "-c", "squares", "--device", "abacus"], 1, "settings", "device"),
+    "a home that is a file": (["collections", "--home", __file__], 1, "settings", "is a file"),
     "empty question": (["ask", " ", "-c", "squares"], 1, "query", "empty"),
     "info of none": (["info", "none"], 1, "collection_missing", "sightline ingest"),
     "remove none": (["remove", "none", "--yes"], 1, "collection_missing", "none"),

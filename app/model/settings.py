@@ -8,7 +8,15 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -85,6 +93,14 @@ class Settings(BaseModel):
         """Take what is not given from the environment."""
         names = {name: ENVIRONMENT_PREFIX + name.upper() for name in cls.model_fields}
         return {n: os.environ[v] for n, v in names.items() if v in os.environ} | given
+
+    @field_validator("home")
+    @classmethod
+    def _is_no_file(cls, home: Path) -> Path:
+        if home.expanduser().is_file():
+            told = f"{home} is a file; name a folder with --home or {ENVIRONMENT_PREFIX}HOME"
+            raise PydanticCustomError("file", "{told}", {"told": told})
+        return home
 
     @cached_property
     def collections_folder(self) -> Path:
