@@ -34,7 +34,7 @@ from app.store.payload import file_state
 CANDIDATES = 100
 """Of each signal, at the least; every one of them then gets its score under every signal."""
 
-TIED_FACTOR = 10
+TIED_FACTOR = 3
 """More are asked for, where the last that is wanted scores as the next does."""
 
 MAX_TIED = 10_000
@@ -148,6 +148,7 @@ class CollectionRetriever(ABC):
         self._min_score = min_score
         self._weights = {**weights_of(collection.manifest), **(weights or {})}
         self._too_many_tied = False
+        self._gone: dict[str, bool] = {}
 
     @abstractmethod
     def gather(self, asked: Asked, signals: Signals) -> None:
@@ -156,7 +157,7 @@ class CollectionRetriever(ABC):
     def search(self, asked: Asked) -> Found:
         """Return the records that answer best, with notices for the person who asked."""
         _check(asked, is_sorted=self._sort is not None)
-        self._too_many_tied = False
+        self._too_many_tied, self._gone = False, {}
         signals = Signals(self._vectors, self._weights)
         self.gather(asked, signals)
         signals.add_examples(asked.like, "like")
@@ -220,7 +221,10 @@ class CollectionRetriever(ABC):
         return dict(islice(best.items(), self._start, None))
 
     def _is_gone(self, point: Point) -> bool:
-        return is_gone(point.payload, self._collection)
+        """Whether its picture is; of each point the disk is asked once in a search, .2 ms."""
+        if point.id not in self._gone:
+            self._gone[point.id] = is_gone(point.payload, self._collection)
+        return self._gone[point.id]
 
     def _with_pictures(self, ids: Sequence[str]) -> list[str]:
         """Return those whose pictures are not gone; of groups all, else as many as are wanted."""
@@ -504,7 +508,7 @@ class CollectionRetriever(ABC):
             metadata=stored.metadata,
             file=stored.picture,
             scales=entry.scales if entry else {},
-            gone=is_gone(payload, self._collection),
+            gone=self._is_gone(point),
             score=score,
             record_id=payload["record_id"],
             path=payload.get("path", ""),
