@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from threading import Lock
 
@@ -57,6 +57,9 @@ DEFAULT_IMAGE = "clip"
 DEFAULT_TEXT = "sentence"
 LOST_LIMIT = 0.2
 """Share of a source's records, or of those with captions, that may lose them unasked."""
+
+COMPARED = 64
+"""Files that a thread compares at a time: one by one, handing them over takes half of it all."""
 
 MAKING_SECONDS = 60.0
 """From when a collection is begun on a server until its first records are in, with slow models."""
@@ -409,12 +412,13 @@ class _Run:
         stamps: dict[str, Stamp] = {}
         skips: list[Skip] = []
         pool = ThreadPoolExecutor()  # hashing lets go of the interpreter
+        records = source.records
+        parts = [records[at : at + COMPARED] for at in range(0, len(records), COMPARED)]
         try:
-            found = pool.map(lambda each: _file_state(each, own, unreadable), source.records)
-            for done, (record, (state, stamp)) in enumerate(
-                zip(source.records, found, strict=True)
-            ):
-                tell(f"comparing files: {done:,} of {len(source.records):,}")
+            found = pool.map(lambda part: _file_states(part, own, unreadable), parts)
+            states = zip(records, chain.from_iterable(found), strict=True)
+            for done, (record, (state, stamp)) in enumerate(states):
+                tell(f"comparing files: {done:,} of {len(records):,}")
                 if stamp is not None:
                     stamps[record.path] = stamp
                 if isinstance(state, FileState):
@@ -424,7 +428,7 @@ class _Run:
                 skips.append(state)
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C the rest is not wanted
-        plan = make_plan(source.records, files, own, everything, ocr=self.ocr)
+        plan = make_plan(records, files, own, everything, ocr=self.ocr)
         return plan, skips, stamps
 
     def _refuse_losses(
@@ -481,6 +485,12 @@ def _stored(collection: Collection) -> Iterator[tuple[str, str, LedgerEntry]]:
             payload["record_id"], file_state(payload), payload.get("metadata_hash", "")
         )
         yield id_, payload["source"], known
+
+
+def _file_states(
+    records: Sequence[Record], own: Mapping[str, LedgerEntry], unreadable: Mapping[str, Known]
+) -> list[tuple[FileState | Skip, Stamp | None]]:
+    return [_file_state(record, own, unreadable) for record in records]
 
 
 def _file_state(
