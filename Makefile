@@ -28,5 +28,5 @@ fmt: .venv/ready ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/ready ## print speeds as ratios, and write them to build/bench.json
-	$(BIN)/python -m tests.benchmarks
+bench: .venv/ready ## print speeds as ratios, into build/bench.json too; ARGS="--scale 30000 300000": what grows
+	$(BIN)/python -m tests.benchmarks $(ARGS)

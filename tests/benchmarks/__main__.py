@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--quick] [--out FILE]`: measure every row, print and write them."""
+"""`python -m tests.benchmarks [--quick] [--scale N …] [--out FILE]`: measure, print, write."""
 
 import argparse
 import importlib
@@ -6,6 +6,7 @@ import json
 import platform
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.model.cores import usable_cores
 from tests.benchmarks.rows import FULL, QUICK, Row, Sizes
 
 ORDER = ("cold", "memory", "writing", "jpegs", "pages", "maxsim", "searching", "outfits")
+"""`scale` takes too long to be among them."""
 
 PACKAGES = ("qdrant-edge-py", "qdrant-client", "llama-index-core", "numpy", "pillow")
 
@@ -25,8 +27,11 @@ def main() -> None:
     options = read_options()
     console = Console()
     sizes = QUICK if options.quick else FULL
+    chosen = options.only or ORDER
+    if options.scale:
+        sizes, chosen = replace(sizes, scale=tuple(sorted(options.scale))), ("scale",)
     rows: list[Row] = []
-    for name in options.only or ORDER:
+    for name in chosen:
         with console.status(f"measuring {name}"):
             rows += measure(name, sizes)
     console.print(table_of(rows))
@@ -39,6 +44,13 @@ def main() -> None:
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all")
+    parser.add_argument(
+        "--scale",
+        nargs="+",
+        type=int,
+        metavar="RECORDS",
+        help="what grows, at each of these numbers of records, such as 30000 300000: 25 minutes",
+    )
     parser.add_argument("--only", nargs="+", choices=ORDER, help="some of the measurements")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     return parser.parse_args()

@@ -11,7 +11,7 @@ from typing import Any
 class Sizes:
     """How much is measured. `turns` is how often ours and the yardstick run, one after another.
 
-    `commands` is how often each command runs.
+    `commands` is how often each command runs, `scale` how many records collections have.
     """
 
     ingest_records: int
@@ -30,6 +30,7 @@ class Sizes:
     catalogue_rows: int
     outfits: int
     commands: int
+    scale: tuple[int, ...]
     turns: int
 
 
@@ -50,6 +51,7 @@ FULL = Sizes(
     catalogue_rows=1_000,
     outfits=10,
     commands=5,
+    scale=(30_000, 300_000),
     turns=3,
 )
 
@@ -70,6 +72,7 @@ QUICK = Sizes(
     catalogue_rows=20,
     outfits=2,
     commands=1,
+    scale=(20, 40),
     turns=1,
 )
 
