@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.model.errors import SettingsError
-from app.model.garments import OutfitTable
 from app.model.messages import did_you_mean
+from app.model.outfit_table import OutfitTable
 from app.model.records import FieldType
 from ingest.places import compile_pattern
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from app.media.images import IMAGE_SUFFIXES
 from app.media.inside import inside, is_usable, quoted
+from app.media.picture_files import IMAGE_SUFFIXES
 from app.model.errors import SourceError
 from ingest.telling import tell
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from app.media.images import IMAGE_SUFFIXES
 from app.media.inside import quoted
 from app.media.pages import SUFFIX
+from app.media.picture_files import IMAGE_SUFFIXES
 from app.model.errors import SettingsError, SourceError
 from app.model.messages import did_you_mean
 from app.model.records import Skip

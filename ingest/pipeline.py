@@ -12,8 +12,8 @@ from threading import Lock
 
 from app.encoders import bm25
 from app.filters.conditions import AllOf, Compare, Exists
-from app.media.images import content_hash
 from app.media.isolated import in_this_process, require_guard
+from app.media.picture_files import content_hash
 from app.model.errors import (
     CollectionBusyError,
     CollectionError,

@@ -41,7 +41,7 @@ def _example(text: str) -> Path | str:
     So `tea and/or coffee` is words, and so is `car` where a file is called that: `./car` is the
     file.
     """
-    from app.media.images import IMAGE_SUFFIXES
+    from app.media.picture_files import IMAGE_SUFFIXES
 
     is_picture = PureWindowsPath(text).suffix.lower() in IMAGE_SUFFIXES
     try:

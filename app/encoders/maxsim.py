@@ -6,8 +6,6 @@ Source: Khattab & Zaharia 2020, arXiv:2004.12832 (a sum there; a mean does not g
 question, and compares with other cosines).
 """
 
-import numpy as np
-
 from app.encoders import FloatMatrix
 from app.model.points import FirstStage, Query, Vector
 
@@ -33,17 +31,21 @@ def page_vectors(rows: FloatMatrix) -> dict[str, Vector]:
 
 def question_rows(rows: FloatMatrix) -> list[list[float]]:
     """Return a question's vectors, so scaled that the engines' sum over them is their mean."""
-    scaled: list[list[float]] = (rows / np.float32(len(rows))).tolist()
+    scaled: list[list[float]] = (rows / rows.dtype.type(len(rows))).tolist()
     return scaled
 
 
 def in_two_stages(query: Query, limit: int) -> Query:
     """Return a query that scores in full only the pages whose means are nearest to its own."""
+    import numpy as np
+
     mean = _mean(np.asarray(query.vector, dtype=np.float32)).tolist()
     return query._replace(first=FirstStage(PAGE_MEAN, mean, max(FIRST_STAGE, SPREAD * limit)))
 
 
 def _mean(rows: FloatMatrix) -> FloatMatrix:
+    import numpy as np
+
     mean = rows.mean(axis=0, dtype=np.float64)
     unit: FloatMatrix = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
     return unit

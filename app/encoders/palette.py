@@ -9,14 +9,17 @@ they reach there flatters; hence from the middle of a region where they matter l
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from app.encoders import EmbeddingSpec, FloatMatrix
 from app.model.errors import EmbeddingError
 from app.model.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SPEC = EmbeddingSpec(
     space="image",
@@ -59,7 +62,7 @@ class Palette:
     model_id = "palette:1"
     dimensions = DIMENSIONS
 
-    def embed_images(self, images: Sequence[Image.Image]) -> FloatMatrix:
+    def embed_images(self, images: Sequence["Image.Image"]) -> FloatMatrix:
         """Embed opened pictures of any size, also plain ones."""
         rows = np.array([palette_vector(image) for image in images], dtype=np.float32)
         return rows.reshape(-1, DIMENSIONS)
@@ -72,8 +75,10 @@ class Palette:
         )
 
 
-def palette_vector(image: Image.Image) -> Array:
+def palette_vector(image: "Image.Image") -> Array:
     """Return the vector of one picture, of unit length."""
+    from PIL import Image
+
     square = image.resize((SQUARE_SIDE, SQUARE_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     pixels = np.asarray(square.convert("RGB"), dtype=np.float32) / np.float32(255)
     edges = _mirror_free(np.sqrt(edge_histograms(pixels)), -np.arange(EDGE_BINS) % EDGE_BINS)

@@ -21,7 +21,8 @@ from llama_index.core.schema import (
 
 from app.filters.conditions import AllOf, AnyOf, Condition, Ids, OneOf
 from app.llama.nodes import node_payload
-from app.media.images import content_hash, valid_place
+from app.media.images import valid_place
+from app.media.picture_files import content_hash
 from app.model.errors import SourceError
 from app.model.records import MAX_FIELDS, Field, FieldType, Place, free_slug
 from app.store.payload import filterable, inserted_hash, mimetype_of, on_top_of, point_id

@@ -4,7 +4,6 @@ What is ingested and what is asked with both come through `open_image`, so that 
 vector whichever side it stands on.
 """
 
-import hashlib
 import io
 import math
 import stat
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
 from app.media.pages import PDF_MAGIC, SUFFIX
+from app.media.picture_files import MAX_FILE_BYTES
 from app.model.errors import SourceError
 from app.model.records import Place
 
@@ -23,24 +23,6 @@ FORMATS = (
     *(("AVIF",) if features.check("avif") else ()),
 )
 """What is decoded. By content, never by name; the formats of documents and layouts stay out."""
-
-MIME_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".bmp": "image/bmp",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".avif": "image/avif",
-}
-
-IMAGE_SUFFIXES = frozenset(MIME_TYPES)
-"""File names that a folder of pictures is searched for, in lower case."""
-
-MAX_FILE_BYTES = 1 << 29
-"""512 MiB: above the largest photograph that 100 megapixels give uncompressed at 16 bits in RGB."""
 
 MAX_SIDE = 2048
 """Pixels. Larger pictures are reduced as they are decoded: no embedding here looks at more than
@@ -104,12 +86,6 @@ def image_format(source: Path | bytes) -> str:
     """Return what a picture is, by its content: JPEG, PNG, …; raises as `open_image` does."""
     with _open_header(source, math.inf) as image:
         return str(image.format)
-
-
-def content_hash(file: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as hexadecimal; read in pieces."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def shrink(image: Image.Image, max_side: int) -> Image.Image:

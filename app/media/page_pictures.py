@@ -17,8 +17,8 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from app.media import isolated
-from app.media.images import content_hash, to_jpeg
 from app.media.pages import render_page
+from app.media.picture_files import content_hash
 from app.media.private import make_private, tighten
 from app.model.errors import SourceError
 from app.model.records import FileState, page_content
@@ -56,6 +56,8 @@ def _stem(content: str) -> str:
 
 def as_kept(image: "Image.Image") -> bytes:
     """Return a page as the JPEG that is kept of it."""
+    from app.media.images import to_jpeg
+
     return to_jpeg(image, quality=QUALITY)
 
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.media import isolated, page_pictures
-from app.media.images import content_hash, open_image, to_webp
+from app.media.images import open_image, to_webp
+from app.media.picture_files import content_hash
 from app.model.records import FileState
 
 SIDES = (320, 1024)

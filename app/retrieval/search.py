@@ -4,12 +4,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.filters.conditions import AllOf, Condition, OneOf, nearness
 from app.filters.parse import parse
-from app.media.images import open_image
 from app.model.errors import QueryError, SightlineError, SourceError
 from app.model.settings import Settings
 from app.retrieval.hits import Hit
@@ -20,7 +18,10 @@ from app.retrieval.weights import weights_of
 from app.store.collection import Collection
 from app.store.models import Models, QueryVectors, Tell, VectorsAsked
 
-Open = Callable[[Path], Image.Image]
+if TYPE_CHECKING:
+    from PIL import Image
+
+Open: TypeAlias = "Callable[[Path], Image.Image]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,9 @@ class Searcher:
             parts.append(search.also)
         return AllOf(tuple(parts)) if parts else None
 
-    def _open(self, path: Path) -> Image.Image:
+    def _open(self, path: Path) -> "Image.Image":
+        from app.media.images import open_image
+
         try:
             return open_image(path, max_megapixels=self._settings.max_megapixels)
         except SourceError as error:

@@ -7,9 +7,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 from weakref import ref
 
-import numpy as np
-
 from app.encoders import (
+    FloatMatrix,
     ImageEmbedding,
     PageEmbedding,
     TextEmbedding,
@@ -234,7 +233,7 @@ def _remember(known: dict[Key, T], new: Iterable[tuple[Key, T]]) -> None:
         del known[old]
 
 
-def _rows(matrix: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> list[DenseVector]:
+def _rows(matrix: FloatMatrix) -> list[DenseVector]:
     return list(matrix.tolist())
 
 

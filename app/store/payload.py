@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from app.filters.conditions import key_of
-from app.media.images import MIME_TYPES
+from app.media.picture_files import MIME_TYPES
 from app.model.records import Field, FieldType, FileState, Place, Record
 from app.model.words import composed, words_of
 from app.store.engines import IndexKind

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from app.media import page_pictures
-from app.media.images import MAX_FILE_BYTES, content_hash
 from app.media.inside import inside, quoted
+from app.media.picture_files import MAX_FILE_BYTES, content_hash
 from app.model.errors import CollectionError, SourceError
 from app.model.records import document_of, page_content
 from app.store.manifest import SourceEntry

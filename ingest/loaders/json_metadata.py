@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from app.media.images import IMAGE_SUFFIXES
+from app.media.picture_files import IMAGE_SUFFIXES
 from app.model.errors import SourceError
 from app.model.records import Skip
 from ingest.broken_json import sound_rows

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from app.media.images import IMAGE_SUFFIXES
+from app.media.picture_files import IMAGE_SUFFIXES
 from app.model.records import Skip
 from ingest.folder import index_folder
 from ingest.loaders import Row

@@ -17,7 +17,6 @@ from PIL.TiffImagePlugin import IFDRational
 
 from app.media.images import (
     MAX_SIDE,
-    content_hash,
     image_format,
     open_image,
     open_with_place,
@@ -25,6 +24,7 @@ from app.media.images import (
     to_jpeg,
     valid_place,
 )
+from app.media.picture_files import content_hash
 from app.model.errors import SourceError
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)

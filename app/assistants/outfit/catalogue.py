@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from app.assistants.outfit.slots import ADULTS, EVERYONE, audience_of, singular, slot_of, suited_by
 from app.filters.conditions import AnyOf, Condition, Exists, Not, OneOf, key_of
 from app.model.errors import CollectionError, QueryError
-from app.model.garments import SLOTS, OutfitTable, Slot
+from app.model.garments import SLOTS, Slot
 from app.model.messages import did_you_mean
+from app.model.outfit_table import OutfitTable
 from app.model.records import Field
 from app.store.collection import Collection
 

@@ -20,7 +20,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import qdrant_edge as q
 
 from app.filters.compile import FilterJson
@@ -567,7 +566,8 @@ def _disk_bytes(folder: Path) -> int:
 
 def _log_bytes(point: Point) -> int:
     """Return about what a point takes in the log."""
-    numbers = sum(np.size(part) for vector in point.vectors.values() for part in vector)
+    parts = (part for vector in point.vectors.values() for part in vector)
+    numbers = sum(len(part) if isinstance(part, list) else 1 for part in parts)
     return NUMBER_BYTES * numbers + len(json.dumps(point.payload))
 
 
