@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from app.filters.compile import inexactness
 from app.filters.conditions import (
     AllOf,
     Column,
@@ -92,11 +93,16 @@ def _by_engine(
             return ids + _first(collection, where, Not(Exists(key)), limit - len(ids))
         last = values[-1][0]
         for value, ties in groupby(values, _value):
-            if value != last:
+            if not _are_equal(value, last):
                 ids += sorted(id_ for _, id_ in ties)
         ids += _first(collection, where, Compare(key, "==", last), limit - len(ids))
         left = _both(where, Compare(key, beyond, last))
     return ids
+
+
+def _are_equal(value: Any, other: Any) -> bool:  # noqa: ANN401 - both numbers or both times
+    slack = inexactness(other) if isinstance(other, float) else 0
+    return bool(abs(value - other) <= slack if slack else value == other)  # as a filter has it
 
 
 def _value(pair: tuple[Any, str]) -> Any:  # noqa: ANN401 - a number or a time

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pkgutil
+import random
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -279,6 +280,24 @@ def test_points_come_in_the_order_of_an_index_without_those_that_have_no_value(
     assert [id_ for id_, _ in engine.ordered("fields.safer", 1)] == [id_of(1)]
     safe = compile_filter(Compare("fields.safer", ">", 3))
     assert [id_ for id_, _ in engine.ordered("fields.safer", 9, safe)] == [id_of(2)]
+
+
+def test_a_fraction_is_found_as_it_was_written_and_as_it_is_read(engine: Engine) -> None:
+    """Edge reads one in eleven back with another last digit."""
+    chance = random.Random(3)
+    written = [chance.uniform(-10, 10) for _ in range(200)]
+    points = [
+        Point(id_of(n), {"image": list(EAST)}, {"fields": {"safer": number}})
+        for n, number in enumerate(written)
+    ]
+    engine.upsert(points)
+    read = [payload["fields"]["safer"] for _, payload in engine.scroll(["fields"])]
+    for number in (*written, *read):
+        counts = [
+            engine.count(compile_filter(Compare("fields.safer", order, number)))
+            for order in ("<", "==", ">")
+        ]
+        assert (counts[1], sum(counts)) == (1, 200)
 
 
 def test_points_are_read_by_id_so_many_at_a_time(engine: Engine) -> None:

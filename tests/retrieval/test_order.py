@@ -60,6 +60,27 @@ def pages(searcher: Searcher, size: int, **asked) -> str:
     return found
 
 
+def test_fractions_that_the_engine_reads_with_another_last_digit_end(
+    tmp_path: Path, either_engine: Settings
+) -> None:
+    numbers = [-9.785325409824301, 9.348680322094573, 0.1, 2.5] * 3
+    folder = tmp_path / "squares"
+    folder.mkdir()
+    with (folder / "m.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "safer"])
+        for n, number in enumerate(numbers):
+            Image.new("RGB", (64, 48), (20 * n, 90, 120)).save(folder / f"{n}.png")
+            rows.writerow([f"{n}.png", number])
+    ingest(folder, "squares", either_engine, image="palette", text="minilm")
+    with open_collection("squares", either_engine) as opened:
+        for size in (1, 2, 5, 12):
+            search = Search(sort="safer", where="safer > 0", top_k=size)
+            found = Searcher(opened, either_engine).search(search).hits
+            values = [numbers[int(hit.path.removesuffix(".png"))] for hit in found]
+            assert values == sorted(number for number in numbers if number > 0)[:size]
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 20])
 def test_pages_of_any_size_make_the_whole_in_order(searcher, size):
     ties = by_id(searcher, "bcfg")
