@@ -312,6 +312,21 @@ def test_the_command_line_tells_which_and_why(
     assert any("squares/red.png" in notice for notice in ran.json["notices"])
 
 
+@pytest.mark.parametrize("padding", ["", "./", ".//", "./" * 2040, ".//" * 1360])
+def test_no_link_leads_out_however_it_is_written(tmp_path: Path, padding: str) -> None:
+    """A name that is too long to be looked at opens all the same: `./` is left out."""
+    root, other = tmp_path / "root", tmp_path / "other"
+    root.mkdir()
+    other.mkdir()
+    (other / "secret.png").touch()
+    (root / "link").symlink_to(other)
+    (root / "own").mkdir()
+    (root / "home").symlink_to(root / "own")
+    with pytest.raises(SourceError):
+        inside(root, f"{padding}link/secret.png")
+    assert inside(root, "home/a.png") == root / "home/a.png"
+
+
 def test_what_is_inside(tmp_path: Path) -> None:
     (tmp_path / "a:b.jpg").touch()
     for path in ("a.jpg", "x/y.jpg", "a:b.jpg", "..a/b.jpg", "a..jpg"):
