@@ -656,3 +656,9 @@ def test_a_hash_is_of_the_bytes(tmp_path: Path) -> None:
     file.write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert content_hash(file) == expected
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(OSError, match="no file"):
+        content_hash(tmp_path / "pipe.png")
