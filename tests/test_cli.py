@@ -222,7 +222,7 @@ def test_a_search_during_a_first_ingest_says_that_it_is_being_made(
 
     monkeypatch.setattr(Collection, "upsert", search_then)
     ingest(squares, "mine", settings, image="palette", text="minilm")
-    assert "'mine' is being made by another process, and nothing is in it yet" in told[0]
+    assert "'mine' is being made, and nothing is in it yet" in told[0]
     assert "there is no collection 'other'" in told[1]
     assert [file.name for file in (settings.home / "collections").glob(".other*")] == []
     assert "red.png" in sightline("search", "red", "-c", "mine").out

@@ -339,7 +339,8 @@ class Workspace:
     ) -> "Report":
         """Bring a collection in step with a source on disk; see `ingest.ingest`.
 
-        Threads that search it meanwhile find what was stored a moment before.
+        Threads that search it meanwhile find what was stored a moment before. Ctrl-C ends it with
+        what is in: it is no KeyboardInterrupt, but the report is `interrupted`.
         """
         from ingest.pipeline import ingest
 
@@ -380,6 +381,8 @@ class Workspace:
         Whatever it fails of, this process goes on; it is cancelled when the workspace closes, and
         also where this process ends without closing it.
         """
+        if self._closed.is_set():
+            raise SightlineError("this workspace is closed; ingest with one that is open")
         options = {"image": image, "text": text, "page": page, "label": label}
         flags = {"rebuild": rebuild, "allow_removals": allow_removals, "strict": strict, "ocr": ocr}
         where = Path(path).absolute(), collection, self.settings
@@ -393,12 +396,16 @@ class Workspace:
 
     def remove(self, collection: str, source: str | None = None) -> int | None:
         """Delete a collection; or one source of it, and return how many records that were."""
-        self._of(collection).leave()
-        if source is None:
-            remove_collection(collection, self.settings)
-            return None
-        with open_collection(collection, self.settings, purpose="write") as opened:
-            return opened.forget(source)
+        held = self._of(collection)
+        held.leave()
+        try:
+            if source is None:
+                remove_collection(collection, self.settings)
+                return None
+            with open_collection(collection, self.settings, purpose="write") as opened:
+                return opened.forget(source)
+        finally:
+            held.leave()  # of the copy, which is out of date now
 
     def doctor(self) -> "list[Check]":
         """Look at everything an answer needs: one finding each, with what to do about it."""

@@ -32,6 +32,7 @@ class Held:
         self._searcher: Searcher | None = None
         self._changed = Condition()
         self._readers = 0
+        self._leaving = 0
         self._is_ended = False
         self.remembered = Remembered()
 
@@ -39,6 +40,7 @@ class Held:
     def reading(self) -> Iterator[Searcher]:
         """What searches it. Raises as `open_collection`."""
         with self._changed:
+            self._changed.wait_for(lambda: not self._leaving, GIVE_WAY_SECONDS)
             self._give_way()
             if self._searcher:
                 try:
@@ -69,8 +71,11 @@ class Held:
     def leave(self) -> None:
         """Let go of it once none reads it, so that this process may write it."""
         with self._changed:
+            self._leaving += 1  # or those who read all the time would leave no moment without any
             self._changed.wait_for(lambda: not self._readers, LEAVE_SECONDS)
+            self._leaving -= 1
             self.forget()
+            self._changed.notify_all()
 
     def _give_way(self) -> None:
         """Let a writer that waits go first, once those who read are through."""
@@ -87,8 +92,11 @@ class Held:
                 collection.release(idle_seconds=0.0 if collection.is_wanted else idle_seconds)
 
     def forget(self) -> None:
-        """Close it; what is next asked of it begins anew."""
+        """Close it, at once or when what is being asked of it ends; what is next asked begins anew.
+
+        A client that is closed in the midst of a request leaves its socket open.
+        """
         with self._changed:
             if self._searcher is not None:
-                self._searcher.collection.close()
+                self._searcher.collection.release()
                 self._searcher = None

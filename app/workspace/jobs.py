@@ -102,6 +102,10 @@ class Job:
             self._process.stdin.flush()
         Thread(target=self._watch, daemon=True).start()
 
+    def __repr__(self) -> str:
+        step = f": {self.step}, {self.progress.done:,}" if self.state == "running" else ""
+        return f"<Job {self.id} into {self.collection!r}, {self.state}{step}>"
+
     @property
     def pid(self) -> int:
         """The process that ingests."""
@@ -119,7 +123,7 @@ class Job:
             self._process.stdin.close()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Return whether it has ended, within so many seconds."""
+        """Return whether it has ended, within so many seconds; `state` says how."""
         return self._ended.wait(timeout)
 
     def end(self) -> None:

@@ -173,6 +173,13 @@ def test_a_workspace_that_closes_ends_its_jobs(settings: Settings, many: Path) -
         os.kill(job.pid, 0)
 
 
+def test_a_closed_workspace_starts_none(settings: Settings, many: Path) -> None:
+    workspace = Workspace(settings)
+    workspace.close()
+    with pytest.raises(SightlineError, match="is closed"):
+        workspace.start_ingest(many, "many")
+
+
 def test_one_that_does_not_end_is_killed(
     settings: Settings, many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,6 +182,23 @@ def test_a_copy_is_not_read_for_long(
             assert time.monotonic() < deadline
 
 
+def test_once_who_writes_it_is_done_no_copy_is_read(
+    squares: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.store.engines.edge.COPY_AGE_SECONDS", 1000.0)
+    monkeypatch.setattr("app.store.engines.edge.LOOK_SECONDS", 0.1)
+    with Workspace(settings) as workspace:
+        workspace.ingest(squares, "squares", image="palette", text="minilm")
+        with open_collection("squares", settings, purpose="write") as writing:
+            assert len(paths(workspace, "a square")) == 3  # of a copy
+            writing.delete([id_ for _, id_ in writing.record_ids(None)][:1])
+            time.sleep(0.2)
+            assert len(paths(workspace, "a square")) == 3
+        time.sleep(0.2)
+        paths(workspace, "a square")
+        assert len(paths(workspace, "a square")) == 2
+
+
 def test_after_it_is_closed_nothing_is_held(squares: Path, settings: Settings) -> None:
     workspace = Workspace(settings)
     workspace.ingest(squares, "squares", image="palette", text="minilm")

@@ -34,6 +34,7 @@ from app.store.engines.lock import (
     STILL_SECONDS,
     Purpose,
     hold,
+    is_free,
     is_wanted,
     keep_still,
     made_anew,
@@ -54,6 +55,9 @@ COPY_TRIES, COPY_PAUSE_SECONDS = 5, 0.1
 
 COPY_AGE_SECONDS, COPY_AGE_FACTOR = 5.0, 20.0
 """How old the copy that a reader reads may be; of a large one, as a multiple of what it takes."""
+
+LOOK_SECONDS = 0.5
+"""How often it is looked whether the one that holds it beside a copy is still there."""
 
 LOG = "wal"
 """The folder of a shard's write-ahead log."""
@@ -123,7 +127,7 @@ class EdgeEngine:
         self._locked = False
         self._is_guest = False
         self._copied: dict[str, Any] | None = None
-        self._copy_is_good_until = 0.0
+        self._copy_is_good_until = self._look_again_at = 0.0
         self._shard: q.EdgeShard | None = None
         self._beside: tuple[Path, dict[str, Any]] | None = None
 
@@ -190,15 +194,20 @@ class EdgeEngine:
             with hold(self._lock, "read", self._name) as is_held:
                 if not is_held:
                     raise CollectionBusyError(
-                        f"{self._name} is being made by another process, and nothing is in it yet;"
+                        f"{self._name} is being made, and nothing is in it yet;"
                         " search it again in a moment"
                     )
 
     @property
     def is_wanted(self) -> bool:
-        if self._is_guest:
-            return self._shard is not None and time.monotonic() > self._copy_is_good_until
-        return is_wanted(self._lock)
+        if not self._is_guest:
+            return is_wanted(self._lock)
+        now = time.monotonic()
+        if self._shard is not None and now > self._look_again_at:
+            self._look_again_at = now + LOOK_SECONDS
+            if is_free(self._lock):  # who wrote it is done
+                self._copy_is_good_until = now
+        return self._shard is not None and now >= self._copy_is_good_until
 
     def close(self) -> None:
         self._close_shard()
@@ -485,6 +494,7 @@ class EdgeEngine:
             else:
                 took = time.monotonic() - begun
                 self._copy_is_good_until = begun + max(COPY_AGE_SECONDS, COPY_AGE_FACTOR * took)
+                self._look_again_at = begun + LOOK_SECONDS
                 self._copied = copied
                 return shard
         raise AssertionError("a last try returns or raises")

@@ -110,6 +110,13 @@ def is_wanted(file: Path) -> bool:
     return False
 
 
+def is_free(file: Path) -> bool:
+    """Whether nobody holds it. Who looks has it for a moment: not often, or writers meet that."""
+    with ExitStack() as held, suppress(OSError):
+        return _try_reading(file, held)
+    return False
+
+
 @contextmanager
 def _wanted(file: Path) -> Iterator[None]:
     """Mark, within the block, that a writer waits."""
