@@ -161,6 +161,8 @@ def _source(
     keys = {name for table in tables for name in contents.columns.get(table.file, ())}
     taken = {key.lower() for key in keys}
     names = {path: read_name(path, pattern, taken) for path in paths} if pattern else {}
+    if given.place and not given.pattern and not any(name.values for name in names.values()):
+        pattern, names = None, {}  # a guess that says nothing new, as in an export
     columns = column_values(tables, names.values())
     types = infer_types(columns, types=given.types, known=known)
     first = _named_first(tables, given, names.values())

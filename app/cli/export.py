@@ -19,7 +19,6 @@ from app.cli.options import (
     PerOption,
     QdrantOption,
     SortOption,
-    TopKOption,
     UnlikeOption,
     WeightOption,
     WhereOption,
@@ -27,6 +26,9 @@ from app.cli.options import (
     settings_of,
 )
 from app.cli.terminal import notice, notices, show
+
+TOP_K = 5
+"""Hits, as of a search."""
 
 
 def export_command(
@@ -44,7 +46,17 @@ def export_command(
     near: NearOption = None,
     like: LikeOption = None,
     unlike: UnlikeOption = None,
-    top_k: TopKOption = 5,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            "--top-k",
+            "-k",
+            min=1,
+            max=10_000,
+            metavar="N",
+            help="Hits of a search: 5 if it is ranked, all if it is sorted.",
+        ),
+    ] = None,
     min_score: MinScoreOption = None,
     weight: WeightOption = None,
     per: PerOption = None,
@@ -59,8 +71,10 @@ def export_command(
     max_megapixels: MaxMegapixelsOption = None,
 ) -> None:
     """Write all that passes a filter, or the hits of a search, to a file or a folder."""
+    from app.model.errors import SettingsError
     from app.model.messages import counted
     from app.render import skip_lines
+    from app.retrieval.retriever import MAX_TOP_K
     from app.retrieval.search import Search
     from app.workspace import Workspace
 
@@ -72,12 +86,17 @@ def export_command(
         near=near,
         like=tuple(like or ()),
         unlike=tuple(unlike or ()),
-        top_k=top_k,
+        top_k=top_k or (MAX_TOP_K if sort else TOP_K),
         min_score=min_score,
         weights=dict(weight or ()),
         per=per,
         sort=sort,
     )
+    if top_k and not search.is_listed:
+        raise SettingsError(
+            "-k counts the hits of words, a picture or --sort; what passes a filter is written"
+            " whole: leave -k out, or add --sort COLUMN"
+        )
     settings = settings_of(home=home, qdrant=qdrant, device=device, max_megapixels=max_megapixels)
     with Workspace(settings, on_step=None if json_ else notice) as workspace:
         exported = workspace.export(name, out, search, force=force)
@@ -86,4 +105,5 @@ def export_command(
         show({"path": str(out), "records": exported.records, "skipped": skipped})
     else:
         notices(skip_lines(skipped))
-        notice(f"wrote {out}: {counted(exported.records, 'record')}")
+        more = "" if top_k or exported.records != search.top_k else ", the best; -k N writes more"
+        notice(f"wrote {out}: {counted(exported.records, 'record')}{more}")

@@ -4,6 +4,7 @@ import csv
 import json
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -213,6 +214,7 @@ def _write_pictures(records: Records, put: Put, folder: Path, done: _Done) -> No
     """
     put_already: set[str] = set()
     keys: set[str] = set()
+    titles = _Titles()
     collection: Collection | None = None
     with (folder / METADATA).open("w", encoding="utf-8", errors="replace") as stream:
         stream.write("[")
@@ -233,11 +235,60 @@ def _write_pictures(records: Records, put: Put, folder: Path, done: _Done) -> No
                     done.skipped.append(Skip(record, error.code, str(error)))
             if not is_page:
                 row = _picture_row(point, name)
+                titles.look_at(row)
                 stream.write(f"{',' if keys else ''}\n{json.dumps(row, ensure_ascii=False)}")
                 keys |= row.keys()
         stream.write("\n]\n")
-    text = _dataset(collection, keys)
+    title = titles.found or CAPTIONS
+    if titles.found:
+        _leave_out_captions(folder / METADATA)
+    if not keys:  # of pages alone
+        (folder / METADATA).unlink()
+    text = _dataset(collection, keys, title)
     (folder / DATASET).write_text(text, encoding="utf-8", errors="replace")
+
+
+@dataclass(slots=True)
+class _Titles:
+    """Which column of the user's has what the captions say, in all rows.
+
+    In a catalogue a title that is not known as one would be read twice: as a caption, and among the
+    columns.
+    """
+
+    captioned: int = 0
+    same: Counter[str] = field(default_factory=Counter)
+    other: set[str] = field(default_factory=set)
+
+    def look_at(self, row: Mapping[str, Any]) -> None:
+        captions = row.get(CAPTIONS, [])
+        self.captioned += bool(captions)
+        for name in row.keys() - {FILE, CAPTIONS, LAT, LON}:
+            if captions and captions == [row[name]]:
+                self.same[name] += 1
+            elif captions or row[name]:
+                self.other.add(name)
+
+    @property
+    def found(self) -> str | None:
+        whole = (name for name, count in self.same.items() if count == self.captioned)
+        return min((name for name in whole if name not in self.other), default=None)
+
+
+def _leave_out_captions(metadata: Path) -> None:
+    """Write the rows again, a line at a time, without the captions that a column of theirs has."""
+    shorter = metadata.with_suffix(".new")
+    with (
+        metadata.open(encoding="utf-8") as rows,
+        shorter.open("w", encoding="utf-8", errors="replace") as stream,
+    ):
+        for line in rows:
+            row, comma = line.rstrip("\n").removesuffix(","), "," * line.endswith(",\n")
+            if row.startswith("{"):
+                kept = {key: value for key, value in json.loads(row).items() if key != CAPTIONS}
+                row = json.dumps(kept, ensure_ascii=False)
+            stream.write(f"{row}{comma}\n")
+    shorter.replace(metadata)
 
 
 def _source(point: Point, collection: Collection) -> Path:
@@ -270,7 +321,10 @@ def _name(point: Point, collection: Collection) -> str:
     )
     if not source:
         return f"{point.id}{Path(path).suffix}"
-    return path if [*collection.manifest.sources] == [source] else f"{source}/{path}"
+    if [*collection.manifest.sources] == [source]:
+        return path
+    # A label may be called as what is written beside it, or `..`.
+    return f"{'_' if source in (METADATA, DATASET, '.', '..') else ''}{source}/{path}"
 
 
 def _picture_row(point: Point, name: str) -> dict[str, Any]:
@@ -282,7 +336,7 @@ def _picture_row(point: Point, name: str) -> dict[str, Any]:
     return row
 
 
-def _dataset(collection: Collection | None, keys: set[str]) -> str:
+def _dataset(collection: Collection | None, keys: set[str], title: str) -> str:
     """Return the dataset.toml that has an ingest read the folder as what it was."""
     lines = [f"# {SIGNATURE}"]
     if collection is None:
@@ -291,13 +345,16 @@ def _dataset(collection: Collection | None, keys: set[str]) -> str:
     if len(manifest.sources) == 1:
         lines += [f"label = {_toml(*manifest.sources)}"]
     if FILE in keys:
-        lines += [f"image = {_toml(FILE)}", f"text = {_toml(manifest.text_kind)}"]
+        lines += [f"image = {_toml(FILE)}"]
+        if manifest.text_kind != "pages":  # which are known by themselves
+            lines += [f"text = {_toml(manifest.text_kind)}"]
     if CAPTIONS in keys:
-        lines += [f"captions = {_toml(CAPTIONS)}"]
+        lines += [f"captions = {_toml(title)}"]
     if LAT in keys:
         lines += [f"place = {{ lat = {_toml(LAT)}, lon = {_toml(LON)} }}"]
     sources = [*manifest.sources.values()]
-    lines += _table("types", {field.name: field.type for field in manifest.fields})
+    types = {field.name: field.type for field in manifest.fields if field.name in keys}
+    lines += _table("types", {name: type_ for name, type_ in types.items() if name != title})
     lines += _table("scales", {name: text for s in sources for name, text in s.scales.items()})
     extras = {name: said for s in reversed(sources) for name, said in s.extras.items()}
     for name, said in extras.items():
@@ -309,6 +366,8 @@ def _dataset(collection: Collection | None, keys: set[str]) -> str:
 
 def _table(name: str, held: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of a table of texts, lists of texts, and tables of such."""
+    if not held:
+        return
     inner = {key: value for key, value in held.items() if isinstance(value, dict)}
     yield from ("", f"[{name}]")
     yield from (f"{_toml(key)} = {_toml(held[key])}" for key in held if key not in inner)

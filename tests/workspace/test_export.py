@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -92,6 +93,45 @@ def test_a_folder_comes_in_again_as_it_was(walks: Workspace, tmp_path: Path) -> 
     assert (report.new, report.skipped) == (3, [])
     assert stored(walks, "again") == stored(walks, "walks")
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+def test_a_catalogue_comes_in_again_as_it_was(tmp_path: Path, settings: Settings) -> None:
+    rows = [
+        {"title": f"{colour} {what}", "colour": colour, "price": number}
+        for number, (colour, what) in enumerate(product(("red", "blue"), ("hat", "coat")))
+    ]
+    goods = make_rows(tmp_path / "goods", rows)
+    (goods / "dataset.toml").write_text('captions = "title"\ntext = "rows"\n')
+    with Workspace(settings) as workspace:
+        workspace.ingest(goods, "goods", image="palette", text="minilm")
+        workspace.export("goods", tmp_path / "out")
+        workspace.ingest(tmp_path / "out", "again", image="palette", text="minilm")
+        assert stored(workspace, "again") == stored(workspace, "goods")
+        for words in ("a blue hat", "coat"):
+            first, second = (workspace.search(name, words).hits for name in ("goods", "again"))
+            assert [(h.path, h.score) for h in first] == [(h.path, h.score) for h in second]
+
+
+def test_pages_and_pictures_come_in_again(tmp_path: Path, settings: Settings) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (shelf / "report.pdf").write_bytes(pdf("rain fell on 41 days"))
+    Image.new("RGB", (9, 9), "blue").save(shelf / "blue.png")
+    with Workspace(settings) as workspace:
+        workspace.ingest(shelf, "shelf", image="palette", text="minilm")
+        workspace.export("shelf", tmp_path / "out")
+        assert workspace.ingest(tmp_path / "out", "again", image="palette", text="minilm").new == 2
+
+
+@pytest.mark.parametrize("label", ["metadata.json", "dataset.toml", ".."])
+def test_a_source_may_be_called_as_what_is_written_beside_it(
+    walks: Workspace, tmp_path: Path, label: str
+) -> None:
+    other = make_rows(tmp_path / "other", [{"caption": "a tower"}])
+    walks.ingest(other, "walks", label=label)
+    exported = walks.export("walks", tmp_path / "out")
+    assert (exported.records, exported.skipped) == (4, ())
+    assert walks.ingest(tmp_path / "out", "again", image="palette", text="minilm").new == 4
 
 
 def test_a_zip_is_the_folder(walks: Workspace, tmp_path: Path) -> None:

@@ -23,6 +23,18 @@ def passing(workspace: Workspace, where: str) -> int | None:
     return workspace.search("rows", Search(where=where)).passing
 
 
+def test_fractions_that_the_engine_reads_with_another_last_digit_are_counted(
+    tmp_path: Path, settings: Settings
+) -> None:
+    numbers = [-9.785325409824301, 8.5, 9.348680322094573]
+    facets, workspace = facets_of([{"depth": n} for n in numbers], tmp_path / "rows", settings)
+    with workspace:
+        depth = facets["depth"]
+        assert depth.records == 3
+        assert passing(workspace, f"depth == {depth.least!r}") == 1
+        assert passing(workspace, f"depth == {numbers[0]!r}") == 1
+
+
 def test_each_column_has_its_values_or_its_range(workspace: Workspace) -> None:
     brightness, shade, taken, framed = workspace.facets("squares")
     assert [(f.name, f.type, f.records) for f in (brightness, shade, taken, framed)] == [
