@@ -391,7 +391,8 @@ def description_lines(description: Json) -> Iterator[str]:
     disk = description["disk_mb"]
     yield (
         f"{description['collection']}: {counted(description['records'], 'record')},"
-        f" {description['with_captions']} with captions, {description['with_place']} with a place"
+        f" {description['with_captions']:,} with captions,"
+        f" {description['with_place']:,} with a place"
         + (f", {disk} MB on disk" if disk is not None else "")
     )
     if description["unfinished"]:

@@ -48,6 +48,7 @@ from ingest.sources import (
     refuse_moved,
     told_guesses,
     told_of_alike,
+    told_of_silence,
 )
 from ingest.telling import tell, telling
 from ingest.unreadable import Known, Stamp, memory_of, recall, remember, skip_of
@@ -331,6 +332,9 @@ class _Run:
         plan, skips, stamps = self._plan(everything, source, self.unreadable(source.label))
         for told in self._told_of_new(collection, source, plan, everything):
             self.watch.notice(f"{source.label}: {told}")
+        if not plan.stored:
+            for told in told_of_silence(source, collection.manifest.image.name):
+                self.watch.notice(f"{source.label}: {told}")
         if plan.changed or plan.gone:  # perhaps by a guess that is another than the last time
             for guess in told_guesses(source):
                 self.watch.notice(f"{source.label}: {guess}")

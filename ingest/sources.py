@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from app.encoders import spec_of
 from app.media.inside import quoted
 from app.model.errors import SourceError
 from app.model.messages import counted
@@ -65,6 +66,16 @@ def told_guesses(source: Source) -> list[str]:
     """Return what was guessed as one notice, if anything was."""
     guessed = ", ".join(f"{part} = {guess}" for part, guess in source.guesses.items())
     return [f"guessed {guessed}; {DATASET_FILE} can say otherwise"] if guessed else []
+
+
+def told_of_silence(source: Source, image: str) -> Iterator[str]:
+    """Yield a notice if words will find no picture of it: none has a caption, nor is one read."""
+    is_silent = source.records and not any(r.said or r.page for r in source.records)
+    if is_silent and not spec_of(image).reads_words:
+        yield (
+            f"none of its pictures has a caption, and {image} reads no words, so words will not"
+            f" find them: search with --image, or name a column of captions in {DATASET_FILE}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

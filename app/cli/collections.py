@@ -102,6 +102,7 @@ def remove_command(
             "there is no terminal to ask on; add --yes to remove without asking", param_hint="--yes"
         )
     if not yes and not typer.confirm(f"Delete {what}?", err=True):
+        notice("nothing was removed")
         raise typer.Exit(EXIT_ERROR)
     with Workspace(settings_of(home=home, qdrant=qdrant)) as workspace:
         removed = workspace.remove(name, source)

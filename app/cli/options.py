@@ -176,7 +176,7 @@ def settings_of(**given: object) -> "Settings":
     """Return settings from the environment, overridden by the options of the command line."""
     from pydantic import ValidationError
 
-    from app.model.settings import Settings
+    from app.model.settings import ENVIRONMENT_PREFIX, Settings
 
     if given.get("ollama") and not given.get("vision_url"):
         given["vision_url"] = ""  # what is typed counts for more than the environment
@@ -184,4 +184,7 @@ def settings_of(**given: object) -> "Settings":
         return Settings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        raise SettingsError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        name = ".".join(map(str, first["loc"]))
+        is_typed = given.get(name) is not None
+        called = name if is_typed else f"{ENVIRONMENT_PREFIX}{name.upper()}"
+        raise SettingsError(f"{called}: {first['msg']}") from error

@@ -24,9 +24,9 @@ OFFLINE = {"image": "palette", "text": "minilm"}
 """The embeddings that come with the installation."""
 
 GET_TORCH = (
-    "`pip install 'sightline[torch]'` (without a GPU PyTorch's CPU build first, or several GB of"
-    " CUDA come: https://pytorch.org/get-started/locally); or do without it: ingest with --offline,"
-    " and no --page"
+    "`pip install '.[torch]'` in Sightline's folder (without a GPU PyTorch's CPU build first, or"
+    " several GB of CUDA come: https://pytorch.org/get-started/locally); or do without it: ingest"
+    " with --offline, and no --page"
 )
 """What to do where it is missing."""
 

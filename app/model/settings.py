@@ -28,7 +28,7 @@ ENVIRONMENT_PREFIX = "SIGHTLINE_"
 class Settings(BaseModel):
     """Where things are and which services answer; every field is `SIGHTLINE_<NAME>` outside."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(
         default_factory=lambda: user_data_path("sightline"),

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 
-from app.model.messages import counted
 from app.retrieval.hits import Hit
 from app.store.collection import Collection
 
@@ -14,9 +13,10 @@ def told_of_gone(hits: Sequence[Hit], collection: Collection) -> list[str]:
     gone = [hit for hit in hits if hit.gone]
     if not gone:
         return []
-    told = f"{len(gone):,} of {counted(len(hits), 'hit')} come last, as their pictures are gone"
+    told = f"{len(gone):,} of {len(hits):,} hits come last, as their pictures are gone"
     if len(gone) == len(hits):
-        told = f"the pictures of all {counted(len(hits), 'hit')} are gone"
+        all_ = f"the pictures of all {len(hits):,} hits are"
+        told = f"{all_ if len(hits) > 1 else 'its picture is'} gone"
     return [f"{told}: {where_gone(gone, collection)}"]
 
 

@@ -541,8 +541,10 @@ def _called(payload: Mapping[str, Any]) -> str:
 
 
 def _told_of_more(passing: int, start: int, shown: int, order: str) -> str:
-    which = f"the first {shown:,}" if not start else f"{start + 1:,} to {start + shown:,}"
-    return f"{passing:,} pass; these are {which}, {order}"
+    first = f"number {start + 1:,}" if start else "the first"
+    several = f"{start + 1:,} to {start + shown:,}" if start else f"the first {shown:,}"
+    which = f"this is {first}" if shown == 1 else f"these are {several}"
+    return f"{passing:,} pass; {which}, {order}"
 
 
 def _both(one: Condition | None, other: Condition | None) -> Condition | None:
