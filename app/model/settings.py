@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -106,6 +106,11 @@ class Settings(BaseModel):
     def collections_folder(self) -> Path:
         """Folder with one sub-folder per embedded collection."""
         return self.home.expanduser() / "collections"
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made anew, the same for every home of a user."""
+    return user_cache_path("sightline")
 
 
 def is_loopback(url: str) -> bool:

@@ -101,10 +101,10 @@ def test_several_pictures_fit_where_the_model_takes_them(tmp_path):
     assert "8 pictures at once" in checks["context"].detail
 
 
-def test_home_that_is_a_file_cannot_be_written(tmp_path):
-    (tmp_path / "home").write_text("")
+def test_a_home_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
     with OllamaDouble(reply=look) as ollama:
-        checks = examine(tmp_path / "home", ollama)
+        checks = examine(tmp_path / "file" / "home", ollama)
     assert checks["disk"].status == "problem"
 
 

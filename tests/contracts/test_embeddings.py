@@ -460,5 +460,5 @@ def test_minilm_embeds_alike_in_any_company():
 @pytest.mark.parametrize("name", ["clip", "clip:google/siglip2-base-patch16-224"])
 def test_without_pytorch_a_checkpoint_says_how_to_get_it(name, monkeypatch):
     monkeypatch.setattr("app.encoders.has_torch", lambda: False)
-    with pytest.raises(EmbeddingError, match=r"sightline\[torch\].*--offline"):
+    with pytest.raises(EmbeddingError, match=r"'\.\[torch\]'.*--offline"):
         load_image_embedding(name, Settings())

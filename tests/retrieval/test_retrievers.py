@@ -175,7 +175,7 @@ def test_a_string_is_words_and_opens_no_file(
     searcher: Searcher, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blue = str(picture(collection, "middle-blue.png"))
-    monkeypatch.setattr("app.retrieval.search.open_image", lambda path, **_: pytest.fail(path))
+    monkeypatch.setattr("app.media.images.open_image", lambda path, **_: pytest.fail(path))
     for words in (blue, "tea and/or coffee", "gone.png", "/etc/passwd", "."):
         found = searcher.search(Search(words="a square", like=(words,), unlike=(words,)))
         assert f"like:{words}" in found.hits[0].signals
