@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from app.encoders import ImageEmbedding, load_image_embedding, spec_of
 from app.media import isolated
 from app.media.images import open_with_place
+from app.media.inside import inside
 from app.media.isolated import Died, Worker, call_alone, deadline
 from app.media.page_pictures import as_kept, keep
 from app.media.pages import keeping_open, picture_share, render_page
@@ -84,6 +85,8 @@ class Failure:
 class DecodeTask:
     """A picture file, or a page of a document with the place where its picture is to be kept.
 
+    It is opened only if it lies in its `root` then: since it was found it may have become a link.
+
     OCR reads a page whose text layer says nothing or little, unless its hash is among the `known`;
     without those, none.
     """
@@ -92,6 +95,7 @@ class DecodeTask:
     page: int | None = None
     keep_at: Path | None = None
     known: frozenset[str] | None = None
+    root: Path | None = None
 
 
 Job = Future[list[Decoded | Failure]]
@@ -257,6 +261,8 @@ def _decode_one(
 
 
 def _open(wanted: DecodeTask, max_megapixels: float) -> "tuple[Image.Image, Decoded]":
+    if wanted.root is not None:
+        inside(wanted.root, wanted.file.relative_to(wanted.root).as_posix())
     if wanted.page is None:
         image, place = open_with_place(wanted.file, max_megapixels=max_megapixels)
         return image, Decoded(image, None, place)

@@ -12,6 +12,7 @@ from threading import Lock
 
 from app.encoders import bm25
 from app.filters.conditions import AllOf, Compare, Exists
+from app.media.inside import inside
 from app.media.isolated import in_this_process, require_guard
 from app.media.picture_files import content_hash
 from app.model.errors import (
@@ -509,8 +510,12 @@ def _file_state(
         skip = skip_of(unreadable, record.path, stamp)
         if before is None and skip is not None:
             return skip, stamp
+        # Since it was found it may have become a link.
+        inside(record.root, record.file.relative_to(record.root).as_posix())
         contents = _content_hash(record, stamp.size, stamp.mtime_ns)
         return FileState(contents, stamp.size, stamp.mtime_ns), stamp
+    except SourceError as error:
+        return Skip(record.path, error.code, str(error)), None
     except OSError as error:
         told = f"it cannot be read: {error.strerror}"
         return Skip(record.path, "unreadable_file", told), None

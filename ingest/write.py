@@ -127,7 +127,8 @@ class Writer:
     def _wanted(self, picture: PendingPicture) -> DecodeTask:
         record = picture.records[0]
         keep_at = self._collection.page_picture(picture.file.content_hash) if record.page else None
-        return DecodeTask(record.file, record.page, keep_at, self._known if record.page else None)
+        known = self._known if record.page else None
+        return DecodeTask(record.file, record.page, keep_at, known, record.root)
 
     def _write_known(self, batch: Sequence[PendingPicture]) -> list[PendingPicture]:
         """Write pictures whose bytes are stored already, under any name, with the stored vectors.

@@ -680,3 +680,24 @@ def test_another_kind_of_embedding_is_refused_before_it_is_looked_for(
     bring(squares, settings)
     with pytest.raises(CollectionMismatchError, match="built with palette; this run asks for clip"):
         ingest(squares, "squares", settings, image="clip:nobody/nothing")
+
+
+@pytest.mark.parametrize("step", ["reading what is stored", "reading and embedding"])
+def test_a_picture_that_becomes_a_link_outside_meanwhile_is_not_read(
+    squares: Path, settings: Settings, tmp_path: Path, step: str
+) -> None:
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (20, 20), "purple").save(secret)
+
+    def swap(text: str) -> None:
+        if text == step and not (squares / "red.png").is_symlink():
+            (squares / "red.png").unlink()
+            (squares / "red.png").symlink_to(secret)
+
+    report = ingest(
+        squares, "squares", settings, image="palette", text="minilm", watch=Watch(step=swap)
+    )
+    assert [(skip.source, skip.code) for skip in report.skipped] == [
+        ("red.png", "path_outside_root")
+    ]
+    assert report.new == 2
