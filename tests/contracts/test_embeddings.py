@@ -302,7 +302,7 @@ def test_a_checkpoint_that_brings_a_program_is_refused(tmp_path):
     modules = [{"idx": 0, "name": "0", "path": "", "type": "custom_st.MultiModalTransformer"}]
     (folder / "modules.json").write_text(json.dumps(modules))
     (folder / "custom_st.py").write_text("raise SystemExit('it was run')")
-    with pytest.raises(EmbeddingError, match=r"program of its own \(custom_st"):
+    with pytest.raises(EmbeddingError, match=r"code of its own \(custom_st"):
         load_image_embedding(f"clip:{folder}", Settings(device="cpu"))
 
 
