@@ -8,6 +8,7 @@ from typing import Any
 from app.filters.conditions import (
     AllOf,
     AnyOf,
+    Between,
     Compare,
     Condition,
     Contains,
@@ -70,6 +71,9 @@ def _compiled(condition: Condition) -> FilterJson:
             return {"has_id": list(ids)}
         case Compare(key, order, value):
             return _equals(key, value) if isinstance(value, str) else _range(key, order, value)
+        case Between(key, low, high, closed):
+            bounds = _bounds(">=", low) | _bounds("<=" if closed else "<", high)
+            return {"key": key, "range": bounds}
 
 
 def _equals(key: str, word: str) -> FilterJson:
@@ -89,10 +93,14 @@ _BOUNDS: Mapping[Order, Mapping[str, int]] = {
 
 
 def _range(key: str, order: Order, value: float | datetime) -> FilterJson:
+    return {"key": key, "range": _bounds(order, value)}
+
+
+def _bounds(order: Order, value: float | datetime) -> dict[str, float | str]:
     if isinstance(value, datetime):
-        return {"key": key, "range": dict.fromkeys(_BOUNDS[order], value.isoformat())}
+        return dict.fromkeys(_BOUNDS[order], value.isoformat())
     slack = inexactness(value)
-    return {"key": key, "range": {b: value + side * slack for b, side in _BOUNDS[order].items()}}
+    return {bound: value + side * slack for bound, side in _BOUNDS[order].items()}
 
 
 def inexactness(number: float) -> float:
