@@ -41,7 +41,7 @@ from ingest.dataset import Source
 from ingest.decode import OCR, Decoders
 from ingest.ocr import require_ocr
 from ingest.passages import told_unread
-from ingest.plan import LedgerEntry, Plan, make_plan, same_stat
+from ingest.plan import LedgerEntry, Plan, make_plan
 from ingest.sampling import average_words, told_of_length
 from ingest.sources import (
     find_alike,
@@ -505,7 +505,7 @@ def _file_state(
     before = own.get(point_id(record.record_id))
     try:
         stamp = Stamp.of(record.file.stat())
-        if before is not None and same_stat(before, stamp.size, stamp.mtime_ns):
+        if before is not None and before.file.is_unchanged(stamp.size, stamp.mtime_ns):
             return before.file, stamp
         skip = skip_of(unreadable, record.path, stamp)
         if before is None and skip is not None:

@@ -67,11 +67,6 @@ class Plan:
         return frozenset(self.changed - ids | moved)
 
 
-def same_stat(stored: LedgerEntry | None, size: int, mtime_ns: int) -> bool:
-    """Whether a file's size and time are as they were: then its bytes need not be read."""
-    return stored is not None and (stored.file.size, stored.file.mtime_ns) == (size, mtime_ns)
-
-
 def make_plan(
     records: Sequence[Record],
     files: Mapping[str, FileState],

@@ -97,7 +97,7 @@ def _outdated(document: Path, page: int, file: FileState) -> str:
 def is_same(document: Path, page: int, file: FileState) -> bool:
     """Tell whether this is the edition that the page was taken from; its bytes, if need be."""
     status = document.stat()
-    if (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
+    if file.is_unchanged(status.st_size, status.st_mtime_ns):
         return True
     content = _hash_of(document, status.st_size, status.st_mtime_ns)
     return page_content(content, page) == file.content_hash

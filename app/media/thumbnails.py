@@ -28,7 +28,7 @@ def shown_content(picture: Path, known: FileState, *, is_page: bool) -> str:
     The picture of a page is kept under that hash. Raises OSError.
     """
     status = picture.stat()
-    if is_page or (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns):
+    if is_page or known.is_unchanged(status.st_size, status.st_mtime_ns):
         return known.content_hash
     return content_hash(picture)
 

@@ -155,6 +155,10 @@ class FileState:
     page_hash: str = ""
     read_by: str = ""
 
+    def is_unchanged(self, size: int, mtime_ns: int) -> bool:
+        """Whether size and time are as they were: then the bytes need not be read."""
+        return (self.size, self.mtime_ns) == (size, mtime_ns)
+
     @property
     def unread(self) -> bool:
         """Whether this is of a page whose text layer says nothing or little, unseen by OCR."""
