@@ -1,6 +1,7 @@
 """Stops: ends a process at each thing it does to a collection, and looks at what is left of it.
 
     python -m tests.stops edge rebuild          # stop at every step; prints one line of JSON
+    python -m tests.stops edge rebuild 65 ingest 21     # at every so many; a line for each act
 
 A step is a call of the engine, before and after it, or a file that is opened for writing, renamed
 or removed; on a server it is a request, before it goes out and after it was answered. Each trial
@@ -458,15 +459,17 @@ def _asked(settings: Settings, path: str) -> Any:
     return httpx.get(f"{settings.qdrant}{path}").json()["result"]
 
 
-def main(engine: str, name: str, stride: int = 1) -> None:
+def main(engine: str, name: str, stride: str = "1", *more: str) -> None:
     app.store.models.load_text_embedding = lambda *_: HashedWords()  # type: ignore[assignment]
     app.store.engines.lease.SETTLE_SECONDS = 0.0  # no other writer is about to begin
     ssl.create_default_context = cache(ssl.create_default_context)  # of all certificates: 25 ms
     ingest.write.RECORD_BATCH = 2
     disk.spare()
-    with tempfile.TemporaryDirectory() as folder:
-        scene = scenes(Path(folder))[name]
-        print(json.dumps({"scene": name, **try_all(engine, scene, Path(folder), int(stride))}))
+    acts = (name, stride, *more)
+    for act, every in zip(acts[::2], acts[1::2], strict=True):
+        with tempfile.TemporaryDirectory() as folder:
+            told = try_all(engine, scenes(Path(folder))[act], Path(folder), int(every))
+        print(json.dumps({"scene": act, **told}))
 
 
 if __name__ == "__main__":
