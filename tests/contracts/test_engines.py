@@ -283,9 +283,10 @@ def test_points_come_in_the_order_of_an_index_without_those_that_have_no_value(
 
 
 def test_a_fraction_is_found_as_it_was_written_and_as_it_is_read(engine: Engine) -> None:
-    """Edge reads one in eleven back with another last digit."""
+    """Edge reads one in eleven back with another last digit; a server reads what was written."""
     chance = random.Random(3)
-    written = [chance.uniform(-10, 10) for _ in range(200)]
+    many = 200 if isinstance(engine, EdgeEngine) else 12
+    written = [chance.uniform(-10, 10) for _ in range(many)]
     points = [
         Point(id_of(n), {"image": list(EAST)}, {"fields": {"safer": number}})
         for n, number in enumerate(written)
@@ -297,7 +298,7 @@ def test_a_fraction_is_found_as_it_was_written_and_as_it_is_read(engine: Engine)
             engine.count(compile_filter(Compare("fields.safer", order, number)))
             for order in ("<", "==", ">")
         ]
-        assert (counts[1], sum(counts)) == (1, 200)
+        assert (counts[1], sum(counts)) == (1, many)
 
 
 def test_points_are_read_by_id_so_many_at_a_time(engine: Engine) -> None:
