@@ -548,7 +548,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12].strip() or repr(text[0]))
 def test_no_text_of_a_model_takes_long_to_read(text: str, step: int) -> None:
     """60 kB of blanks took minutes: looked at more than once they take far longer."""
-    text = text[:100_000] if step > 3 else text[:20_000]
+    text = text[:50_000] if step > 3 else text[:10_000]
     started = time.process_time()
     pieces = [Piece(text[start : start + step]) for start in range(0, len(text), step)]
     for marked in (False, True):
@@ -563,4 +563,4 @@ def test_no_text_of_a_model_takes_long_to_read(text: str, step: int) -> None:
             without_nothing(said)
             loose_citations(said, [])
             named_numbers(said, [], in_order=True)
-    assert time.process_time() - started < 10  # most take .5 s
+    assert time.process_time() - started < 3  # most take .2 s
