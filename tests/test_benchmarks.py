@@ -15,24 +15,24 @@ from tests.conftest import Drawn
 ROWS = {
     "cold": {"sightline --help"},
     "memory": set(),  # only where the system tells it
-    "writing": {"ingest, decoded already, 40 records"},
-    "jpegs": {"ingest with palette, 12 JPEGs"},
-    "pages": {"ingest of 14 pages into pixels for a model"},
+    "writing": {"ingest, decoded already, 10 records"},
+    "jpegs": {"ingest with palette, 4 JPEGs"},
+    "pages": {"ingest of 3 pages into pixels for a model"},
     "maxsim": {"MaxSim in two stages, 30 pages of 12 vectors"},
     "searching": {
-        "text-to-image at 200 points",
-        "text-to-image at 200 points, half pass",
-        "text-to-image at 200 points, 2 % pass",
-        "text-to-image at 200 points, on one shard",
-        "hybrid at 200 points",
-        "text-to-image at 200 points, beside the plain way",
+        "text-to-image at 100 points",
+        "text-to-image at 100 points, half pass",
+        "text-to-image at 100 points, 2 % pass",
+        "text-to-image at 100 points, on one shard",
+        "hybrid at 100 points",
+        "text-to-image at 100 points, beside the plain way",
     },
     "outfits": {
-        "ingest of 20 rows with pictures",
-        "an outfit at 200 rows",
-        "an outfit at 200 rows, opened twice in both",
+        "ingest of 10 rows with pictures",
+        "an outfit at 100 rows",
+        "an outfit at 100 rows, opened twice in both",
     },
-    "scale": {"opening to read, 40 records", "hybrid, 40 records"},
+    "scale": {"opening to read, 10 records", "hybrid, 10 records"},
 }
 """Of each benchmark, some of what it measures."""
 
@@ -66,7 +66,7 @@ def test_the_rows_are_printed_and_written(
     written = json.loads(out.read_text())
     names = [row["name"] for row in written["rows"]]
     assert names[0].startswith("MaxSim in two stages")
-    assert names[-1] == "ingest, decoded already, 40 records"
+    assert names[-1] == "ingest, decoded already, 10 records"
     assert "cores" in written["machine"]
     assert "qdrant-edge-py" in written["machine"]
     assert "MaxSim" in capsys.readouterr().out  # where it is wrapped the terminal says
