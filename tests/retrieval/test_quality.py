@@ -4,8 +4,10 @@ The reference numbers are those of MiniLM and of BM25 by other implementations o
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 
 CUTS = (1, 5, 10)
 POINT = 0.012
-"""Seven of 580 questions: less than sampling tells apart."""
+"""Of a hundred questions about one: less than sampling tells apart."""
 
 
 class Judged(NamedTuple):
@@ -107,11 +109,11 @@ def assert_hybrid_keeps_up(measured: Recalls) -> None:
 
 @pytest.fixture(scope="module")
 def captions() -> dict[str, list[str]]:
-    """Two captions of each of 580 photos, by the photo's name."""
+    """Two captions of each of 290 photos, by the photo's name: every other of those there are."""
     found: dict[str, list[str]] = {}
     for query in queries_of("photos_caption_to_image.json"):
         found.setdefault(Path(query["relevant"][0]).stem, []).append(query["text"])
-    return found
+    return dict(islice(found.items(), 0, None, 2))
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +126,12 @@ def photos(captions, tmp_path_factory) -> Recalls:
 
 
 def test_captions_are_found_by_meaning_as_well_as_minilm_finds_them(photos):
-    # Its weights of 32 bits: .579, .816, .888. Those of 8 that are run: .581, .812, .886.
-    assert photos.text == pytest.approx([0.579, 0.816, 0.888], abs=0.005)
+    # By numpy, with the weights of 8 bits. Of all 580: .581, .812, .886; with 32 .579, .816, .888.
+    assert photos.text == pytest.approx([0.662, 0.872, 0.928], abs=0.005)
 
 
 def test_captions_are_found_by_their_words_better_than_plain_bm25_finds_them(photos):
-    for ours, plain in zip(photos.keywords, (0.340, 0.540, 0.619), strict=True):
+    for ours, plain in zip(photos.keywords, (0.390, 0.610, 0.697), strict=True):
         assert ours > plain  # which knows no word stems
 
 
@@ -182,33 +184,6 @@ def test_hybrid_keeps_up_with_its_better_part_on_rows_asked_by_attributes(by_att
 def test_hybrid_keeps_up_with_its_better_part_on_rows_asked_by_name(by_name):
     assert_hybrid_keeps_up(by_name)
     assert by_name.hybrid[0] > 0.98
-
-
-# ---- pages of documents, by what their text layers say
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory) -> Recalls:
-    """275 pages of 12 PDFs. 18 of the 70 questions are about pages with no text at all."""
-    questions = [
-        Judged(
-            query["text"],
-            frozenset(f"{hit['doc']}#page={hit['page']}" for hit in query["relevant"]),
-        )
-        for query in queries_of("documents_question_to_page.json")
-        if not query["deictic"]
-    ]
-    with searching(SHARED / "documents/mmlongbench", tmp_path_factory.mktemp("pages")) as searcher:
-        return recalls(searcher, questions)
-
-
-def test_pages_are_found_better_than_by_bm25_over_whole_pages(pages):
-    for ours, plain in zip(pages.hybrid, (0.301, 0.524, 0.588), strict=True):
-        assert ours > plain + POINT
-
-
-def test_hybrid_keeps_up_with_its_better_part_on_pages(pages):
-    assert_hybrid_keeps_up(pages)
 
 
 # ---- street views, and filters
@@ -310,3 +285,39 @@ def test_a_building_on_the_side_of_a_street_is_found_in_the_first_five(street_vi
     found = street_views["seed_urban"].search(Search(words=words, top_k=5))
     latitudes = {Path(hit.path).name.split("_")[0] for hit in found.hits}
     assert {"1.330589", "1.281872", "1.301731"} <= latitudes
+
+
+# ---- pages of documents, by what their text layers say
+
+
+LEFT_OUT = {"2312.04350v3.pdf", "2312.10997v5.pdf", "honor_watch_gs_pro.pdf"}
+"""Of 12 PDFs those with 820 of the 1,500 passages, which take .06 s each to embed, and only ten of
+the 70 questions."""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> Recalls:
+    """184 pages of 9 PDFs. 19 of the 60 questions are about pages with no text at all."""
+    questions = [
+        Judged(
+            query["text"],
+            frozenset(f"{hit['doc']}#page={hit['page']}" for hit in query["relevant"]),
+        )
+        for query in queries_of("documents_question_to_page.json")
+        if not query["deictic"] and not LEFT_OUT & {hit["doc"] for hit in query["relevant"]}
+    ]
+    shelf, home = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("pages")
+    for file in (SHARED / "documents/mmlongbench").iterdir():
+        if file.name not in LEFT_OUT:
+            shutil.copyfile(file, shelf / file.name)
+    with searching(shelf, home) as searcher:
+        return recalls(searcher, questions)
+
+
+def test_pages_are_found_better_than_by_bm25_over_whole_pages(pages):
+    for ours, plain in zip(pages.hybrid, (0.249, 0.489, 0.553), strict=True):
+        assert ours > plain + POINT
+
+
+def test_hybrid_keeps_up_with_its_better_part_on_pages(pages):
+    assert_hybrid_keeps_up(pages)
