@@ -85,6 +85,17 @@ def _one_tls_context() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_schema() -> Iterator[None]:
+    """Every Qdrant client copies all of its schema, 10 ms each; what it adds to it is true of all.
+
+    A test on a server makes three of them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qdrant_client.embed.schema_parser.deepcopy", lambda schema: schema)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing leaves the machine: a connection to anywhere but loopback fails the test."""
