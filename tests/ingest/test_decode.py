@@ -138,7 +138,7 @@ def test_processes_that_are_killed_anywhere_take_nothing_along(
     assert [result for result in results if isinstance(result, Failure)] == []
 
 
-KILLS = 3
+KILLS = 2
 
 
 def _kill_some(killed: list[int], over: threading.Event) -> None:
@@ -157,7 +157,7 @@ def drawn(kind: str, folder: Path) -> list[DecodeTask]:
         file = folder / "drawn.pdf"
         file.write_bytes(pdf(*words_of(40)))
         return [DecodeTask(file, page) for page in range(1, 41)]
-    files = [folder / f"{n}.png" for n in range(60)]
+    files = [folder / f"{n}.png" for n in range(30)]
     for n, file in enumerate(files):
         Image.new("RGB", (2000, 1500), (n, 100, 50)).save(file)  # 9 MB of pixels
     return wanted(files)
