@@ -10,6 +10,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -87,12 +88,12 @@ def _one_tls_context() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_schema() -> Iterator[None]:
-    """Every Qdrant client copies all of its schema, 10 ms each; what it adds to it is true of all.
+    """Every Qdrant client copies its whole schema, 10 ms each, and then at most adds to it.
 
     A test on a server makes three of them.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qdrant_client.embed.schema_parser.deepcopy", lambda schema: schema)
+        patch.setattr("qdrant_client.embed.schema_parser.deepcopy", copy)
         yield
 
 
