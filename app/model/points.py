@@ -34,8 +34,12 @@ class FirstStage(NamedTuple):
 
 
 class Query(NamedTuple):
-    """One vector to search one space with; where it has a first stage, only among its best."""
+    """One vector to search one space with; where it has a first stage, only among its best.
+
+    Of points that are named, only those.
+    """
 
     space: str
     vector: Vector
     first: FirstStage | None = None
+    among: tuple[str, ...] | None = None

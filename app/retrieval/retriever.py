@@ -371,12 +371,12 @@ class CollectionRetriever(ABC):
         }
         short = [s for s in signals if len(scores[s.name]) < len(candidates)]
         if candidates and short:
-            among = Ids(tuple(candidates))
             rest = self._collection.search(
-                [s.query for s in short], limit=len(candidates), where=among
+                [s.query._replace(among=_without(candidates, scores[s.name])) for s in short],
+                limit=len(candidates),
             )
             for signal, hits in zip(short, rest, strict=True):
-                scores[signal.name] = {hit.id: hit.score for hit in hits}
+                scores[signal.name] |= {hit.id: hit.score for hit in hits}
         return scores
 
     def _reaches(self, said: Mapping[str, SignalScore], finding: Container[str]) -> bool:
@@ -525,6 +525,10 @@ def _with_excerpt(hit: Hit, words: str) -> Hit:
     if hit.page is None:
         return hit
     return replace(hit, excerpt=excerpt(hit.text, words, EXCERPT_CHARACTERS))
+
+
+def _without(candidates: Sequence[str], scored: Container[str]) -> tuple[str, ...]:
+    return tuple(id_ for id_ in candidates if id_ not in scored)
 
 
 def _is_cut(hits: Sequence[ScoredId], limit: int) -> bool:

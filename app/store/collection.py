@@ -395,7 +395,7 @@ class Collection:
         return False
 
     def _staged(self, query: Query, limit: int, where: Condition | None) -> Query:
-        if query.space != PAGE or self.count(where) <= EXACT_PAGES:
+        if query.space != PAGE or query.among or self.count(where) <= EXACT_PAGES:
             return query
         return in_two_stages(query, limit)
 

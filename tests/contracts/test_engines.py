@@ -225,6 +225,15 @@ def test_one_filter_serves_every_query_of_a_batch(engine: Engine) -> None:
     assert [{hit.id for hit in hits} for hits in found] == [{id_of(1), id_of(2)}] * 2
 
 
+def test_a_query_may_name_points_of_its_own(engine: Engine) -> None:
+    engine.upsert(POINTS)
+    ghent = compile_filter(Compare("fields.city", "==", "Ghent"))
+    everything = Query("image", list(DIAGONAL))
+    second, none = (everything._replace(among=ids) for ids in ((id_of(2), id_of(3)), ()))
+    found = engine.search([everything, second, none], limit=5, filter=ghent)
+    assert [{hit.id for hit in hits} for hits in found] == [{id_of(1), id_of(2)}, {id_of(2)}, set()]
+
+
 def test_an_upsert_replaces_vectors_and_payload(engine: Engine) -> None:
     engine.upsert(POINTS)
     engine.upsert([Point(id_of(1), {"image": list(NORTH)}, {"record_id": "a"})])

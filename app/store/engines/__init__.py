@@ -117,7 +117,10 @@ class Engine(Protocol):
     def search(
         self, queries: Sequence[Query], *, limit: int, filter: FilterJson | None
     ) -> list[list[ScoredId]]:
-        """Run all queries as one batch under one filter: one best-first list for each."""
+        """Run all queries as one batch under one filter: one best-first list for each.
+
+        `narrowed` has what that is for each.
+        """
 
     def fetch(self, ids: Sequence[str], *, vectors: Sequence[str] = ()) -> list[Point]:
         """Return points by id, in no order, with the named vectors; missing ones are left out."""
@@ -157,3 +160,14 @@ class Engine(Protocol):
 
     def placement(self) -> Placement | None:
         """How a server distributes it; None for the embedded engine."""
+
+
+def narrowed(filter: FilterJson | None, query: Query) -> FilterJson | None:
+    """Return a filter that passes, of what it did, only the points that a query names.
+
+    >>> narrowed({"must": []}, Query("image", [1.0], among=("a",)))
+    {'must': [{'has_id': ['a']}, {'must': []}]}
+    """
+    if query.among is None:
+        return filter
+    return {"must": [{"has_id": [*query.among]}, *([] if filter is None else [filter])]}

@@ -26,7 +26,7 @@ from app.filters.compile import FilterJson
 from app.media.private import make_private, tighten
 from app.model.errors import CollectionBusyError, CollectionError
 from app.model.points import FirstStage, Point, Query, ScoredId, Vector
-from app.store.engines import SCROLL_SIZE, IndexKind, Spaces
+from app.store.engines import SCROLL_SIZE, IndexKind, Spaces, narrowed
 from app.store.engines.copies import readable_copy
 from app.store.engines.edge_filters import edge_filter
 from app.store.engines.lock import (
@@ -277,16 +277,16 @@ class EdgeEngine:
     def search(
         self, queries: Sequence[Query], *, limit: int, filter: FilterJson | None
     ) -> list[list[ScoredId]]:
-        native = edge_filter(filter)
+        native = [edge_filter(narrowed(filter, query)) for query in queries]
         requests = [
             q.QueryRequest(
                 limit=limit,
                 query=_nearest(query),
-                prefetches=[_prefetch(query.first, native)] if query.first else [],
-                filter=native,
+                prefetches=[_prefetch(query.first, passing)] if query.first else [],
+                filter=passing,
                 params=_rescored(limit),
             )
-            for query in queries
+            for query, passing in zip(queries, native, strict=True)
         ]
         results = self.shard.query_batch(q.QueryBatchRequest(requests))
         return [[ScoredId(str(hit.id), hit.score) for hit in hits] for hits in results]

@@ -31,6 +31,7 @@ from app.store.engines import (
     IndexKind,
     Placement,
     Spaces,
+    narrowed,
 )
 from app.store.engines.connection import Connection, MissingError, is_overload
 from app.store.engines.lease import EVERYTHING, Lease
@@ -250,16 +251,16 @@ class ServerEngine:
         self, queries: Sequence[Query], *, limit: int, filter: FilterJson | None
     ) -> list[list[ScoredId]]:
         limit = min(limit, self._limits.max_query_limit or limit)
-        native = _native_filter(filter)
+        native = [_native_filter(narrowed(filter, query)) for query in queries]
         requests = [
             models.QueryRequest(
                 query=_native(query.vector),
                 using=query.space,
-                prefetch=_prefetch(query.first, native) if query.first else None,
+                prefetch=_prefetch(query.first, passing) if query.first else None,
                 limit=limit,
-                filter=native,
+                filter=passing,
             )
-            for query in queries
+            for query, passing in zip(queries, native, strict=True)
         ]
         found: list[list[ScoredId]] = []
         size = self._limits.search_max_batchsize or len(requests)
