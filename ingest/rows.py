@@ -177,7 +177,7 @@ def _entry(row: Row, table: Table, folder: Folder) -> Entry | Skip:
         return Skip(where, error.code, str(error))
     captions, caption_notes = _captions(row, table.columns)
     place, place_notes = _row_place(row, table.columns)
-    moved = "" if row.page else _moved_note(called[0], folder.root / path)
+    moved = "" if row.page or path == called[0] else _moved_note(called[0], folder.root / path)
     notes = (*filter(None, (row.note, moved)), *caption_notes, *place_notes)
     return Entry(path, where, captions, _values(row, table.columns), place, notes, row.page)
 
@@ -227,12 +227,13 @@ def _typed_values(
     """Return the values that are there; those that do not fit are added to `odd`."""
     kept = {}
     for name, value in values.items():
-        if is_blank(value):
-            continue
-        found = typed(value, types[name]) if name in types else valid_json(value)
+        if name in types:
+            found = typed(value, types[name])
+        else:
+            found = None if is_blank(value) else valid_json(value)
         if found is not None:
             kept[name] = found
-        elif name in types:
+        elif name in types and not is_blank(value):
             odd[name].append(_short(value))
     return kept
 

@@ -69,15 +69,13 @@ def typed(value: object, type_: FieldType) -> TypedValue:
 
     A time without a zone is in UTC. A number written as an integer stays one.
     """
-    if is_blank(value) or _is_nan(value):
-        return None
     if type_ == "number":
         return _number(value)
     if type_ == "boolean":
         return _boolean(value)
     if type_ == "time":
         return _time(value)
-    return _words(value)
+    return None if is_blank(value) or _is_nan(value) else _words(value)
 
 
 def is_blank(value: object) -> bool:
@@ -118,13 +116,15 @@ def _column_type(values: Iterable[Any]) -> FieldType | None:
 
 
 def _vote(value: object) -> _Vote | None:
+    if _number(value) is not None:
+        return "number"
     if is_blank(value) or _is_nan(value):
         return None
     if isinstance(value, dict) or (isinstance(value, list) and _words(value) is None):
         return "nested"
     if isinstance(value, bool | str) and str(value).strip().lower() in ("true", "false"):
         return "boolean"
-    if _number(value) is not None or _is_infinite(value):
+    if _is_infinite(value):
         return "number"
     return "time" if _time(value) is not None else "words"
 

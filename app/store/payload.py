@@ -211,6 +211,8 @@ def inserted_hash(payload: Mapping[str, Any], content: str) -> str:
 
 def with_iso_times(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
     """Return metadata as JSON values: times become ISO strings."""
+    if isinstance(value, str | int | float):  # most are, and `Mapping` is slow to ask about
+        return value
     if isinstance(value, Mapping):
         return {key: with_iso_times(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
