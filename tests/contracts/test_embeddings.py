@@ -257,7 +257,7 @@ def test_a_text_that_is_cut_is_announced(embed_words, caplog):
     with caplog.at_level(logging.WARNING):
         embed_words(["a red car"])
         assert not caplog.records
-        embed_words(["red " * 100, "blue"])
+        embed_words(["red " * 300, "blue"])
     assert "1 of 2 texts" in caplog.text
 
 
@@ -440,10 +440,10 @@ def test_minilm_is_read_without_torch():
 def test_weights_of_minilm_that_are_others_are_refused(monkeypatch):
     from app.encoders import minilm
 
-    monkeypatch.setattr(minilm, "GRAPH", (*minilm.GRAPH[:2], "0" * 64))
+    monkeypatch.setattr(minilm, "GRAPH", minilm.GRAPH._replace(digest="0" * 64))
     with pytest.raises(EmbeddingError, match="not the file that minilm was tested with"):
         load_text_embedding("minilm", Settings())
-    monkeypatch.setattr(minilm, "GRAPH", ("no_such_package", *minilm.GRAPH[1:]))
+    monkeypatch.setattr(minilm, "GRAPH", minilm.GRAPH._replace(package="no_such_package"))
     with pytest.raises(EmbeddingError, match="pip install no-such-package"):
         load_text_embedding("minilm", Settings())
 
