@@ -45,6 +45,8 @@ class EmbeddingSpec:
     an image space. `in_workers` marks one that costs no more than decoding: it runs where pictures
     are decoded, on all cores. `background` is the cosine of two pictures that have nothing in
     common, if it is known; `related` the one from which what is sold may be what a text asks for.
+    `words_scale` makes cosines of words with pictures what they would be if words were asked of the
+    whole vector.
     """
 
     space: Space
@@ -54,6 +56,7 @@ class EmbeddingSpec:
     in_workers: bool = False
     background: float = 0.0
     related: float = 0.0
+    words_scale: float = 1.0
 
 
 class ImageEmbedding(Protocol):

@@ -354,7 +354,7 @@ class CollectionRetriever(ABC):
         queries = [signal.query for signal in signals]
         found = self._collection.search(queries, limit=limit, where=where, spare=spare)
         return {
-            signal.name: sorted(hits, key=lambda hit: (-hit.score, hit.id))
+            signal.name: sorted(signal.scaled(hits), key=lambda hit: (-hit.score, hit.id))
             for signal, hits in zip(signals, found, strict=True)
         }
 
@@ -376,7 +376,7 @@ class CollectionRetriever(ABC):
                 limit=len(candidates),
             )
             for signal, hits in zip(short, rest, strict=True):
-                scores[signal.name] |= {hit.id: hit.score for hit in hits}
+                scores[signal.name] |= {hit.id: hit.score for hit in signal.scaled(hits)}
         return scores
 
     def _reaches(self, said: Mapping[str, SignalScore], finding: Container[str]) -> bool:

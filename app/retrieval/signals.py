@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.encoders import bm25
 from app.filters.conditions import Condition
 from app.model.points import Query as SpaceQuery
-from app.model.points import Vector
+from app.model.points import ScoredId, Vector
 from app.retrieval.weights import LIKE
 from app.store.models import QueryVectors
 
@@ -38,7 +38,8 @@ class Asked:
 class Signal:
     """One vector to search one space with, and how much it counts; negative weights push away.
 
-    `background` is the cosine of what has nothing to do with it.
+    `background` is the cosine of what has nothing to do with it. Scores of the space are multiplied
+    with `scale`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Signal:
     vector: Vector
     weight: float
     background: float = 0.0
+    scale: float = 1.0
 
     @property
     def query(self) -> SpaceQuery:
@@ -56,6 +58,12 @@ class Signal:
     def is_relative(self) -> bool:
         """Whether its scores have no scale of their own: BM25."""
         return self.space == "keywords"
+
+    def scaled(self, hits: Sequence[ScoredId]) -> Sequence[ScoredId]:
+        """Return what the space gave with the scores of the signal."""
+        if self.scale == 1:
+            return hits
+        return [ScoredId(id_, score * self.scale) for id_, score in hits]
 
 
 @dataclass(slots=True)
@@ -84,11 +92,18 @@ class Signals:
         return bool(self.vectors.models.page_name and self.weights["page"])
 
     def add(
-        self, name: str, space: str, vector: Vector, weight: float, background: float = 0.0
+        self,
+        name: str,
+        space: str,
+        vector: Vector,
+        weight: float,
+        *,
+        background: float = 0.0,
+        scale: float = 1.0,
     ) -> None:
         """Add a signal, unless its weight is 0."""
         if weight:
-            self.found.append(Signal(name, space, vector, weight, background))
+            self.found.append(Signal(name, space, vector, weight, background, scale))
 
     def add_captions(self, words: str) -> None:
         """Words against the captions' meaning."""
@@ -99,9 +114,13 @@ class Signals:
         if sparse := bm25.embed_query(words):
             self.add("keywords", "keywords", sparse, self.weights["keywords"])
 
-    def add_words_as_picture(self, words: str, name: str = "image") -> None:
+    def add_words_as_picture(
+        self, words: str, name: str = "image", weight: float | None = None
+    ) -> None:
         """Words against the pictures themselves."""
-        self.add(name, "image", self.vectors.words(words), self.weights["image words"])
+        weight = self.weights["image words"] if weight is None else weight
+        scale = self.vectors.models.words_scale
+        self.add(name, "image", self.vectors.words(words), weight, scale=scale)
 
     def add_words_as_page(self, words: str) -> None:
         """Words against the parts of the pages, each token against the part that suits it best."""
@@ -113,7 +132,7 @@ class Signals:
         """A picture against the pictures."""
         weight = self.weights["image"] if weight is None else weight
         background = self.vectors.models.background
-        self.add(name, "image", self.vectors.picture(picture), weight, background)
+        self.add(name, "image", self.vectors.picture(picture), weight, background=background)
 
     def add_examples(self, examples: Sequence[Example], verb: str) -> None:
         """Push towards (`like`) or away from (`unlike`) pictures and words."""
@@ -123,6 +142,6 @@ class Signals:
             if example.picture is not None:
                 self.add_picture(example.picture, name, weight)
             elif self.reads_words:
-                self.add(name, "image", self.vectors.words(example.name), weight)
+                self.add_words_as_picture(example.name, name, weight)
             else:
                 self.add(name, "text", [self.vectors.caption(example.name)], weight)

@@ -106,6 +106,11 @@ class Models:
         return spec_of(self.image_name).reads_words
 
     @property
+    def words_scale(self) -> float:
+        """What a cosine of words with a picture is multiplied with."""
+        return spec_of(self.image_name).words_scale
+
+    @property
     def background(self) -> float:
         """The cosine of two pictures that have nothing in common."""
         return spec_of(self.image_name).background
