@@ -10,7 +10,7 @@ from itertools import chain, product
 from pathlib import Path
 from threading import Lock
 
-from app.encoders import bm25
+from app.encoders import OFFLINE, bm25, is_offline
 from app.filters.conditions import AllOf, Compare, Exists
 from app.media.inside import inside
 from app.media.isolated import in_this_process, require_guard
@@ -83,25 +83,29 @@ def ingest(
     allow_removals: bool = False,
     strict: bool = False,
     ocr: bool = False,
+    offline: bool = False,
     watch: Watch | None = None,
 ) -> Report:
     """Bring a collection in step with a source on disk; the same again changes nothing.
 
     `image`, `text` and `page` name embeddings; left out, a collection keeps its own, and a new one
-    has none for pages. `ocr` reads pages without a text layer, if it has not before; what it read
-    stays, also without it, and a `rebuild` without it is refused. A new source that looks like one
-    that is gone is refused, unless `label` says which it is. What cannot be read is in the report,
-    with its reason; `strict` raises the first instead. Ctrl-C ends with a report of what is in.
+    has none for pages; `offline` stands for those that come with the installation. `ocr` reads
+    pages without a text layer, if it has not before; what it read stays, also without it, and a
+    `rebuild` without it is refused. A new source that looks like one that is gone is refused,
+    unless `label` says which it is. What cannot be read is in the report, with its reason; `strict`
+    raises the first instead. Ctrl-C ends with a report of what is in.
     Raises SettingsError, SourceError, EmbeddingError, CollectionError before anything is written.
     """
     started = time.monotonic()
+    if offline and (image or text):
+        raise SettingsError("--offline chooses the embeddings; leave out --image and --text")
     if settings.workers != 0:
         require_guard()
     if ocr:
         require_ocr()
     report = Report(collection)
     watch = watch or Watch()
-    run = _Run(settings, watch, label, strict, allow_removals, rebuild, ocr, report)
+    run = _Run(settings, watch, label, strict, allow_removals, rebuild, ocr, offline, report)
     try:
         with in_this_process(settings.workers == 0), telling(watch.step):
             manifest = run.manifest()
@@ -121,6 +125,7 @@ def _models(
     manifest: Manifest | None,
     names: Names,
     rebuild: bool,
+    offline: bool,
     settings: Settings,
 ) -> Models:
     """The models asked for, by the names of image, text and page embedding.
@@ -128,6 +133,8 @@ def _models(
     If they are a collection's own, they need no loading to be known.
     """
     own = _own_names(manifest)
+    if offline and (manifest is None or rebuild or not all(map(is_offline, own[:2]))):
+        names = (OFFLINE["image"], OFFLINE["text"], names[2])
     asked = (names[0] or own[0], names[1] or own[1], names[2] or own[2])
     if manifest and not rebuild:
         if asked == own:
@@ -208,6 +215,7 @@ class _Run:
     allow_removals: bool
     rebuild: bool
     ocr: bool
+    offline: bool
     report: Report
 
     def manifest(self) -> Manifest | None:
@@ -252,7 +260,8 @@ class _Run:
             self.nothing_taken(path)
             _count_skips(self.report, sources)
         else:
-            self.write(manifest, sources, _models(manifest, names, self.rebuild, self.settings))
+            models = _models(manifest, names, self.rebuild, self.offline, self.settings)
+            self.write(manifest, sources, models)
 
     def unreadable(self, label: str) -> Mapping[str, Known]:
         """What is remembered of a source; nothing in a rebuild, which reads all anew."""

@@ -17,7 +17,6 @@ from app.cli.options import (
     settings_of,
 )
 from app.cli.terminal import EXIT_INTERRUPTED, lines, notice, show, watching
-from app.model.errors import SettingsError
 
 
 def ingest_command(
@@ -30,7 +29,7 @@ def ingest_command(
     collection: CollectionOption,
     image: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Image embedding: clip[:CHECKPOINT] or palette."),
+        typer.Option(metavar="NAME", help="Image embedding: clip[:CHECKPOINT], lite0 or palette."),
     ] = None,
     text: Annotated[
         str | None,
@@ -43,7 +42,7 @@ def ingest_command(
         ),
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="palette and minilm: no network, no download.")
+        bool, typer.Option("--offline", help="lite0 and minilm: no network, no download.")
     ] = False,
     label: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of this source within the collection.")
@@ -85,8 +84,6 @@ def ingest_command(
     max_megapixels: MaxMegapixelsOption = None,
 ) -> None:
     """Bring a collection in step with pictures, PDFs and metadata on disk."""
-    if offline and (image or text):
-        raise SettingsError("--offline chooses the embeddings; leave out --image and --text")
     settings = settings_of(
         home=home,
         qdrant=qdrant,
@@ -96,12 +93,9 @@ def ingest_command(
         max_megapixels=max_megapixels,
     )
     with watching() as watch:
-        from app.encoders import OFFLINE
         from app.render import report_lines
         from app.workspace import Workspace
 
-        if offline:
-            image, text = OFFLINE["image"], OFFLINE["text"]
         report = Workspace(settings).ingest(
             *(path, collection),
             image=image,
@@ -112,6 +106,7 @@ def ingest_command(
             allow_removals=allow_removals,
             strict=strict,
             ocr=ocr,
+            offline=offline,
             watch=watch,
         )
     counts = asdict(report)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # a filter alone needs neither, and numpy takes .06 s of CPU 
     import numpy.typing as npt
     from PIL import Image
 
-OFFLINE = {"image": "palette", "text": "minilm"}
-"""The embeddings that come with the installation."""
+OFFLINE = {"image": "lite0", "text": "minilm"}
+"""The best of the embeddings that come with the installation."""
 
 GET_TORCH = (
     "`pip install '.[torch]'` in Sightline's folder (without a GPU PyTorch's CPU build first, or"
@@ -113,8 +113,13 @@ def spec_of(name: str) -> EmbeddingSpec:
     return cast(EmbeddingSpec, _module(name.partition(":")[0]).SPEC)
 
 
+def is_offline(name: str) -> bool:
+    """Tell whether an embedding comes with the installation."""
+    return spec_of(name).default_checkpoint is None
+
+
 def load_image_embedding(name: str, settings: Settings) -> ImageEmbedding:
-    """Load `clip`, `clip:google/siglip2-base-patch16-224`, `clip:/a/folder` or `palette`.
+    """Load `clip`, `clip:google/siglip2-base-patch16-224`, `clip:/a/folder` or `lite0`.
 
     Raises SettingsError for an unknown name, EmbeddingError when the weights cannot be had.
     """

@@ -39,6 +39,8 @@ SPEC = EmbeddingSpec(
     space="image",
     description="what pictures show, in the words of 1,000 classes; weights come with the install",
     in_workers=True,
+    # The median of random pairs is .49 among photos, .64 among garments, .77 among streets.
+    background=0.5,
     words_scale=MEANING_SHARE**-0.5,
 )
 

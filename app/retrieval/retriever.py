@@ -174,6 +174,8 @@ class CollectionRetriever(ABC):
         if asked.words:
             hits = [_with_excerpt(hit, asked.words) for hit in hits]
         told = [*told_of_null_island(where), *told_of_gone(hits, self._collection)]
+        if asked.words and hits and all(hit.page and not hit.text for hit in hits):
+            told.append(f"found by what is seen on them alone: {self._remedy()}")
         if codes and hits and not self._start and not any("code" in hit.signals for hit in hits):
             told.append(f"none has {' or '.join(codes)}: what follows is only like the words")
         passing = None if self._where is None else self._collection.count(self._where)

@@ -44,7 +44,7 @@ SEEN: Mapping[str, Mapping[TextKind, float]] = {
     #   text alone .569 .828 .893 · with .2 of what is seen .593 .845 .897 · .4 .583 .838 .900
     #   .6 .576 .828 .897 · 1 .531 .814 .900 · what is seen alone .141 .279 .424
     # 1,000 rows of a shop, by attributes (n = 71): none .331 .881 .967 · .1 the same
-    #   .4 .331 .879 .966; by name (n = 150), R@1: none .987 · .4 .987, and on the even half 1 · .987
+    #   .4 .331 .879 .966; by name (n = 150), R@1: none .987 · .4 .987, on the even half 1 · .987
     # 184 pages (n = 30): none .319 .550 .600 · .1 and .4 the same · .7 .303 .550 .600
     "lite0": {"captions": 0.4, "rows": 0.1, "pages": 0.1},
 }

@@ -335,6 +335,7 @@ class Workspace:
         allow_removals: bool = False,
         strict: bool = False,
         ocr: bool = False,
+        offline: bool = False,
         watch: "Watch | None" = None,
     ) -> "Report":
         """Bring a collection in step with a source on disk; see `ingest.ingest`.
@@ -357,6 +358,7 @@ class Workspace:
                 allow_removals=allow_removals,
                 strict=strict,
                 ocr=ocr,
+                offline=offline,
                 watch=watch,
             )
         finally:
@@ -375,6 +377,7 @@ class Workspace:
         allow_removals: bool = False,
         strict: bool = False,
         ocr: bool = False,
+        offline: bool = False,
     ) -> Job:
         """Begin what `ingest` does in a process of its own, and return at once.
 
@@ -384,7 +387,8 @@ class Workspace:
         if self._closed.is_set():
             raise SightlineError("this workspace is closed; ingest with one that is open")
         options = {"image": image, "text": text, "page": page, "label": label}
-        flags = {"rebuild": rebuild, "allow_removals": allow_removals, "strict": strict, "ocr": ocr}
+        flags = {"rebuild": rebuild, "allow_removals": allow_removals, "strict": strict}
+        flags |= {"ocr": ocr, "offline": offline}
         where = Path(path).absolute(), collection, self.settings
         # Of the copy that is read meanwhile, which is out of date then.
         job = Job(*where, {**options, **flags}, on_end=lambda: self._of(collection).leave())
