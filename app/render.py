@@ -92,7 +92,8 @@ def found_json(query: str, mode: str, found: "Found", elapsed_ms: float) -> Json
 
 def hit_json(hit: "Hit", rank: int) -> Json:
     """Return one hit."""
-    more = {"excerpt": hit.excerpt, "others": list(hit.others), "gone": hit.gone}
+    more: Json = {"seen": list(hit.seen), "excerpt": hit.excerpt, "others": list(hit.others)}
+    more["gone"] = hit.gone
     return {"rank": rank} | _hit_facts(hit) | {name: value for name, value in more.items() if value}
 
 
@@ -134,6 +135,8 @@ def found_lines(found: "Found") -> Iterator[str]:
         yield f"{rank:>3}  {score}  {shown_path(name)}{'  (gone)' if hit.gone else ''}"
         if hit.snippet:
             yield f"            {printable(hit.snippet)}"
+        elif hit.seen:
+            yield f"            perhaps {printable(', '.join(hit.seen))}"
         if hit.others:
             yield f"            also {', '.join(map(shown_path, hit.others))}"
         if why := [*_scores(hit.signals), *answer_texts(hit.answers), *_beside(hit, found.hits)]:

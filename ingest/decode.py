@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from app.encoders import ImageEmbedding, load_image_embedding, spec_of
+from app.encoders import ImageEmbedding, SeeingEmbedding, load_image_embedding, spec_of
 from app.media import isolated
 from app.media.images import open_with_place
 from app.media.inside import inside
@@ -61,7 +61,7 @@ class Decoded:
 
     Of a page the pixels are the JPEG that is kept of it, 0.25 MB instead of 5 to hand over. Of a
     page also its text as words, a hash of what it shows and says without OCR, what gave its words,
-    and whether its text layer is broken.
+    and whether its text layer is broken. `seen` is what a worker's embedding names of it.
     """
 
     pixels: "Image.Image | bytes | None"
@@ -71,6 +71,7 @@ class Decoded:
     page_hash: str = ""
     read_by: str = ""
     unread: Unread = ""
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,11 @@ def _decode_one(
             found = _read(image, found)
     if cheap is None:
         return found
-    return replace(found, pixels=None, vector=cheap.embed_images([image])[0].tolist())
+    if isinstance(cheap, SeeingEmbedding):
+        rows, (seen,) = cheap.see([image])
+    else:
+        rows, seen = cheap.embed_images([image]), ()
+    return replace(found, pixels=None, vector=rows[0].tolist(), seen=seen)
 
 
 def _open(wanted: DecodeTask, max_megapixels: float) -> "tuple[Image.Image, Decoded]":

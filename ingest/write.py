@@ -43,6 +43,7 @@ class _Ready:
     file: FileState
     vectors: dict[str, Vector]
     exif_place: Place | None = None
+    seen: tuple[str, ...] = ()
 
     @property
     def spoken(self) -> bool:
@@ -157,7 +158,8 @@ class Writer:
         vectors = {space: stored.vectors[space] for space in kept}
         file = file_state(stored.payload)
         unread: Unread = ("little" if text else "none") if file.unread else ""
-        found = Decoded(None, None, place, text, file.page_hash, file.read_by, unread)
+        seen = tuple(stored.payload.get("seen", ()))
+        found = Decoded(None, None, place, text, file.page_hash, file.read_by, unread, seen)
         self._add(picture, vectors, found)
 
     def _write_fresh(self, batch: Sequence[tuple[PendingPicture, Decoded | Failure]]) -> None:
@@ -220,7 +222,7 @@ class Writer:
             if found.text and not record.captions:
                 caption = caption_of(found.text)
                 record = replace(record, text=found.text, captions=(caption,))
-            self._ready.append(_Ready(record, file, vectors, found.place))
+            self._ready.append(_Ready(record, file, vectors, found.place, found.seen))
 
     def _rows(self, record: Record) -> list[str]:
         """Return the texts to embed of a record: each caption, or each passage of a page."""
@@ -242,6 +244,7 @@ class Writer:
             ready.file,
             self._collection.fields,
             ready.exif_place,
+            seen=ready.seen,
             on_top=self._collection.is_shared,
         )
         return Point(point_id(record.record_id), vectors, payload)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from app.model.errors import EmbeddingError, SettingsError
 from app.model.settings import Settings
@@ -46,7 +46,7 @@ class EmbeddingSpec:
     are decoded, on all cores. `background` is the cosine of two pictures that have nothing in
     common, if it is known; `related` the one from which what is sold may be what a text asks for.
     `words_scale` makes cosines of words with pictures what they would be if words were asked of the
-    whole vector.
+    whole vector. `sees` marks one that names what it sees on a picture: a SeeingEmbedding.
     """
 
     space: Space
@@ -57,6 +57,7 @@ class EmbeddingSpec:
     background: float = 0.0
     related: float = 0.0
     words_scale: float = 1.0
+    sees: bool = False
 
 
 class ImageEmbedding(Protocol):
@@ -70,6 +71,14 @@ class ImageEmbedding(Protocol):
 
     def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts into the space of the pictures. Raises EmbeddingError if it cannot."""
+
+
+@runtime_checkable
+class SeeingEmbedding(Protocol):
+    """An image embedding that can name what it sees: a guess of a machine's, and told as one."""
+
+    def see(self, images: Sequence["Image.Image"]) -> tuple[FloatMatrix, list[tuple[str, ...]]]:
+        """Embed pictures, and return beside that what is seen on each, the likeliest first."""
 
 
 class TextEmbedding(Protocol):

@@ -8,7 +8,7 @@ likely each is (ConSE, Norouzi et al. 2013, arXiv:1312.5650). Words are asked of
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +39,7 @@ SPEC = EmbeddingSpec(
     space="image",
     description="what pictures show, in the words of 1,000 classes; weights come with the install",
     in_workers=True,
+    sees=True,
     # The median of random pairs is .49 among photos, .64 among garments, .77 among streets.
     background=0.5,
     words_scale=MEANING_SHARE**-0.5,
@@ -46,6 +47,9 @@ SPEC = EmbeddingSpec(
 
 POWER, LIKELIEST = 0.5, 100
 """A class counts by its probability to this power; only so many of them count."""
+
+NAMED_FROM, MAX_NAMED = 0.1, 5
+"""Probability of a class from which on it is named, and how many are at most."""
 
 CLASS_TEXT = "a photo of a {}"
 
@@ -86,10 +90,16 @@ class Lite0:
         self._folder = folder
 
     def embed_images(self, images: Sequence["Image.Image"]) -> FloatMatrix:
-        """Embed opened pictures of any size; one by one, which is faster than many at once."""
+        """Embed opened pictures of any size."""
+        return self.see(images)[0]
+
+    def see(self, images: Sequence["Image.Image"]) -> tuple[FloatMatrix, list[tuple[str, ...]]]:
+        """Embed pictures, one by one, which is faster than many at once, and name what is seen."""
         rows = np.empty((len(images), DIMENSIONS), np.float32)
+        named = []
         for row, image in zip(rows, images, strict=True):
             features, classes = self._seen(image)
+            named.append(_named(classes))
             row[:] = np.concatenate(
                 [
                     _weighed(np.sqrt(features), (1 - MEANING_SHARE) * (1 - PALETTE_SHARE)),
@@ -97,7 +107,7 @@ class Lite0:
                     _weighed(_weights_of(classes) @ self._meanings, MEANING_SHARE),
                 ]
             )
-        return rows
+        return rows, named
 
     def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts to find pictures with, by what is seen in those alone."""
@@ -136,10 +146,11 @@ class Lite0:
         return make()
 
 
-def class_names() -> list[str]:
+@cache
+def class_names() -> tuple[str, ...]:
     """Return the names of the 1,000 classes, in the network's order."""
     lines = files("app.encoders").joinpath("imagenet_classes.txt").read_text("utf-8").splitlines()
-    return [line for line in lines if not line.startswith("#")]
+    return tuple(line for line in lines if not line.startswith("#"))
 
 
 def class_meanings() -> FloatMatrix:
@@ -177,6 +188,15 @@ def _weights_of(classes: Any) -> Any:  # noqa: ANN401 - an array
     weights = np.exp(POWER * (classes - classes.max()))  # a softmax to that power, but for scale
     weights[np.argsort(weights)[:-LIKELIEST]] = 0
     return weights
+
+
+def _named(classes: Any) -> tuple[str, ...]:  # noqa: ANN401 - an array
+    """Return the names of the classes that are likely, by logits, the likeliest first."""
+    chances = np.exp(classes - classes.max())
+    chances /= chances.sum()
+    best = np.argsort(-chances, kind="stable")[:MAX_NAMED]
+    # Some classes have one name: two kinds of cranes and of maillots.
+    return tuple(dict.fromkeys(class_names()[at] for at in best if chances[at] >= NAMED_FROM))
 
 
 def _weighed(vector: Any, share: float) -> Any:  # noqa: ANN401 - an array

@@ -190,6 +190,7 @@ _BUILT_IN = (
     Column("", "lat", "number", "place.lat"),
     Column("", "lon", "number", "place.lon"),
     Column("", "caption", "words", "captions", "words.caption"),
+    Column("", "seen", "words", "seen", "seen_words"),
     Column("", "record_id", "words", "record_id"),
     Column("", "source", "words", "source"),
     Column("", "path", "words", "path"),

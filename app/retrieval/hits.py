@@ -36,6 +36,8 @@ class Hit:
     file: Path | None = None
     """The picture on this machine; None of words alone, or where it may not be opened."""
     captions: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    """What a machine's guess is on the picture, likeliest first, where its embedding names that."""
     signals: Mapping[str, SignalScore] = field(default_factory=dict)
     """By signal name: image, page, text, keywords, like:…, unlike:…, and code: the share of the
     codes asked for that it has."""

@@ -516,6 +516,7 @@ class CollectionRetriever(ABC):
             path=payload.get("path", ""),
             source=label,
             captions=tuple(payload.get("captions", ())),
+            seen=tuple(payload.get("seen", ())),
             signals=said,
             answers=has,
             page=payload.get("page"),

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
+from app.encoders import spec_of
 from app.encoders.maxsim import EXACT_PAGES, PAGE, PAGE_MEAN, in_two_stages
 from app.filters.compile import FilterJson, compile_filter
 from app.filters.conditions import AllOf, Between, Compare, Condition, key_of
@@ -30,10 +31,10 @@ from app.model.messages import did_you_mean
 from app.model.points import Point, Query, ScoredId
 from app.model.records import Field
 from app.model.settings import Settings
-from app.store.engines import SCROLL_SIZE, STRANGERS, Engine, Placement, Spaces
+from app.store.engines import SCROLL_SIZE, STRANGERS, Engine, IndexKind, Placement, Spaces
 from app.store.engines.lock import Purpose, made_anew
 from app.store.manifest import Manifest, SourceEntry
-from app.store.payload import INDEXES, LEDGER, field_indexes, is_sound
+from app.store.payload import INDEXES, LEDGER, SEEN_INDEXES, field_indexes, is_sound
 from app.store.stored import StoredRecord, read_stored
 
 logger = logging.getLogger(__name__)
@@ -368,7 +369,7 @@ class Collection:
         if finished:
             self.publish()
             self.engine.optimise()
-            self.engine.compact(_spaces(self.manifest), INDEXES | field_indexes(self.fields))
+            self.engine.compact(_spaces(self.manifest), _indexes(self.manifest))
         if self.pages.is_dir():
             contents = (payload.get("content_hash", "") for _, payload in self.ledger())
             page_pictures.remove_unused(self.pages, contents)
@@ -429,7 +430,7 @@ def begin_collection(
     """
     _sweep(settings)
     engine = _engine(name, settings, "write")
-    indexes = INDEXES | field_indexes(manifest.fields)
+    indexes = _indexes(manifest)
     try:
         engine.create(_spaces(manifest), indexes, manifest.write(), replace=replace)
     except BaseException:
@@ -457,7 +458,7 @@ def open_collection(name: str, settings: Settings, *, purpose: Purpose = "read")
     collection = Collection(name, engine, manifest, _pages(name, settings))
     if purpose == "write":
         collection.open()  # which may find more columns than there were a moment ago
-        indexes = INDEXES | field_indexes(collection.fields)
+        indexes = _indexes(collection.manifest)
         for key in indexes.keys() - collection.engine.indexed():  # made before it was one of them
             collection.engine.add_index(key, indexes[key])
     return collection
@@ -559,6 +560,12 @@ def _missing(name: str, settings: Settings) -> str:
     known = collection_names(settings)
     there = ", ".join(known) or "none yet"
     return f"there is no collection {name!r}{did_you_mean(name, known)} (there is: {there})"
+
+
+def _indexes(manifest: Manifest) -> dict[str, IndexKind]:
+    """The payload keys that filters use."""
+    seen = SEEN_INDEXES if spec_of(manifest.image.name).sees else {}
+    return INDEXES | seen | field_indexes(manifest.fields)
 
 
 def _spaces(manifest: Manifest) -> Spaces:

@@ -35,6 +35,9 @@ INDEXES: dict[str, IndexKind] = {
 }
 """Payload keys of every collection that filters use: without an index they cost 100 times more."""
 
+SEEN_INDEXES: dict[str, IndexKind] = {"seen": "keyword", "seen_words": "keyword"}
+"""The same where an embedding names what it sees."""
+
 INDEX_OF: dict[FieldType, IndexKind] = {
     "number": "float",
     "time": "datetime",
@@ -56,6 +59,7 @@ OUR_KEYS = frozenset(
     [
         *LEDGER,
         *("path", "captions", "fields", "local_times", "words", "place", "exif_place", "page"),
+        *("seen", "seen_words"),
         *("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id"),
     ]
 )
@@ -68,6 +72,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(["size", "mtime_ns", "page"], int),
     **dict.fromkeys(["fields", "words", "place"], dict),
     "captions": list,
+    "seen": list,
     "exif_place": list,
 }
 """What the values of our keys are; somebody else may have written others."""
@@ -82,7 +87,8 @@ def is_sound(payload: Mapping[str, Any]) -> bool:
             for key, value in payload.items()
             if key in _KINDS
         )
-        and all(isinstance(caption, str) for caption in payload.get("captions", ()))
+        and all(isinstance(text, str) for text in payload.get("captions", ()))
+        and all(isinstance(text, str) for text in payload.get("seen", ()))
         and all(isinstance(degree, int | float) for degree in payload.get("place", {}).values())
     )
 
@@ -122,11 +128,13 @@ def payload_of(
     fields: Iterable[Field],
     exif_place: Place | None = None,
     *,
+    seen: Sequence[str] = (),
     on_top: bool = False,
 ) -> dict[str, Any]:
     """Return the payload of a record's point.
 
     `exif_place` counts when the record has no place of its own; it is kept for the next ingest.
+    `seen` is what an embedding names of its picture.
     With `on_top` the user's metadata also stands where LlamaIndex's own store looks for it.
     """
     payload = on_top_of(with_iso_times(record.metadata)) if on_top else {}
@@ -151,6 +159,8 @@ def payload_of(
         payload["place"] = {"lat": place.lat, "lon": place.lon}
     if exif_place:
         payload["exif_place"] = [exif_place.lat, exif_place.lon]
+    if seen:
+        payload |= {"seen": [*seen], "seen_words": words_of("\n".join(seen))}
     return payload
 
 

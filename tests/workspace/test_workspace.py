@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from app import Search, Settings, Workspace, open_collection
-from app.model.errors import CollectionMissingError, QueryError, SourceError
+from app.model.errors import CollectionMissingError, QueryError, SettingsError, SourceError
 from app.model.report import Watch
 from tests.conftest import COLOURS, make_squares
 from tests.ollama_double import OllamaDouble
@@ -295,3 +295,15 @@ def test_a_thousand_searches_take_no_more_memory(squares: Path, settings: Settin
         cwd=Path(__file__).parents[2],
     )
     assert float(ran.stdout) < 20
+
+
+def test_offline_keeps_what_a_collection_was_made_with_if_that_needs_no_network(
+    workspace: Workspace, squares: Path
+) -> None:
+    workspace.ingest(squares, "older", image="palette", text="minilm")
+    assert workspace.ingest(squares, "older", offline=True).unchanged == 3
+    assert workspace.describe("older")["models"]["image"].startswith("palette")
+    workspace.ingest(squares, "older", offline=True, rebuild=True)
+    assert workspace.describe("older")["models"]["image"].startswith("lite0")
+    with pytest.raises(SettingsError, match="leave out --image"):
+        workspace.ingest(squares, "older", offline=True, image="palette")
