@@ -30,16 +30,10 @@ SHARED = Path(__file__).parents[1] / "../shared/data"
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 220)}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """No test waits for a disk, and none of 400 processes compiles what another has compiled.
-
-    That is 2 s of each, where PYTHONDONTWRITEBYTECODE keeps Python from leaving it beside the
-    sources: it is left in `build` then.
-    """
+def pytest_configure() -> None:
+    """No test waits for a disk, and none of 400 processes compiles what another has compiled."""
     disk.spare()
-    if sys.dont_write_bytecode:
-        os.environ["PYTHONDONTWRITEBYTECODE"] = ""
-        os.environ["PYTHONPYCACHEPREFIX"] = str(config.rootpath / "build" / "compiled")
+    os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

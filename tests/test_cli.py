@@ -499,6 +499,17 @@ def test_ctrl_c_ends_a_command_with_130(
     assert sightline("collections").code == 130
 
 
+def test_ctrl_c_in_an_import_that_says_it_failed_does_so_too(
+    sightline: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:  # as onnxruntime does
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("app.workspace.collection_names", interrupt)
+    ran = sightline("collections")
+    assert (ran.code, ran.err.strip().splitlines()[-1]) == (130, "error: interrupted")
+
+
 def test_a_bug_is_one_line_and_no_traceback(
     sightline: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

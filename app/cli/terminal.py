@@ -61,6 +61,8 @@ def run(app: typer.Typer) -> None:
     except Exception as error:  # noqa: BLE001 - the last resort: a bug gets a line, not a traceback
         if isinstance(error, USAGE_ERROR):
             _fail_usage(error)
+        if _is_interrupt(error):
+            _fail("interrupted", "interrupted", EXIT_INTERRUPTED)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
         _fail("bug", f"this is a bug in sightline ({type(error).__name__} at {place}): {error}")
@@ -184,6 +186,13 @@ def _rate(rate: float) -> str:
 
 def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error: a library may say that its import failed."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _prepare() -> None:

@@ -174,8 +174,7 @@ class CollectionRetriever(ABC):
         if asked.words:
             hits = [_with_excerpt(hit, asked.words) for hit in hits]
         told = [*told_of_null_island(where), *told_of_gone(hits, self._collection)]
-        if asked.words and hits and all(hit.page and not hit.text for hit in hits):
-            told.append(f"found by what is seen on them alone: {self._remedy()}")
+        told += self._told_of_silent_pages(hits) if asked.words else []
         if codes and hits and not self._start and not any("code" in hit.signals for hit in hits):
             told.append(f"none has {' or '.join(codes)}: what follows is only like the words")
         passing = None if self._where is None else self._collection.count(self._where)
@@ -423,6 +422,13 @@ class CollectionRetriever(ABC):
             f"more than {MAX_TIED:,} records score the same: one page of them may repeat what"
             " another has, and miss some"
         ]
+
+    def _told_of_silent_pages(self, hits: Sequence[Hit]) -> list[str]:
+        """Say that pages were found by their pictures, where no model for pages read those."""
+        is_silent = hits and all(hit.page and not hit.text for hit in hits)
+        if self._collection.manifest.page or not is_silent:
+            return []
+        return [f"found by what is seen on them alone: {self._remedy()}"]
 
     def _beyond(self, number: int) -> list[str]:
         """Say that there are hits, but none after as many as are left out."""

@@ -402,7 +402,8 @@ def test_an_unknown_field_is_shown_with_a_caret_and_the_fields_that_exist():
         "                         ^^^^",
         "fields: safer (number), city (words), more_beautiful (number), taken (time), "
         "indoor (boolean), tags (words), ключ (words), source_2 (words), lat (number), "
-        "lon (number), caption (words), record_id (words), source (words), path (words)",
+        "lon (number), caption (words), seen (words), record_id (words), source (words), "
+        "path (words)",
     ]
 
 
