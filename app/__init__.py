@@ -4,7 +4,12 @@
 are `open_collection`, `Searcher`, `answer` and `complete_outfit`; for LlamaIndex `open_index`.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# From 1.32 on onnxruntime tells Microsoft of each machine that it runs on (github.com/microsoft/
+# onnxruntime, docs/Privacy.md), unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from app.answering.answer import Answer, answer

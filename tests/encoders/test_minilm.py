@@ -29,6 +29,14 @@ def embedded(cache: Path) -> np.ndarray:
     return np.array(ran.stdout.split(), float)
 
 
+def test_onnxruntime_notes_nothing_to_tell_its_maker(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)  # which this process has set already
+    subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, check=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["cache"]
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == ["sightline"]
+
+
 def weights(cache: Path) -> list[Path]:
     return [file for file in cache.rglob("*") if file.name == "weights.bin"]
 
