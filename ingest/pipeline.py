@@ -261,6 +261,11 @@ class _Run:
             _count_skips(self.report, sources)
         else:
             models = _models(manifest, names, self.rebuild, self.offline, self.settings)
+            if self.offline and models.image_name != OFFLINE["image"]:
+                self.watch.notice(
+                    f"it was made with {models.image_name} and keeps that; --rebuild --offline"
+                    f" makes it again with {OFFLINE['image']}, by which words find pictures"
+                )
             self.write(manifest, sources, models)
 
     def unreadable(self, label: str) -> Mapping[str, Known]:

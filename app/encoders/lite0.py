@@ -48,7 +48,7 @@ SPEC = EmbeddingSpec(
 POWER, LIKELIEST = 0.5, 100
 """A class counts by its probability to this power; only so many of them count."""
 
-NAMED_FROM, MAX_NAMED = 0.1, 5
+NAMED_FROM, MAX_NAMED = 0.2, 3
 """Probability of a class from which on it is named, and how many are at most."""
 
 CLASS_TEXT = "a photo of a {}"

@@ -65,6 +65,9 @@ SORTED_AND_RANKED = (
     " as --where 'caption.contains(\"red car\")'"
 )
 
+TEXT_SPACES = {"text", "keywords"}
+"""Where what is said of records is searched, and not what they show."""
+
 ONLY_AWAY = "all that is asked pushes away (--unlike, negative weights): say too what to search for"
 
 
@@ -167,7 +170,9 @@ class CollectionRetriever(ABC):
         where = _both(self._where, asked.where)
         codes = codes_in(asked.words)
         ranked, number, hits = self._ranked(self._ranks(signals.found, codes), where)
-        notices = signals.notices if number else self._why_nothing(where, signals.notices)
+        of_texts = all(signal.space in TEXT_SPACES for signal in signals.found)
+        why = [] if number else self._why_nothing(where, signals.notices, of_texts=of_texts)
+        notices = signals.notices if number else why
         notices = [*notices, *self._beyond(number), *self._told_of_ties()]
         nearest = self._hits(*self._fetched(dict.fromkeys(ranked.nearest, ())), ranked, where)
         hits += self._beside(hits)
@@ -436,14 +441,17 @@ class CollectionRetriever(ABC):
             return []
         return [f"there are {counted(number, 'hit')}, and none from {self._start} on"]
 
-    def _why_nothing(self, where: Condition | None, notices: Sequence[str] = ()) -> list[str]:
+    def _why_nothing(
+        self, where: Condition | None, notices: Sequence[str] = (), *, of_texts: bool = True
+    ) -> list[str]:
+        """Say why nothing was found; `of_texts` is whether nothing but texts was searched."""
         if not self._collection.count():
             return [f"collection {self._collection.name!r} is empty: ingest something first"]
         if where is not None and not self._collection.count(where):
             hints = (*misspelt(where, self._collection), *shadowed(where, self._collection))
             return ["no record passes the filter", *hints]
         spoken = Exists("words.caption")
-        if not self._collection.count(AllOf((where, spoken)) if where else spoken):
+        if of_texts and not self._collection.count(AllOf((where, spoken)) if where else spoken):
             which = "that passes the filter " if where else ""
             return [f"no record {which}has a caption, so words find nothing: {self._remedy()}"]
         return list(notices)
@@ -454,9 +462,12 @@ class CollectionRetriever(ABC):
             if any(file_state(payload).unread for _, payload in self._collection.ledger()):
                 return "these pages say nothing that can be read; ingest them again with --ocr"
             return "these pages say nothing, and OCR found nothing on them"
+        models = self._vectors.models
+        if models.reads_words:
+            return f"leave out --mode text, and {models.image_name} looks for them on the pictures"
         return (
             "give the pictures captions (captions in dataset.toml names their column), or ingest"
-            " with an image embedding that reads words (clip)"
+            " again with --rebuild --offline, and words are looked for on the pictures themselves"
         )
 
     def _best(self, ids: Sequence[str]) -> dict[str, Sequence[str]]:

@@ -74,3 +74,12 @@ def test_another_name_or_caption_keeps_it(workspace: Workspace, pictures: Path) 
     assert workspace.ingest(pictures, "mine", offline=True, allow_removals=True).gone == 1
     assert paths(workspace, 'seen == "ski"') == ["snow.png"]
     assert paths(workspace, 'seen == "fig" and caption.contains("meadow")') == ["green.png"]
+
+
+def test_that_nothing_comes_near_is_no_want_of_captions(workspace: Workspace) -> None:
+    far = workspace.search("mine", Search("people ski down a mountain", min_score=0.99))
+    assert (far.hits, far.notices) == ([], [])
+    unsaid = workspace.search("mine", Search("people ski down a mountain", mode="text"))
+    assert [notice.partition(": ")[2] for notice in unsaid.notices] == [
+        "leave out --mode text, and lite0 looks for them on the pictures"
+    ]

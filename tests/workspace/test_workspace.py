@@ -301,7 +301,10 @@ def test_offline_keeps_what_a_collection_was_made_with_if_that_needs_no_network(
     workspace: Workspace, squares: Path
 ) -> None:
     workspace.ingest(squares, "older", image="palette", text="minilm")
-    assert workspace.ingest(squares, "older", offline=True).unchanged == 3
+    told: list[str] = []
+    again = workspace.ingest(squares, "older", offline=True, watch=Watch(notice=told.append))
+    assert again.unchanged == 3
+    assert any("--rebuild --offline makes it again with lite0, by which" in line for line in told)
     assert workspace.describe("older")["models"]["image"].startswith("palette")
     workspace.ingest(squares, "older", offline=True, rebuild=True)
     assert workspace.describe("older")["models"]["image"].startswith("lite0")
