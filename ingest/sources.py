@@ -165,7 +165,8 @@ def told_of_alike(source: Source, alike: Iterable[Alike], collection: str) -> It
     """Yield notices of a source whose files are in other sources too, and will be found twice."""
     for other in alike:
         told = (
-            f"{counted(other.records, 'picture')} of {source.label!r} are in the collection"
+            f"{counted(other.records, 'picture')} of {source.label!r}"
+            f" {'is' if other.records == 1 else 'are'} in the collection"
             f" already, by another source, {other.label!r}"
         )
         label, path = quote(other.label), other.entry.path
